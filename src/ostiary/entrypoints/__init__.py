@@ -1,0 +1,1 @@
+"""The doors: a wire format in, one call, the answer out."""

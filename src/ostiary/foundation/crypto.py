@@ -1,0 +1,123 @@
+"""Digests, MACs, sealing and key wrapping, all from OpenSSL through `cryptography`.
+
+Every key has one purpose: `derive_key` gives each purpose its own (HKDF-SHA256, RFC 5869), so nothing made
+for one verifies or opens for another. Sealing is AES-256-GCM with a fresh 96-bit nonce and associated data
+over immutable ids, so nothing opens in another row or column. Every failure to open looks the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from ostiary.foundation.errors import OstiaryError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    from ostiary.foundation.entropy import Entropy
+
+KEY_SIZE: Final = 32
+NONCE_SIZE: Final = 12
+_FORMAT: Final = b"\x01"
+_VERSION_SIZE: Final = 4
+
+
+class CannotOpen(OstiaryError):
+    """A sealed value did not open: wrong key, wrong place, or altered. Which one is not said."""
+
+    def __init__(self) -> None:
+        super().__init__("A sealed value could not be opened with the keys at hand.")
+
+
+def digest(secret: bytes) -> bytes:
+    """Return SHA-256 of a secret that has at least 128 random bits (ASVS 11.5.1)."""
+    return hashlib.sha256(secret).digest()
+
+
+def mac(key: bytes, message: bytes) -> bytes:
+    """Return HMAC-SHA256 of `message` under a key of 32 bytes or more (RFC 2104, RFC 7518 §3.2)."""
+    if len(key) < KEY_SIZE:
+        raise ValueError("A MAC key needs at least 32 bytes.")
+    return hmac.digest(key, message, "sha256")
+
+
+def equal(left: bytes, right: bytes) -> bool:
+    """Compare in constant time."""
+    return hmac.compare_digest(left, right)
+
+
+def derive_key(key: bytes, purpose: str) -> bytes:
+    """Return the 32-byte key that `key` holds for `purpose` alone (HKDF-SHA256, RFC 5869)."""
+    return HKDF(algorithm=SHA256(), length=KEY_SIZE, salt=None, info=b"ostiary " + purpose.encode()).derive(
+        key
+    )
+
+
+def associated_data(*parts: str | UUID | int) -> bytes:
+    """Write the ids a sealed value is bound to so that no two lists of parts read alike."""
+    encoded = [str(part).encode() for part in parts]
+    return b"".join(len(part).to_bytes(4) + part for part in encoded)
+
+
+def seal(key: bytes, plaintext: bytes, bound_to: bytes, *, entropy: Entropy) -> bytes:
+    """Encrypt with AES-256-GCM under `key` (32 bytes); opens only with the same `bound_to`."""
+    nonce = entropy.token_bytes(NONCE_SIZE)
+    return _FORMAT + nonce + AESGCM(key).encrypt(nonce, plaintext, _FORMAT + bound_to)
+
+
+def unseal(key: bytes, sealed: bytes, bound_to: bytes) -> bytes:
+    """Decrypt what `seal` made. Raises `CannotOpen`, whatever the reason."""
+    if sealed[:1] != _FORMAT:
+        raise CannotOpen
+    nonce, ciphertext = sealed[1 : 1 + NONCE_SIZE], sealed[1 + NONCE_SIZE :]
+    try:
+        return AESGCM(key).decrypt(nonce, ciphertext, _FORMAT + bound_to)
+    except (InvalidTag, ValueError):
+        raise CannotOpen from None
+
+
+class RootKeys:
+    """The keys that are kept outside the database, by version; the newest one wraps.
+
+    They encrypt nothing but other keys, and derive the keyed digests of the installation.
+    """
+
+    def __init__(self, keys: Mapping[int, bytes]) -> None:
+        if not keys or any(len(key) != KEY_SIZE for key in keys.values()):
+            raise ValueError("Root keys are 32 bytes each, and there is at least one.")
+        self._keys = dict(keys)
+        self.newest = max(keys)
+
+    def __repr__(self) -> str:
+        return f"RootKeys(versions={sorted(self._keys)})"
+
+    def wrap(self, key: bytes, bound_to: bytes, *, entropy: Entropy) -> bytes:
+        """Seal another key under the newest root key; the version stands in front, authenticated."""
+        version = self.newest.to_bytes(_VERSION_SIZE)
+        return version + seal(self._wrapping_key(self.newest), key, version + bound_to, entropy=entropy)
+
+    def unwrap(self, wrapped: bytes, bound_to: bytes) -> bytes:
+        """Open what `wrap` made, under whichever version it names. Raises `CannotOpen`."""
+        version = wrapped[:_VERSION_SIZE]
+        number = int.from_bytes(version)
+        if number not in self._keys:
+            raise CannotOpen
+        return unseal(self._wrapping_key(number), wrapped[_VERSION_SIZE:], version + bound_to)
+
+    def derive(self, purpose: str) -> bytes:
+        """Return the installation's key for `purpose`, from the *oldest* root key.
+
+        Digests under it are stored, so it must not change when a newer root key is added.
+        """
+        return derive_key(self._keys[min(self._keys)], purpose)
+
+    def _wrapping_key(self, version: int) -> bytes:
+        return derive_key(self._keys[version], "key wrapping")
