@@ -1,0 +1,28 @@
+"""Passwords: which ones are acceptable, how they are hashed, how they are verified.
+
+Owns no table: callers keep the hash text and its scheme beside the identity. Every new hash is Argon2id;
+imported hashes of other schemes verify once and ask to be replaced. Hashing never runs on the event loop,
+and never without a bound on how much of it waits.
+"""
+
+from ostiary.features.passwords.errors import (
+    HashingOverloaded,
+    UnacceptablePassword,
+    UnacceptableReason,
+    UnsafeSettings,
+)
+from ostiary.features.passwords.model import Argon2Parameters, PasswordHash, Verification
+from ostiary.features.passwords.policy import Policy
+from ostiary.features.passwords.service import Passwords
+
+__all__ = [
+    "Argon2Parameters",
+    "HashingOverloaded",
+    "PasswordHash",
+    "Passwords",
+    "Policy",
+    "UnacceptablePassword",
+    "UnacceptableReason",
+    "UnsafeSettings",
+    "Verification",
+]

@@ -1,0 +1,42 @@
+"""Where hashing runs: threads of its own, off the event loop, behind a queue that is never longer than set.
+
+Argon2, scrypt, bcrypt and PBKDF2 release the interpreter lock, so the threads use real cores; each holds at
+most one hash's memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from threading import Semaphore
+from typing import TYPE_CHECKING, TypeVar
+
+from ostiary.features.passwords.errors import HashingOverloaded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_Result = TypeVar("_Result")
+
+
+class HashingPool:
+    """Runs up to `threads` pieces of work at once and lets `queue_limit` more wait."""
+
+    def __init__(self, *, threads: int, queue_limit: int) -> None:
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="ostiary-hashing")
+        self._places = Semaphore(threads + queue_limit)
+
+    async def run(self, work: Callable[[], _Result]) -> _Result:
+        """Return what `work` returns. Raises `HashingOverloaded` at once when every place is taken.
+
+        Cancelling the caller frees its place, unless the work has begun: then when it ends.
+        """
+        if not self._places.acquire(blocking=False):
+            raise HashingOverloaded
+        future = self._executor.submit(work)
+        future.add_done_callback(lambda _: self._places.release())
+        return await asyncio.wrap_future(future)
+
+    def close(self) -> None:
+        """Finish the work at hand, then end the threads."""
+        self._executor.shutdown()

@@ -1,0 +1,53 @@
+"""The values passwords are described by: a stored hash, the answer to a check, the cost of a hash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from ostiary.features.passwords.errors import UnsafeSettings
+
+MAX_MEMORY_KIB: Final = 1 << 20
+MAX_TIME_COST: Final = 10
+# ASVS Appendix C and the OWASP Password Storage sheet hold these two equal (memory in KiB, passes).
+_MINIMUM_COSTS: Final = ((19 * 1024, 2), (46 * 1024, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordHash:
+    """A hash as it is stored: its own text, verbatim, and the name of the scheme that reads it."""
+
+    text: str = field(repr=False)
+    scheme: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The answer to one password: whether it is right, and whether its hash should be replaced now.
+
+    `needs_rehash` is only ever true of a valid password.
+    """
+
+    valid: bool
+    needs_rehash: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Argon2Parameters:
+    """What one Argon2id hash costs (RFC 9106 §3.1). Raises `UnsafeSettings` outside the safe range (PWD-05)."""
+
+    memory_kib: int = 19 * 1024
+    time_cost: int = 2
+    parallelism: int = 1
+    weak_hash_for_tests: bool = False
+
+    def __post_init__(self) -> None:
+        if self.weak_hash_for_tests:
+            return
+        enough = any(self.memory_kib >= memory and self.time_cost >= time for memory, time in _MINIMUM_COSTS)
+        bounded = self.memory_kib <= MAX_MEMORY_KIB and self.time_cost <= MAX_TIME_COST
+        if not (enough and bounded and self.parallelism == 1):
+            raise UnsafeSettings(
+                "The Argon2id parameters are out of range: use at least 19456 KiB with a time cost of 2, or "
+                "47104 KiB with 1; at most 1048576 KiB and 10; and a parallelism of 1."
+            )

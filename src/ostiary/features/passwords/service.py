@@ -1,0 +1,133 @@
+"""The passwords service: check a candidate, hash a password, verify one.
+
+Promises that a wrong password, a missing one and one that cannot be read cost the same and answer the same.
+"""
+
+from __future__ import annotations
+
+import base64
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from ostiary.features.passwords import schemes
+from ostiary.features.passwords.errors import UnacceptablePassword, UnsafeSettings
+from ostiary.features.passwords.hashing import HashingPool
+from ostiary.features.passwords.model import Argon2Parameters, PasswordHash, Verification
+from ostiary.features.passwords.policy import Policy
+from ostiary.foundation.crypto import KEY_SIZE, mac
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ostiary.foundation.entropy import Entropy
+    from ostiary.foundation.secret import Secret
+
+_PEPPER_MARK: Final = "+pepper:"
+_REFUSED: Final = Verification(valid=False, needs_rehash=False)
+_DEFAULT_PARAMETERS: Final = Argon2Parameters()
+_WEAK_PARAMETERS: Final = Argon2Parameters(memory_kib=8, time_cost=1, parallelism=1, weak_hash_for_tests=True)
+_DEFAULT_POLICY: Final = Policy()
+_NO_PEPPERS: Final[Mapping[int, bytes]] = MappingProxyType({})
+
+
+class Passwords:
+    """Passwords under one policy, one cost and one set of peppers; the newest pepper makes new hashes.
+
+    `peppers` are keys of 32 bytes or more by number, kept outside the database (PWD-07). `threads` is how
+    many hashes are made at once (as many as cores), `queue_limit` how many more may wait.
+    """
+
+    def __init__(
+        self,
+        *,
+        entropy: Entropy,
+        parameters: Argon2Parameters = _DEFAULT_PARAMETERS,
+        policy: Policy = _DEFAULT_POLICY,
+        peppers: Mapping[int, bytes] = _NO_PEPPERS,
+        threads: int = 2,
+        queue_limit: int = 64,
+        weak_hash_for_tests: bool = False,
+    ) -> None:
+        if any(len(pepper) < KEY_SIZE for pepper in peppers.values()):
+            raise UnsafeSettings(f"A pepper is too short: every one needs at least {KEY_SIZE} bytes.")
+        self._entropy = entropy
+        self._parameters = _WEAK_PARAMETERS if weak_hash_for_tests else parameters
+        self._policy = policy
+        self._peppers = {_peppered_scheme(number): pepper for number, pepper in peppers.items()}
+        self._scheme = _peppered_scheme(max(peppers)) if peppers else schemes.ARGON2ID
+        self._pool = HashingPool(threads=threads, queue_limit=queue_limit)
+        # Costs what a current hash costs, and holds the digest of nothing.
+        self._dummy = self._written(
+            entropy.token_bytes(schemes.SALT_SIZE), entropy.token_bytes(schemes.DIGEST_SIZE)
+        )
+
+    def check(self, candidate: Secret, *, context: Sequence[str] = (), mfa_enforced: bool = False) -> None:
+        """Accept `candidate` as a new password or raise `UnacceptablePassword`, which says why.
+
+        `context` are the texts an attacker would try on this person: the name of the service, their
+        addresses, their display name.
+        """
+        self._policy.check(candidate, context=context, mfa_enforced=mfa_enforced)
+
+    async def hash(self, password: Secret) -> PasswordHash:
+        """Return the hash to store for `password`.
+
+        Raises `UnacceptablePassword` (too long, not text) before any hashing, and `HashingOverloaded`.
+        """
+        encoded = self._policy.encode(password)
+        salt = self._entropy.token_bytes(schemes.SALT_SIZE)
+        return await self._pool.run(partial(self._hash, encoded, salt))
+
+    async def verify(self, password: Secret, stored: PasswordHash | None) -> Verification:
+        """Say whether `password` is the one `stored` was made from, and whether to store a new hash.
+
+        Without a hash, or with one that no scheme here can read, the answer is "invalid" after the same
+        work (ABU-04). What is too long to be anybody's password is refused before any hashing, whoever it
+        is offered for (PWD-03). Raises `HashingOverloaded`.
+        """
+        try:
+            encoded = self._policy.encode(password)
+        except UnacceptablePassword:
+            return _REFUSED
+        readable = stored if stored is not None and self._can_read(stored) else None
+        matched = await self._pool.run(partial(self._matches, encoded, readable or self._dummy))
+        if readable is None or not matched:
+            return _REFUSED
+        return Verification(valid=True, needs_rehash=not self._is_current(readable))
+
+    def close(self) -> None:
+        """Finish the hashes at hand and end the threads; blocks until then."""
+        self._pool.close()
+
+    def _hash(self, password: bytes, salt: bytes) -> PasswordHash:
+        digest = schemes.argon2id_digest(self._peppered(password, self._scheme), salt, self._parameters)
+        return self._written(salt, digest)
+
+    def _written(self, salt: bytes, digest: bytes) -> PasswordHash:
+        return PasswordHash(schemes.argon2id_text(salt, digest, self._parameters), self._scheme)
+
+    def _can_read(self, stored: PasswordHash) -> bool:
+        pepper_known = _PEPPER_MARK not in stored.scheme or stored.scheme in self._peppers
+        return pepper_known and schemes.read(_plain_scheme(stored.scheme), stored.text) is not None
+
+    def _matches(self, password: bytes, stored: PasswordHash) -> bool:
+        check = schemes.read(_plain_scheme(stored.scheme), stored.text)
+        return check is not None and check(self._peppered(password, stored.scheme))
+
+    def _is_current(self, stored: PasswordHash) -> bool:
+        same_cost = stored.text.startswith(schemes.argon2id_prefix(self._parameters))
+        return stored.scheme == self._scheme and same_cost and len(stored.text) == len(self._dummy.text)
+
+    def _peppered(self, password: bytes, scheme: str) -> bytes:
+        """Return what Argon2 is given: the password, or its MAC under the pepper the scheme names."""
+        pepper = self._peppers.get(scheme)
+        return password if pepper is None else base64.b64encode(mac(pepper, password))
+
+
+def _peppered_scheme(number: int) -> str:
+    return f"{schemes.ARGON2ID}{_PEPPER_MARK}{number}"
+
+
+def _plain_scheme(scheme: str) -> str:
+    return scheme.partition(_PEPPER_MARK)[0]
