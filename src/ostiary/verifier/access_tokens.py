@@ -13,7 +13,7 @@ from ostiary.foundation.jose import InvalidToken, Refusal, verify
 from ostiary.verifier.principal import AccessClaims, Principal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
     from datetime import datetime
 
     from ostiary.foundation.jose import VerificationKey
@@ -36,11 +36,11 @@ class RevocationsStale(Unavailable):
 
 
 class AccessTokenVerifier:
-    """Turns access tokens of one issuer, for one audience, into principals."""
+    """Turns access tokens of one issuer, for one audience, into principals; `keys` are by key id."""
 
     def __init__(
         self,
-        keys: Iterable[VerificationKey],
+        keys: Mapping[str, VerificationKey],
         revocations: RevocationSet,
         *,
         issuer: str,
@@ -57,12 +57,11 @@ class AccessTokenVerifier:
         )
         self.replace_keys(keys)
 
-    def replace_keys(self, keys: Iterable[VerificationKey]) -> None:
+    def replace_keys(self, keys: Mapping[str, VerificationKey]) -> None:
         """Trust these keys and no others from now on, also for tokens verified before."""
-        trusted = {key.kid: key for key in keys}
-        if trusted != self._trusted[0]:
+        if keys != self._trusted[0]:
             # One assignment: a verification under way remembers its token beside the keys it was checked with.
-            self._trusted = (trusted, _RememberedPrincipals(self._cache_size))
+            self._trusted = (dict(keys), _RememberedPrincipals(self._cache_size))
 
     def verify(self, token: str, *, now: datetime) -> Principal:
         """Return who presents the token.

@@ -200,7 +200,7 @@ class SigningKey:
                 return cls(kid, algorithm, generate_rsa_key(65537, _RSA_BITS_GENERATED))
 
     @classmethod
-    def from_pkcs8(cls, encoded: bytes, *, algorithm: Algorithm, kid: str) -> Self:
+    def from_pkcs8(cls, kid: str, algorithm: Algorithm, encoded: bytes) -> Self:
         """Read what `to_pkcs8` wrote. Raises `InvalidKey`."""
         try:
             private_key = load_der_private_key(encoded, password=None)
