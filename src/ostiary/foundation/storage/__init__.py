@@ -3,24 +3,55 @@
 Nothing outside this package commits, and nothing here knows a table.
 """
 
+from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.storage.database import (
+    TRANSACTION_LIMIT,
     Database,
     OutcomeUnknown,
     Parameter,
     Query,
     ReferenceViolation,
+    RuleViolation,
     Statements,
     Transaction,
+    TransactionFailed,
     UniqueViolation,
+    Unstorable,
 )
 
 __all__ = [
+    "TRANSACTION_LIMIT",
     "Database",
     "OutcomeUnknown",
     "Parameter",
     "Query",
     "ReferenceViolation",
+    "RuleViolation",
     "Statements",
     "Transaction",
+    "TransactionFailed",
     "UniqueViolation",
+    "Unstorable",
+    "database_at",
 ]
+
+_SQLITE = "sqlite:///"
+
+
+def database_at(url: str) -> Database:
+    """Return the database a URL names, not yet open.
+
+    `postgresql://user@host/name`, `sqlite:///relative/path.db` or `sqlite:////absolute/path.db`.
+    """
+    # Imported here because each driver costs start-up time that users of the other need not pay.
+    if url.startswith(("postgresql://", "postgres://")):
+        from ostiary.foundation.storage.postgresql import PostgreSQL  # noqa: PLC0415 - see above
+
+        return PostgreSQL(url)
+    if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
+        from ostiary.foundation.storage.sqlite import SQLite  # noqa: PLC0415 - see above
+
+        return SQLite(url.removeprefix(_SQLITE))
+    raise OstiaryError(
+        "The database URL is not one we know: write postgresql://user@host/name or sqlite:///path/to/file.db."
+    )

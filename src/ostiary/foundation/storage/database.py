@@ -9,33 +9,44 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from ostiary.foundation.errors import OstiaryError, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
 R = TypeVar("R")
 
 Parameter = UUID | datetime | bytes | str | int | float | bool | dict[str, Any] | list[Any] | None
 
+TRANSACTION_LIMIT: Final = timedelta(seconds=5)
+"""How long a transaction may last before it is rolled back, and how long anybody waits for a turn."""
+
 _TABLE = re.compile(r"\bostiary\.(?=[a-z_])")
 _PLACEHOLDER = re.compile(r"\$(\d+)")
+_SELECT = re.compile(r"\s*select\b", re.IGNORECASE)
+
+
+class SQLiteStatement(NamedTuple):
+    """One statement in SQLite's dialect; `arity` is the highest parameter it names."""
+
+    text: str
+    arity: int
 
 
 class Query(Generic[R]):
     """A statement and the type of row it answers with.
 
     `into` is a dataclass whose fields name the answer's columns in order (UUID, datetime, bool, dict, list,
-    bytes, str, int, and `| None` of each), or one of those types for a single column; None for a statement
-    that answers nothing. `sqlite` may be a script: several statements that share the parameters and run as one
-    transaction, of which the last one answers.
+    bytes, str, a StrEnum, int, float, and `| None` of each), or one of those types for a single column; None
+    for a statement that answers nothing. `sqlite` may be a script: several statements that share the parameters
+    and run as one transaction, of which the last one answers.
     """
 
-    __slots__ = ("into", "postgresql", "sqlite")
+    __slots__ = ("into", "postgresql", "readers", "sqlite")
 
     def __init__(
         self,
@@ -49,9 +60,21 @@ class Query(Generic[R]):
         self.postgresql = postgresql or text
         scripted = sqlite or text
         script = (scripted,) if isinstance(scripted, str) else tuple(scripted)
-        self.sqlite = tuple(_PLACEHOLDER.sub(r"?\1", _TABLE.sub("ostiary_", part)) for part in script)
-        if not self.postgresql or not all(self.sqlite):
+        self.sqlite = tuple(_in_sqlite(part) for part in script)
+        if not self.postgresql or not script or not all(script):
             raise ValueError("A query needs a text for both databases.")
+        self.readers: dict[str, Callable[[Sequence[Any]], R]] = {}
+        """By dialect, what turns a row into `R`; filled by `rows.compile_reader` at the first answer."""
+
+
+def only_reads(text: str) -> bool:
+    """Say whether a statement surely changes nothing; one that begins with WITH may."""
+    return _SELECT.match(text) is not None
+
+
+def _in_sqlite(text: str) -> SQLiteStatement:
+    rewritten = _PLACEHOLDER.sub(r"?\1", _TABLE.sub("ostiary_", text))
+    return SQLiteStatement(rewritten, max(map(int, _PLACEHOLDER.findall(text)), default=0))
 
 
 class Statements(Protocol):
@@ -68,7 +91,31 @@ class Statements(Protocol):
 
 
 class Transaction(Statements, Protocol):
-    """A running transaction: commits when its block ends, rolls back when the block raises."""
+    """A running transaction: commits when its block ends, rolls back when the block raises.
+
+    It may last `TRANSACTION_LIMIT`. Once a statement failed nothing of it can be kept: further statements, and the
+    end of a block that swallowed the error, raise `TransactionFailed`.
+    """
+
+
+class TransactionState:
+    """Whether a transaction may still be used; both drivers refuse the same things.
+
+    SQLite would carry on after a failed statement and PostgreSQL does not, so nobody may rely on it.
+    """
+
+    __slots__ = ("ended", "failed")
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.failed = False
+
+    def check(self) -> None:
+        """Raise `TransactionFailed` after a failed statement, and `RuntimeError` after the end of the block."""
+        if self.ended:
+            raise RuntimeError("This transaction has ended: open another one.")
+        if self.failed:
+            raise TransactionFailed
 
 
 class Database(Statements, Protocol):
@@ -81,7 +128,10 @@ class Database(Statements, Protocol):
         """Open a transaction (READ COMMITTED on PostgreSQL, BEGIN IMMEDIATE on SQLite)."""
 
     async def open(self) -> None:
-        """Connect. Raises `Unavailable`."""
+        """Connect.
+
+        Raises `Unavailable` if the database does not answer yet; the calls work as soon as it does.
+        """
 
     async def close(self) -> None:
         """Let running work end, then disconnect. May be called twice."""
@@ -98,12 +148,44 @@ class UniqueViolation(OstiaryError):
 class ReferenceViolation(OstiaryError):
     """A row points at one that does not exist, or is still pointed at."""
 
+    def __init__(self) -> None:
+        super().__init__("A row points at one that does not exist, or is still pointed at.")
+
+
+class RuleViolation(OstiaryError):
+    """A row breaks a check, lacks a value, or was refused by a trigger."""
+
+    # Neither the column nor the row is named: both databases would quote the row's values.
+    def __init__(self) -> None:
+        super().__init__(
+            "A row was refused: it breaks a check, lacks a value, or a trigger forbids the change."
+        )
+
+
+class Unstorable(OstiaryError):
+    """A value does not fit: text with a NUL or half a surrogate pair, a moment without a time zone, a wrong type."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A value cannot be stored: text must be valid Unicode without NUL, a moment must have a time zone, "
+            "a number must fit its column, and every value must have its column's type."
+        )
+
+
+class TransactionFailed(OstiaryError):
+    """An earlier statement of this transaction failed, so nothing of it was kept."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "An earlier statement of this transaction failed, so nothing of it was kept: let the error leave the "
+            "transaction's block."
+        )
+
 
 class OutcomeUnknown(Unavailable):
     """The connection broke while committing: read again before assuming either way."""
 
     def __init__(self) -> None:
         super().__init__(
-            "The database connection broke while a change was being committed: it may or may not have happened.",
-            retry_after=timedelta(seconds=1),
+            "The database broke off while a change was being committed: it may or may not have happened."
         )

@@ -1,0 +1,310 @@
+"""PostgreSQL through asyncpg: a small pool, bounded waits, honest outcomes.
+
+Every wait has an end, a connection that was lost is replaced, and a change whose fate is not known is reported
+as `OutcomeUnknown`, never as failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import asyncpg
+import msgspec
+from asyncpg.pool import PoolConnectionProxy
+
+from ostiary.foundation.errors import Unavailable
+from ostiary.foundation.storage.database import (
+    TRANSACTION_LIMIT,
+    OutcomeUnknown,
+    ReferenceViolation,
+    RuleViolation,
+    TransactionState,
+    UniqueViolation,
+    Unstorable,
+    only_reads,
+)
+from ostiary.foundation.storage.rows import compile_reader
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from ostiary.foundation.storage.database import Parameter, Query, Transaction
+
+    Connection = PoolConnectionProxy[asyncpg.Record]
+
+R = TypeVar("R")
+
+_DIALECT: Final = "postgresql"
+_HAS_TRANSACTION_TIMEOUT: Final = 17
+# The server gives up first, and says what happened; the client's own limit is for a server that is silent.
+_CLIENT_MARGIN: Final = timedelta(seconds=1)
+_DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+_READ_ONLY: Final = "25006"
+# Classes and codes of PostgreSQL's appendix A that pass by themselves: connection, read-only after a failover,
+# ended by a time limit, deadlock and serialisation, resources, lock not available, shutdown, input/output.
+_PASSING: Final = ("08", _READ_ONLY, "25P03", "25P04", "40", "53", "55P03", "57", "58")
+_DATA: Final = "22"
+_INTEGRITY: Final = ("23", "P0001")
+
+
+class _Verbs(ABC):
+    """The three verbs over one way of running a statement."""
+
+    @abstractmethod
+    async def _run(self, query: Query[Any], verb: Callable[..., Awaitable[Any]], parameters: Any) -> Any: ...
+
+    async def fetch_one(self, query: Query[R], *parameters: Parameter) -> R | None:
+        """Return the first row of the answer, or None."""
+        row = await self._run(query, PoolConnectionProxy.fetchrow, parameters)
+        if row is None:
+            return None
+        read = query.readers.get(_DIALECT) or compile_reader(query, _DIALECT, tuple(row.keys()))
+        return read(row)
+
+    async def fetch_all(self, query: Query[R], *parameters: Parameter) -> list[R]:
+        """Return every row of the answer."""
+        rows = await self._run(query, PoolConnectionProxy.fetch, parameters)
+        if not rows:
+            return []
+        read = query.readers.get(_DIALECT) or compile_reader(query, _DIALECT, tuple(rows[0].keys()))
+        return [read(row) for row in rows]
+
+    async def execute(self, query: Query[Any], *parameters: Parameter) -> int:
+        """Run the statement and return how many rows it touched."""
+        tag = await self._run(query, PoolConnectionProxy.execute, parameters)
+        # `INSERT 0 3`, `UPDATE 3`, `SELECT 3`; `CREATE TABLE` and its like touch no row.
+        count = tag.rpartition(" ")[2]
+        return int(count) if count.isdecimal() else 0
+
+
+class PostgreSQL(_Verbs):
+    """A PostgreSQL database.
+
+    `statement_timeout` bounds each statement on the server and, separately, the wait for a free connection.
+    """
+
+    dialect = _DIALECT
+
+    def __init__(
+        self, url: str, *, pool_size: int = 10, statement_timeout: timedelta = timedelta(seconds=5)
+    ) -> None:
+        self._url = url
+        self._pool_size = pool_size
+        self._statement_timeout = statement_timeout
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._endings: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Connect.
+
+        Raises `Unavailable` if the server does not answer yet; the calls work as soon as it does.
+        """
+        self._pool = await asyncpg.create_pool(
+            self._url,
+            min_size=0,
+            max_size=self._pool_size,
+            init=_prepare_connection,
+            reset=_reset_nothing,
+            statement_cache_size=1000,
+            command_timeout=(self._statement_timeout + _CLIENT_MARGIN).total_seconds(),
+            server_settings={
+                "application_name": "ostiary",
+                "timezone": "UTC",
+                "statement_timeout": _milliseconds(self._statement_timeout),
+                "idle_in_transaction_session_timeout": _milliseconds(TRANSACTION_LIMIT),
+                "default_transaction_isolation": "read committed",
+                # An acknowledged change survives a crash, whatever the server's default.
+                "synchronous_commit": "on",
+            },
+        )
+        await self._give_back(await self._acquire())
+
+    async def close(self) -> None:
+        """Let running work end, then disconnect. May be called twice."""
+        if self._pool is not None:
+            await self._pool.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Open a transaction (READ COMMITTED) that may last `TRANSACTION_LIMIT`."""
+        connection = await self._acquire()
+        transaction = _Transaction(self, connection)
+        # Servers before 17 cannot end a transaction that keeps sending statements, so the client does.
+        deadline = asyncio.timeout(TRANSACTION_LIMIT.total_seconds())
+        try:
+            async with deadline:
+                await self.ask(connection, PoolConnectionProxy.execute, "BEGIN")
+                yield transaction
+            transaction.state.check()
+            await self._commit(connection)
+        except BaseException as error:
+            transaction.state.ended = True
+            await self._abandon(connection)
+            if isinstance(error, TimeoutError) and deadline.expired():
+                raise Unavailable(
+                    "A transaction took too long and was rolled back; try again shortly."
+                ) from None
+            raise
+        transaction.state.ended = True
+        await self._give_back(connection)
+
+    async def _run(self, query: Query[Any], verb: Callable[..., Awaitable[Any]], parameters: Any) -> Any:
+        connection = await self._acquire()
+        may_change = not only_reads(query.postgresql)
+        try:
+            return await self.ask(connection, verb, query.postgresql, parameters, commits=may_change)
+        finally:
+            await self._give_back(connection)
+
+    async def ask(
+        self,
+        connection: Connection,
+        verb: Callable[..., Awaitable[Any]],
+        text: str,
+        parameters: tuple[Parameter, ...] = (),
+        *,
+        commits: bool = False,
+    ) -> Any:
+        """Run one statement on a connection and translate what goes wrong.
+
+        `commits` says that the statement makes changes final, so that silence means `OutcomeUnknown`.
+        """
+        for parameter in parameters:
+            if isinstance(parameter, datetime) and parameter.tzinfo is None:
+                raise Unstorable
+        try:
+            return await verb(connection, text, *parameters)
+        except _DRIVER_ERRORS as error:
+            lost = _is_lost(connection)
+            if commits and not _is_answer(error, lost=lost):
+                raise OutcomeUnknown from None
+            if isinstance(error, asyncpg.PostgresError) and error.sqlstate == _READ_ONLY and self._pool:
+                # A demoted primary stays read-only for good: the next call must reach its successor.
+                await self._pool.expire_connections()
+            # `from None` throughout: the driver quotes rows and parameters in its messages.
+            raise _translated(error, lost=lost) from None
+
+    async def _commit(self, connection: Connection) -> None:
+        if _is_lost(connection):
+            raise _unreachable("the connection was lost")
+        await self.ask(connection, PoolConnectionProxy.execute, "COMMIT", commits=True)
+
+    async def _acquire(self) -> Connection:
+        if self._pool is None:
+            raise Unavailable("The database is not open.")
+        try:
+            async with asyncio.timeout(self._statement_timeout.total_seconds()):
+                return await self._pool.acquire()
+        except (*_DRIVER_ERRORS, ValueError) as error:
+            raise _unreachable(type(error).__name__) from None
+
+    async def _give_back(self, connection: Connection) -> None:
+        if self._pool is None or _is_lost(connection):
+            return
+        # When giving back fails the pool has closed the connection, and the statement's answer still stands.
+        with suppress(*_DRIVER_ERRORS):
+            await self._pool.release(connection, timeout=TRANSACTION_LIMIT.total_seconds())
+
+    async def _abandon(self, connection: Connection) -> None:
+        """Roll back and give the connection back, even if the caller is cancelled again meanwhile."""
+        ending = asyncio.create_task(self._roll_back(connection))
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+        await asyncio.shield(ending)
+
+    async def _roll_back(self, connection: Connection) -> None:
+        if not _is_lost(connection):
+            try:
+                await connection.execute("ROLLBACK")
+            except _DRIVER_ERRORS:
+                with suppress(*_DRIVER_ERRORS):
+                    connection.terminate()
+        await self._give_back(connection)
+
+
+class _Transaction(_Verbs):
+    def __init__(self, database: PostgreSQL, connection: Connection) -> None:
+        self._database = database
+        self._connection = connection
+        self.state = TransactionState()
+
+    async def _run(self, query: Query[Any], verb: Callable[..., Awaitable[Any]], parameters: Any) -> Any:
+        self.state.check()
+        try:
+            return await self._database.ask(self._connection, verb, query.postgresql, parameters)
+        except BaseException:
+            self.state.failed = True
+            raise
+
+
+async def _prepare_connection(connection: Any) -> None:
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", encoder=_encode_jsonb, decoder=_decode_jsonb, format="binary"
+    )
+    if connection.get_server_version().major >= _HAS_TRANSACTION_TIMEOUT:
+        await connection.execute(f"SET transaction_timeout = {_milliseconds(TRANSACTION_LIMIT)}")
+
+
+async def _reset_nothing(connection: Any) -> None:
+    """Skip the reset query: no statement of ours changes a session, and it costs as much as a look-up."""
+
+
+def _encode_jsonb(value: Any) -> bytes:
+    # The binary form of jsonb is one byte of version and the text.
+    return b"\x01" + msgspec.json.encode(value)
+
+
+def _decode_jsonb(data: bytes) -> Any:
+    return msgspec.json.decode(data[1:])
+
+
+def _milliseconds(duration: timedelta) -> str:
+    return str(duration // timedelta(milliseconds=1))
+
+
+def _is_lost(connection: Connection) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        # The pool took a broken connection back before its user did.
+        return True
+
+
+def _is_answer(error: BaseException, *, lost: bool) -> bool:
+    """Say whether the server or the driver refused and lives on, so that nothing was committed."""
+    if isinstance(error, asyncpg.PostgresError):
+        return error.severity_en == "ERROR"
+    return not lost and not isinstance(error, OSError)
+
+
+def _unreachable(reason: str) -> Unavailable:
+    return Unavailable(
+        f"The database cannot be reached ({reason}): check that it runs and that its URL is right, or try again."
+    )
+
+
+def _translated(error: Exception, *, lost: bool) -> Exception:
+    """Return our word for a failure of the driver, or the error itself if it is a mistake in a query."""
+    match error:
+        case asyncpg.UniqueViolationError():
+            return UniqueViolation(error.constraint_name or "unnamed")
+        case asyncpg.ForeignKeyViolationError() | asyncpg.RestrictViolationError():
+            return ReferenceViolation()
+        case asyncpg.PostgresError():
+            return _by_sqlstate(error)
+        case ValueError():
+            return Unstorable()
+    return _unreachable(type(error).__name__) if lost or isinstance(error, OSError) else error
+
+
+def _by_sqlstate(error: asyncpg.PostgresError) -> Exception:
+    state = error.sqlstate or ""
+    if state.startswith(_PASSING):
+        return Unavailable(f"The database could not do this now ({type(error).__name__}); try again shortly.")
+    if state.startswith(_DATA):
+        return Unstorable()
+    return RuleViolation() if state.startswith(_INTEGRITY) else error

