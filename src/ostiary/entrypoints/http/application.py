@@ -1,0 +1,160 @@
+"""The JSON door: a plain ASGI application over a route table.
+
+Finds the route, hands the request to the pipeline, folds every error into its public form and writes the
+answer with its protective headers. Runs alone or mounted below a prefix.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from ostiary.entrypoints.http.answers import Answer
+from ostiary.entrypoints.http.bodies import ClientDisconnected
+from ostiary.entrypoints.http.errors import (
+    FOLDS,
+    HttpProblem,
+    ProblemCode,
+    fold,
+    oauth_answer,
+    problem_answer,
+)
+from ostiary.entrypoints.http.pipeline import Pipeline
+from ostiary.entrypoints.http.routes import RouteTable, path_as_sent
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+    from ostiary.entrypoints.http.bodies import Receive
+    from ostiary.entrypoints.http.pipeline import Limits
+    from ostiary.entrypoints.http.routes import Methods, Route
+    from ostiary.entrypoints.http.settings import HttpSettings
+    from ostiary.foundation.clock import Clock
+    from ostiary.verifier import AccessTokenVerifier
+
+    Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+_log = logging.getLogger("ostiary.http")
+_encode = msgspec.json.Encoder().encode
+_NO_CONTENT: Final = 204
+
+_PROTECTIVE: Final = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (
+        b"content-security-policy",
+        b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+_HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+_WRITTEN_HERE: Final = frozenset({b"content-length", b"content-type", b"set-cookie"})
+
+
+class HttpApplication:
+    """Answers `http` scopes; `folds` names the public codes of further exceptions."""
+
+    def __init__(
+        self,
+        routes: Iterable[Route],
+        settings: HttpSettings,
+        *,
+        verifier: AccessTokenVerifier,
+        limits: Limits,
+        clock: Clock,
+        folds: Mapping[type[Exception], ProblemCode] | None = None,
+    ) -> None:
+        self._table = RouteTable(routes)
+        self._pipeline = Pipeline(settings, verifier=verifier, limits=limits, clock=clock)
+        self._issuer = settings.public_url.rstrip("/")
+        self._folds = {**FOLDS, **(folds or {})}
+        self._protective = (*_PROTECTIVE, _HSTS) if settings.is_https else _PROTECTIVE
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI 3.0); a websocket is refused."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            raise RuntimeError(f"The HTTP door does not speak {scope['type']!r}.")
+        headers = _merged(scope["headers"])
+        route: Route | None = None
+        try:
+            methods, parameters = self._find(scope)
+            method = "GET" if scope["method"] == "HEAD" else scope["method"]
+            route = methods.get(method)
+            if route is None:
+                answer = self._without_route(method, methods, headers)
+            else:
+                answer = await self._pipeline.run(route, parameters, scope, headers, receive)
+            start, body = self._write(answer, headers)
+        except ClientDisconnected:
+            return
+        except Exception as error:  # noqa: BLE001 - the last resort: whatever nobody expected is a 500
+            start, body = self._write(self._refuse(error, route), headers)
+        await send(start)
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    def _find(self, scope: Mapping[str, Any]) -> tuple[Methods, Mapping[str, str]]:
+        found = self._table.find(path_as_sent(scope))
+        if found is None:
+            raise HttpProblem(ProblemCode.NOT_FOUND)
+        return found
+
+    def _without_route(self, method: str, methods: Methods, headers: Mapping[bytes, bytes]) -> Answer:
+        also = {"OPTIONS", "HEAD"} if "GET" in methods else {"OPTIONS"}
+        allowed = ", ".join(sorted(methods.keys() | also)).encode()
+        if method != "OPTIONS":
+            raise HttpProblem(ProblemCode.METHOD_NOT_ALLOWED, headers=((b"allow", allowed),))
+        preflight = self._pipeline.origins.preflight(headers, allowed)
+        return Answer(204, headers=((b"allow", allowed), *preflight))
+
+    def _refuse(self, error: Exception, route: Route | None) -> Answer:
+        """Fold an error into its public form, and record what the outside is not told."""
+        place = f"{route.method} {route.path}" if route else "no route"
+        problem = fold(error, self._folds)
+        if problem is None:
+            _log.error("%s failed", place, exc_info=error)
+            problem = HttpProblem(ProblemCode.INTERNAL_ERROR)
+        elif route is not None:
+            _log.info("%s refused: %s (%s)", place, problem.code.value, error)
+        if route is not None and route.oauth:
+            return oauth_answer(problem)
+        return problem_answer(problem, self._issuer)
+
+    def _write(self, answer: Answer, headers: Mapping[bytes, bytes]) -> tuple[dict[str, Any], bytes]:
+        """Turn an answer into the message that starts the response, and its body."""
+        fields = list(self._protective)
+        if answer.headers:
+            replaced = {name for name, _ in answer.headers}
+            if replaced & _WRITTEN_HERE:
+                raise ValueError("Cookies, content type and length are not given as headers of an answer.")
+            fields = [(name, value) for name, value in fields if name not in replaced]
+            fields += answer.headers
+        fields += self._pipeline.origins.cors(headers)
+        fields += [(b"set-cookie", self._pipeline.cookies.write(cookie)) for cookie in answer.cookies]
+        body = b""
+        if answer.body is not None:
+            body = answer.body if isinstance(answer.body, bytes) else _encode(answer.body)
+            fields.append((b"content-type", answer.media_type))
+        if answer.status != _NO_CONTENT:
+            fields.append((b"content-length", b"%d" % len(body)))
+        return {"type": "http.response.start", "status": answer.status, "headers": fields}, body
+
+
+def _merged(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Join repeated headers as RFC 9110 §5.3 does, so that none can hide behind another of its name.
+
+    What must come once does not parse when joined, and is refused by whoever reads it.
+    """
+    merged: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in merged:
+            merged[name] += (b"; " if name == b"cookie" else b", ") + value
+        else:
+            merged[name] = value
+    return merged

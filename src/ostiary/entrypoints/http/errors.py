@@ -1,0 +1,253 @@
+"""Refusals as the outside sees them: public codes, their wording, and the folding of our own errors.
+
+One table says what each public code means; another folds every expected exception into one of those codes.
+Whatever is in neither is `internal_error`: logged with its traceback, answered without a detail.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from msgspec import Struct
+
+from ostiary.entrypoints.http.answers import Answer, Headers
+from ostiary.foundation.errors import OstiaryError, Unavailable
+from ostiary.verifier import InvalidToken, RevokedToken
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class ProblemCode(StrEnum):
+    """Every public code; programs branch on these, so a code never changes its meaning."""
+
+    MALFORMED_JSON = "malformed_json"
+    INVALID_REQUEST = "invalid_request"
+    UNAUTHENTICATED = "unauthenticated"
+    INVALID_TOKEN = "invalid_token"  # noqa: S105 - a public code, not a secret
+    INVALID_CREDENTIALS = "invalid_credentials"
+    INVALID_REFRESH_TOKEN = "invalid_refresh_token"  # noqa: S105 - a public code, not a secret
+    FORBIDDEN = "forbidden"
+    REAUTHENTICATION_REQUIRED = "reauthentication_required"
+    CROSS_SITE_REQUEST = "cross_site_request"
+    PASSWORD_CHANGE_REQUIRED = "password_change_required"  # noqa: S105 - a public code, not a secret
+    REGISTRATION_CLOSED = "registration_closed"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    IDENTIFIER_TAKEN = "identifier_taken"
+    BODY_TOO_LARGE = "body_too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    PASSWORD_UNACCEPTABLE = "password_unacceptable"  # noqa: S105 - a public code, not a secret
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
+    INTERNAL_ERROR = "internal_error"
+    UNAVAILABLE = "unavailable"
+
+    @property
+    def slug(self) -> str:
+        """The code as it stands in an address."""
+        return self.value.replace("_", "-")
+
+
+class Problem(NamedTuple):
+    """What a public code means: its HTTP status, its short title, and what to do about it."""
+
+    status: int
+    title: str
+    detail: str
+
+
+PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
+    {
+        ProblemCode.MALFORMED_JSON: Problem(
+            400,
+            "Malformed JSON",
+            "The body is not valid JSON: UTF-8, every name once in its object, whole numbers of at most 53 bits, "
+            "at most 32 levels deep, no NUL character.",
+        ),
+        ProblemCode.INVALID_REQUEST: Problem(
+            400, "Invalid request", "The request does not have the expected form; `errors` names the fields."
+        ),
+        ProblemCode.UNAUTHENTICATED: Problem(
+            401, "Not signed in", "This address needs an access token: sign in, then send it."
+        ),
+        ProblemCode.INVALID_TOKEN: Problem(
+            401,
+            "Invalid access token",
+            "The access token is expired, ended or not ours: refresh it or sign in again.",
+        ),
+        ProblemCode.INVALID_CREDENTIALS: Problem(
+            401, "Invalid credentials", "The identifier and the proof do not belong together."
+        ),
+        ProblemCode.INVALID_REFRESH_TOKEN: Problem(
+            401, "Invalid refresh token", "The refresh token is expired, spent or not ours: sign in again."
+        ),
+        ProblemCode.FORBIDDEN: Problem(403, "Forbidden", "This account may not do that."),
+        ProblemCode.REAUTHENTICATION_REQUIRED: Problem(
+            403,
+            "Recent sign-in needed",
+            "Prove again who you are at /v1/me/reauthenticate, then repeat the request.",
+        ),
+        ProblemCode.CROSS_SITE_REQUEST: Problem(
+            403,
+            "Request from another site",
+            "The request did not come from this site or an allowed origin, or did not say where it came from: "
+            "send an Origin header, and list other origins in OSTIARY_ALLOWED_ORIGINS.",
+        ),
+        ProblemCode.PASSWORD_CHANGE_REQUIRED: Problem(
+            403,
+            "New password needed",
+            "The password must be changed before signing in: use the password reset.",
+        ),
+        ProblemCode.REGISTRATION_CLOSED: Problem(
+            403,
+            "Registration is closed",
+            "Accounts are made by invitation only: ask an administrator for one.",
+        ),
+        ProblemCode.NOT_FOUND: Problem(404, "Not found", "There is nothing at this address."),
+        ProblemCode.METHOD_NOT_ALLOWED: Problem(
+            405, "Method not allowed", "The Allow header names the methods of this address."
+        ),
+        ProblemCode.IDENTIFIER_TAKEN: Problem(
+            409,
+            "Address already in use",
+            "Another account uses this address: sign in, or choose another one.",
+        ),
+        ProblemCode.BODY_TOO_LARGE: Problem(413, "Body too large", "A body may have at most 64 KiB."),
+        ProblemCode.UNSUPPORTED_MEDIA_TYPE: Problem(
+            415,
+            "Unsupported media type",
+            "The body has another type than this address reads, or is compressed: JSON goes as "
+            "`Content-Type: application/json`, in UTF-8.",
+        ),
+        ProblemCode.PASSWORD_UNACCEPTABLE: Problem(
+            422, "Password not acceptable", "Choose another password; `errors` says why."
+        ),
+        ProblemCode.TOO_MANY_ATTEMPTS: Problem(
+            429, "Too many attempts", "Wait as long as the Retry-After header says, then try again."
+        ),
+        ProblemCode.INTERNAL_ERROR: Problem(
+            500, "Internal error", "Something went wrong on our side; it has been recorded."
+        ),
+        ProblemCode.UNAVAILABLE: Problem(
+            503,
+            "Temporarily unavailable",
+            "A part we depend on does not answer: try again after Retry-After.",
+        ),
+    }
+)
+
+# RFC 6749 §5.2 knows few words; these are chosen by the status of the problem they stand for.
+_OAUTH_ERRORS: Final = MappingProxyType(
+    {
+        401: "invalid_client",
+        403: "unauthorized_client",
+        429: "temporarily_unavailable",
+        500: "server_error",
+        503: "temporarily_unavailable",
+    }
+)
+_NEEDS_RETRY_AFTER: Final = frozenset({429, 503})
+
+FOLDS: Final[Mapping[type[Exception], ProblemCode]] = MappingProxyType(
+    {
+        InvalidToken: ProblemCode.INVALID_TOKEN,
+        RevokedToken: ProblemCode.INVALID_TOKEN,
+        Unavailable: ProblemCode.UNAVAILABLE,
+    }
+)
+
+
+class FieldError(Struct, frozen=True):
+    """What is wrong with one field: its dotted path, a stable code, and what is expected."""
+
+    field: str
+    code: str
+    detail: str
+
+
+class ProblemBody(Struct, frozen=True, omit_defaults=True):
+    """A refusal as `application/problem+json` (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+
+
+class OAuthError(Struct, frozen=True):
+    """A refusal as OAuth endpoints write it (RFC 6749 §5.2)."""
+
+    error: str
+    error_description: str
+
+
+class HttpProblem(OstiaryError):
+    """A refusal that already knows its public code; `detail` replaces the code's own wording."""
+
+    def __init__(
+        self,
+        code: ProblemCode,
+        detail: str | None = None,
+        *,
+        errors: Sequence[FieldError] = (),
+        retry_after: timedelta | None = None,
+        headers: Headers = (),
+    ) -> None:
+        self.code = code
+        self.detail = detail or PROBLEMS[code].detail
+        self.errors = tuple(errors)
+        self.retry_after = retry_after
+        self.headers = headers
+        super().__init__(self.detail)
+
+
+def fold(error: Exception, folds: Mapping[type[Exception], ProblemCode]) -> HttpProblem | None:
+    """Find the public form of an exception by its nearest class, or None when nobody expected it."""
+    if isinstance(error, HttpProblem):
+        return error
+    for kind in type(error).__mro__:
+        if kind in folds:
+            return HttpProblem(folds[kind], retry_after=getattr(error, "retry_after", None))
+    return None
+
+
+def problem_answer(problem: HttpProblem, issuer: str) -> Answer:
+    """Write a refusal as RFC 9457 asks; its `type` is an address that explains the code."""
+    known = PROBLEMS[problem.code]
+    body = ProblemBody(
+        f"{issuer}/errors/{problem.code.slug}",
+        known.title,
+        known.status,
+        problem.code.value,
+        problem.detail,
+        problem.errors,
+    )
+    return Answer(known.status, body, headers=_headers(problem), media_type=b"application/problem+json")
+
+
+def oauth_answer(problem: HttpProblem) -> Answer:
+    """Write a refusal as RFC 6749 §5.2 asks."""
+    status = PROBLEMS[problem.code].status
+    error = _OAUTH_ERRORS.get(status, "invalid_request")
+    if problem.code is ProblemCode.INVALID_REFRESH_TOKEN:
+        status, error = 400, "invalid_grant"
+    return Answer(status, OAuthError(error, problem.detail), headers=_headers(problem))
+
+
+def _headers(problem: HttpProblem) -> Headers:
+    headers = list(problem.headers)
+    status = PROBLEMS[problem.code].status
+    if status == 401:  # noqa: PLR2004 - a status code is its own name; RFC 9110 §11.6.1 wants a challenge
+        expired = problem.code is ProblemCode.INVALID_TOKEN
+        challenge = b'Bearer error="invalid_token"' if expired else b"Bearer"  # RFC 6750 §3
+        headers.append((b"www-authenticate", challenge))
+    if status in _NEEDS_RETRY_AFTER:
+        wait = problem.retry_after or timedelta(seconds=1)
+        headers.append((b"retry-after", b"%d" % max(1, math.ceil(wait.total_seconds()))))
+    return tuple(headers)

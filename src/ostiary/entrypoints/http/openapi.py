@@ -1,0 +1,139 @@
+"""The OpenAPI 3.1 document, written from the route table, so it says what the door does."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from ostiary.entrypoints.http.cookies import CookieJar, CookieName
+from ostiary.entrypoints.http.errors import PROBLEMS, OAuthError, ProblemBody, ProblemCode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ostiary.entrypoints.http.routes import Guard, Route
+    from ostiary.entrypoints.http.settings import HttpSettings
+
+Json = dict[str, Any]
+
+_REFERENCE: Final = "#/components/schemas/"
+_PARAMETER = re.compile(r"\{([a-z_]+)\}")
+_WORD = re.compile(r"[A-Za-z0-9]+")
+
+
+def openapi_document(routes: Sequence[Route], settings: HttpSettings, *, version: str) -> Json:
+    """Describe every route: who may use it, what it reads, all it answers, each refusal by its code."""
+    schemas, components = _schemas(routes)
+    paths: dict[str, Json] = {}
+    for route in routes:
+        operation = _operation(route, schemas, components)
+        paths.setdefault(route.path, {})[route.method.lower()] = operation
+    cookie = CookieJar(secure=settings.is_https).names[CookieName.ACCESS]
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Ostiary", "version": version},
+        "servers": [{"url": settings.public_url.rstrip("/")}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in routes)],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "at+jwt"},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": cookie},
+            },
+        },
+    }
+
+
+def describe_guard(guard: Guard) -> str:
+    """Say in a sentence who may use a route."""
+    if not guard.identified:
+        return "For everybody."
+    kinds = f" of the type {' or '.join(sorted(guard.entity_types))}" if guard.entity_types else ""
+    roles = f" with the role {' and '.join(sorted(guard.roles))}" if guard.roles else ""
+    recent = ", signed in recently" if guard.recent else ""
+    return f"For a signed-in account{kinds}{roles}{recent}."
+
+
+def _schemas(routes: Sequence[Route]) -> tuple[Mapping[Any, Json], Json]:
+    """Name all types in one go, so that two of the same name in different modules stay apart."""
+    types: list[Any] = [ProblemBody, OAuthError]
+    for route in routes:
+        types += (declared for declared in (route.body, route.query) if declared is not None)
+        types += (declared for declared in route.answers.values() if _has_schema(declared))
+    unique = list(dict.fromkeys(types))
+    schemas, components = msgspec.json.schema_components(unique, ref_template=_REFERENCE + "{name}")
+    return dict(zip(unique, schemas, strict=True)), components
+
+
+def _has_schema(declared: Any) -> bool:
+    return declared is not None and declared is not bytes
+
+
+def _operation(route: Route, schemas: Mapping[Any, Json], components: Json) -> Json:
+    operation: Json = {
+        "operationId": "_".join([route.method.lower(), *_WORD.findall(route.path)]),
+        "summary": route.summary,
+        "description": f"{route.description} {describe_guard(route.guard)}".strip(),
+        "tags": [route.tag],
+        "security": [{"bearer": []}, {"cookie": []}] if route.guard.identified else [],
+        "responses": _answers(route, schemas) | _refusals(route, schemas),
+    }
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _PARAMETER.findall(route.path)
+    ]
+    if route.query is not None:
+        properties = components[schemas[route.query]["$ref"].removeprefix(_REFERENCE)]["properties"]
+        parameters += [
+            {
+                "name": field.encode_name,
+                "in": "query",
+                "required": field.required,
+                "schema": properties[field.encode_name],
+            }
+            for field in msgspec.structs.fields(route.query)
+        ]
+    if parameters:
+        operation["parameters"] = parameters
+    if route.body is not None:
+        media_type = "application/x-www-form-urlencoded" if route.oauth else "application/json"
+        operation["requestBody"] = {
+            "required": any(field.required for field in msgspec.structs.fields(route.body)),
+            "content": {media_type: {"schema": schemas[route.body]}},
+        }
+    return operation
+
+
+def _answers(route: Route, schemas: Mapping[Any, Json]) -> Json:
+    answers: Json = {}
+    for status, declared in route.answers.items():
+        answers[str(status)] = {"description": "Done."}
+        if _has_schema(declared):
+            answers[str(status)]["content"] = {"application/json": {"schema": schemas[declared]}}
+    return answers
+
+
+def _refusals(route: Route, schemas: Mapping[Any, Json]) -> Json:
+    by_status: dict[int, list[ProblemCode]] = {}
+    for code in route.all_problems:
+        by_status.setdefault(PROBLEMS[code].status, []).append(code)
+    return {str(status): _refusal(status, codes, route, schemas) for status, codes in by_status.items()}
+
+
+def _refusal(status: int, codes: Sequence[ProblemCode], route: Route, schemas: Mapping[Any, Json]) -> Json:
+    refusal: Json = {"description": "; ".join(f"`{code.value}`: {PROBLEMS[code].title}" for code in codes)}
+    if route.oauth:
+        refusal["content"] = {"application/json": {"schema": schemas[OAuthError]}}
+    else:
+        these = {
+            "properties": {"code": {"enum": [code.value for code in codes]}, "status": {"const": status}}
+        }
+        schema = {"allOf": [schemas[ProblemBody], these]}
+        refusal["content"] = {"application/problem+json": {"schema": schema}}
+    if status in {429, 503}:
+        seconds = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
+        refusal["headers"] = {"Retry-After": seconds}
+    return refusal

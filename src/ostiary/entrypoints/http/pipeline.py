@@ -1,0 +1,161 @@
+"""What every request passes before a handler runs, in one order that no route can change.
+
+Cross-site check → address limit → credential → guard → query and body → handler → declared answer. Each step
+raises or goes on; an error anywhere ends the request, so none can leave an authenticated state behind
+(WEB-05).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from ostiary.entrypoints.http.bodies import read_body, require_media_type
+from ostiary.entrypoints.http.cookies import CookieJar
+from ostiary.entrypoints.http.cross_site import Origins, Provenance
+from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
+from ostiary.entrypoints.http.proxies import TrustedProxies
+from ostiary.entrypoints.http.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
+
+    from ostiary.entrypoints.http.answers import Answer
+    from ostiary.entrypoints.http.bodies import Receive
+    from ostiary.entrypoints.http.routes import AddressLimit, Route
+    from ostiary.entrypoints.http.settings import HttpSettings
+    from ostiary.foundation.clock import Clock
+    from ostiary.verifier import AccessTokenVerifier
+
+_BEARER = re.compile(rb"bearer +([a-z0-9._~+/-]{1,8192}=*)", re.IGNORECASE)
+_LONGEST_USER_AGENT: Final = 512
+
+
+class Limits(Protocol):
+    """Counts what one client address does."""
+
+    async def hit(
+        self, name: str, subject: str, *, limit: int, per: timedelta, now: datetime
+    ) -> timedelta | None:
+        """Count one use; return how long to wait if that is one too many, else None."""
+
+
+class Pipeline:
+    """Runs one matched route for one request."""
+
+    def __init__(
+        self, settings: HttpSettings, *, verifier: AccessTokenVerifier, limits: Limits, clock: Clock
+    ) -> None:
+        self.origins = Origins(settings.public_url, settings.allowed_origins)
+        self.cookies = CookieJar(secure=settings.is_https)
+        self._proxies = TrustedProxies(settings.trusted_proxies)
+        self._recent = settings.recent_authentication
+        self._verifier = verifier
+        self._limits = limits
+        self._clock = clock
+
+    async def run(
+        self,
+        route: Route,
+        parameters: Mapping[str, str],
+        scope: Mapping[str, Any],
+        headers: Mapping[bytes, bytes],
+        receive: Receive,
+    ) -> Answer:
+        """Answer one request. Raises whatever refuses it."""
+        client = scope.get("client")
+        request = Request(
+            method=route.method,
+            path=route.path,
+            parameters=parameters,
+            headers=headers,
+            address=self._proxies.client_address(
+                client[0] if client else None, headers.get(b"x-forwarded-for")
+            ),
+            user_agent=_user_agent(headers),
+            now=self._clock.now(),
+            cookies=self.cookies.read(headers.get(b"cookie")),
+            provenance=self.origins.provenance(headers),
+        )
+        _refuse_cross_site(request)
+        if route.limit is not None:
+            await self._admit(route.limit, request)
+        if route.guard.identified:
+            self._identify(request)
+            self._guard(request, route)
+        if route.decode_query is not None:
+            request.query = route.decode_query(scope.get("query_string", b""))
+        if route.decode_body is not None:
+            body = await read_body(receive, headers)
+            if body:
+                require_media_type(headers, form=route.oauth)
+            request.body = route.decode_body(body)
+        answer = await route.handler(request)
+        _require_declared(answer, route, request)
+        return answer
+
+    async def _admit(self, limit: AddressLimit, request: Request) -> None:
+        wait = await self._limits.hit(
+            limit.name, request.address.limit_key, limit=limit.count, per=limit.per, now=request.now
+        )
+        if wait is not None:
+            raise HttpProblem(ProblemCode.TOO_MANY_ATTEMPTS, retry_after=wait)
+
+    def _identify(self, request: Request) -> None:
+        """Verify the access token: of the Authorization header if it is a bearer's, else of the cookie."""
+        token = _bearer_token(request.headers.get(b"authorization"))
+        request.credential = "bearer"
+        if token is None:
+            token = request.cookies.access
+            request.credential = "cookie"
+        if token is None:
+            raise HttpProblem(ProblemCode.UNAUTHENTICATED)
+        request.principal = self._verifier.verify(token, now=request.now)
+
+    def _guard(self, request: Request, route: Route) -> None:
+        if request.principal is None:
+            raise HttpProblem(ProblemCode.UNAUTHENTICATED)
+        refusal = route.guard.refusal(request.principal, now=request.now, recent=self._recent)
+        if refusal is not None:
+            raise HttpProblem(refusal)
+
+
+def _refuse_cross_site(request: Request) -> None:
+    """Refuse to change anything for another site, or with a browser's cookies but no word of its origin.
+
+    Any of our cookies counts, whether or not this route reads them (SES-09).
+    """
+    if request.method == "GET" or request.provenance is Provenance.OURS:
+        return
+    if request.provenance is Provenance.FOREIGN or request.cookies.carried:
+        raise HttpProblem(ProblemCode.CROSS_SITE_REQUEST)
+
+
+def _bearer_token(authorization: bytes | None) -> str | None:
+    """Read a bearer token (RFC 6750 §2.1); None if the header is absent or of another scheme.
+
+    Raises `HttpProblem` for a malformed one: it never falls back to another credential.
+    """
+    if authorization is None or authorization[:7].rstrip().lower() != b"bearer":
+        return None
+    found = _BEARER.fullmatch(authorization)
+    if found is None:
+        raise HttpProblem(ProblemCode.INVALID_TOKEN)
+    return found[1].decode("ascii")
+
+
+def _user_agent(headers: Mapping[bytes, bytes]) -> str:
+    """Return what the client calls itself, safe to store and to log."""
+    text = headers.get(b"user-agent", b"")[:_LONGEST_USER_AGENT].decode("latin-1")
+    return text if text.isprintable() else "".join(filter(str.isprintable, text))
+
+
+def _require_declared(answer: Answer, route: Route, request: Request) -> None:
+    """Refuse to send what the route does not declare (ADM-03), or cookies to an unproven asker (SES-09)."""
+    classes = route.answer_classes.get(answer.status)
+    if classes is None or not isinstance(answer.body, classes):
+        raise RuntimeError(f"{route.method} {route.path} gave an undeclared {answer.status} answer.")
+    signs_in = any(cookie.value for cookie in answer.cookies)
+    if signs_in and route.method != "GET" and request.provenance is not Provenance.OURS:
+        raise RuntimeError(f"{route.method} {route.path} sets cookies without require_same_site().")
