@@ -23,6 +23,7 @@ full_page_writes = off
 max_connections = 60
 shared_buffers = 32MB
 autovacuum = off
+deadlock_timeout = 50ms
 """
 
 

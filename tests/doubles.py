@@ -75,6 +75,7 @@ class Wire:
 
     def __init__(self, server: Path, client: Path) -> None:
         self._server = server / self.PORT_FILE
+        self.client_directory = client
         self._client = client / self.PORT_FILE
         self._open_ends: set[asyncio.StreamWriter] = set()
         self.is_cut = False

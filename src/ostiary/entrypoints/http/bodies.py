@@ -133,11 +133,12 @@ def explain(error: msgspec.ValidationError, into: type[msgspec.Struct]) -> HttpP
         place = ".".join(filter(None, (_field(missing[2]), missing[1])))
         found = FieldError(place, "missing", "This field is required.")
     elif unknown := _UNKNOWN.fullmatch(text):
-        known = ", ".join(field.encode_name for field in msgspec.structs.fields(into))
-        advice = "" if unknown[1] else f" Known fields: {known or 'none'}."
-        found = FieldError(
-            _field(unknown[1]), "unknown_field", "There is a field that is not known here." + advice
-        )
+        # The unknown name stands before the place and may imitate one: only a field of ours is believed.
+        known = [field.encode_name for field in msgspec.structs.fields(into)]
+        place = re.split(r"[.\[]", _field(unknown[1]))[0]
+        place = place if place in known else ""
+        advice = "" if place else f" Known fields: {', '.join(known) or 'none'}."
+        found = FieldError(place, "unknown_field", "There is a field that is not known here." + advice)
     elif expected := _EXPECTED.fullmatch(text):
         words = " ".join(filter(None, (expected[1], expected[2]))).replace("`", "")
         found = FieldError(_field(expected[3]), "invalid", f"{words}.")

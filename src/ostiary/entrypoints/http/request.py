@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import datetime
+from typing import Any, Literal
 
+from ostiary.entrypoints.http.cookies import OwnCookies
 from ostiary.entrypoints.http.cross_site import Provenance
 from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from ostiary.entrypoints.http.cookies import OwnCookies
-    from ostiary.entrypoints.http.proxies import ClientAddress
-    from ostiary.verifier import Principal
+from ostiary.entrypoints.http.proxies import ClientAddress
+from ostiary.verifier import Principal
 
 
 @dataclass(slots=True)

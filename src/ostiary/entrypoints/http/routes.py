@@ -9,18 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Union, get_args, get_origin
 from urllib.parse import quote, unquote
 
+from msgspec import Struct
+
 from ostiary.entrypoints.http.bodies import Decoder, form_decoder, json_decoder
 from ostiary.entrypoints.http.errors import ProblemCode
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
-
-    from msgspec import Struct
+    from datetime import datetime
 
     from ostiary.entrypoints.http.answers import Answer
     from ostiary.entrypoints.http.request import Request
@@ -127,9 +128,9 @@ class Route:
         return None if self.query is None else form_decoder(self.query)
 
     @cached_property
-    def answer_classes(self) -> Mapping[int, tuple[type, ...]]:
-        """What a body may be an instance of, for each status."""
-        return {status: tuple(_classes(declared)) for status, declared in self.answers.items()}
+    def answer_classes(self) -> Mapping[int, frozenset[type]]:
+        """What a body may be, for each status: exactly these, as a subclass could carry more fields."""
+        return {status: frozenset(_classes(declared)) for status, declared in self.answers.items()}
 
     @cached_property
     def all_problems(self) -> tuple[ProblemCode, ...]:

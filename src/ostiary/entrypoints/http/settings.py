@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ostiary.entrypoints.http.proxies import Network
+from ostiary.entrypoints.http.proxies import Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

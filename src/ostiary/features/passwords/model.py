@@ -20,6 +20,11 @@ class PasswordHash:
     text: str = field(repr=False)
     scheme: str
 
+    @classmethod
+    def stored(cls, text: str | None, scheme: str | None) -> PasswordHash | None:
+        """Read the two columns of an identity, which are both null where there is no password."""
+        return None if text is None or scheme is None else cls(text, scheme)
+
 
 @dataclass(frozen=True, slots=True)
 class Verification:

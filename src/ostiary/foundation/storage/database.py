@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 Parameter = UUID | datetime | bytes | str | int | float | bool | dict[str, Any] | list[Any] | None
 
@@ -37,13 +38,13 @@ class SQLiteStatement(NamedTuple):
     arity: int
 
 
-class Query(Generic[R]):
+class Query(Generic[R_co]):
     """A statement and the type of row it answers with.
 
     `into` is a dataclass whose fields name the answer's columns in order (UUID, datetime, bool, dict, list,
     bytes, str, a StrEnum, int, float, and `| None` of each), or one of those types for a single column; None
     for a statement that answers nothing. `sqlite` may be a script: several statements that share the parameters
-    and run as one transaction, of which the last one answers.
+    and run in one transaction; the first that answers with a row ends it.
     """
 
     __slots__ = ("into", "postgresql", "readers", "sqlite")
@@ -52,7 +53,7 @@ class Query(Generic[R]):
         self,
         text: str = "",
         *,
-        into: type[R] | None = None,
+        into: type[R_co] | None = None,
         postgresql: str = "",
         sqlite: str | Sequence[str] = "",
     ) -> None:
@@ -63,8 +64,8 @@ class Query(Generic[R]):
         self.sqlite = tuple(_in_sqlite(part) for part in script)
         if not self.postgresql or not script or not all(script):
             raise ValueError("A query needs a text for both databases.")
-        self.readers: dict[str, Callable[[Sequence[Any]], R]] = {}
-        """By dialect, what turns a row into `R`; filled by `rows.compile_reader` at the first answer."""
+        self.readers: dict[str, Callable[[Sequence[Any]], R_co]] = {}
+        """By dialect, what turns a row into its type; filled by `rows.compile_reader` at the first answer."""
 
 
 def only_reads(text: str) -> bool:
@@ -97,6 +98,9 @@ class Transaction(Statements, Protocol):
     end of a block that swallowed the error, raise `TransactionFailed`.
     """
 
+    def on_commit(self, callback: Callable[[], None]) -> None:
+        """Call `callback` right after a successful COMMIT, and never otherwise."""
+
 
 class TransactionState:
     """Whether a transaction may still be used; both drivers refuse the same things.
@@ -104,11 +108,17 @@ class TransactionState:
     SQLite would carry on after a failed statement and PostgreSQL does not, so nobody may rely on it.
     """
 
-    __slots__ = ("ended", "failed")
+    __slots__ = ("callbacks", "ended", "failed")
 
     def __init__(self) -> None:
         self.ended = False
         self.failed = False
+        self.callbacks: list[Callable[[], None]] = []
+
+    def committed(self) -> None:
+        """Do what was to be done once the change is on the disk."""
+        for callback in self.callbacks:
+            callback()
 
     def check(self) -> None:
         """Raise `TransactionFailed` after a failed statement, and `RuntimeError` after the end of the block."""

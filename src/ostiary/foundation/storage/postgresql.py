@@ -151,6 +151,7 @@ class PostgreSQL(_Verbs):
             raise
         transaction.state.ended = True
         await self._give_back(connection)
+        transaction.state.committed()
 
     async def _run(self, query: Query[Any], verb: Callable[..., Awaitable[Any]], parameters: Any) -> Any:
         connection = await self._acquire()
@@ -232,6 +233,10 @@ class _Transaction(_Verbs):
         self._connection = connection
         self.state = TransactionState()
 
+    def on_commit(self, callback: Callable[[], None]) -> None:
+        """Call `callback` right after a successful COMMIT, and never otherwise."""
+        self.state.callbacks.append(callback)
+
     async def _run(self, query: Query[Any], verb: Callable[..., Awaitable[Any]], parameters: Any) -> Any:
         self.state.check()
         try:
@@ -276,9 +281,10 @@ def _is_lost(connection: Connection) -> bool:
 
 def _is_answer(error: BaseException, *, lost: bool) -> bool:
     """Say whether the server or the driver refused and lives on, so that nothing was committed."""
-    if isinstance(error, asyncpg.PostgresError):
+    # Only what the server says has a severity; FATAL ends the session, whatever it was doing.
+    if isinstance(error, asyncpg.PostgresError) and error.severity_en is not None:
         return error.severity_en == "ERROR"
-    return not lost and not isinstance(error, OSError)
+    return not lost and not isinstance(error, OSError | asyncpg.PostgresConnectionError)
 
 
 def _unreachable(reason: str) -> Unavailable:
@@ -296,8 +302,6 @@ def _translated(error: Exception, *, lost: bool) -> Exception:
             return ReferenceViolation()
         case asyncpg.PostgresError():
             return _by_sqlstate(error)
-        case ValueError():
-            return Unstorable()
     return _unreachable(type(error).__name__) if lost or isinstance(error, OSError) else error
 
 

@@ -155,6 +155,7 @@ class SQLite(_Verbs):
                 yield transaction
             transaction.state.check()
             await self.in_thread(_commit)
+            transaction.state.committed()
         except BaseException as error:
             # Not awaited, so that a cancelled task cannot skip it: the thread works in order, and whatever comes
             # next finds the transaction gone.
@@ -219,6 +220,10 @@ class _Transaction(_Verbs):
     def __init__(self, database: SQLite) -> None:
         self._database = database
         self.state = TransactionState()
+
+    def on_commit(self, callback: Callable[[], None]) -> None:
+        """Call `callback` right after a successful COMMIT, and never otherwise."""
+        self.state.callbacks.append(callback)
 
     async def _run(self, query: Query[Any], parameters: tuple[Parameter, ...]) -> _Answer:
         self.state.check()
@@ -296,10 +301,12 @@ def _run_alone(connection: sqlite3.Connection, query: Query[Any], values: Sequen
 
 
 def _run(connection: sqlite3.Connection, query: Query[Any], values: Sequence[Any]) -> _Answer:
-    """Run every statement of a query; the last one answers."""
+    """Run the statements of a query; the first that answers with a row ends it, else the last one does."""
     for text, arity in query.sqlite:
         cursor = connection.execute(text, values[:arity])
         rows = cursor.fetchall()
+        if rows:
+            break
     columns = [column[0] for column in cursor.description or ()]
     count = cursor.rowcount
     if count < 0:

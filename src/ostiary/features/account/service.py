@@ -1,0 +1,208 @@
+"""What somebody may do to their own account."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ostiary.features.account.model import Caller, ProofRefused
+from ostiary.features.audit import Action, Event
+from ostiary.features.passwords import PasswordHash
+from ostiary.features.sessions import Authentication, EndReason
+from ostiary.foundation.crypto import equal
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from ostiary.features.audit import Audit
+    from ostiary.features.identities import Credentials, Identities
+    from ostiary.features.passwords import Passwords
+    from ostiary.features.profiles import Profile, ProfileChange, Profiles
+    from ostiary.features.sessions import Sessions, Tokens
+    from ostiary.foundation.secret import Secret
+    from ostiary.foundation.storage import Database, Transaction
+
+
+class Account:
+    """The accounts of one installation, in the hands of their owners."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        identities: Identities,
+        profiles: Profiles,
+        passwords: Passwords,
+        sessions: Sessions,
+        audit: Audit,
+    ) -> None:
+        self._database = database
+        self._identities = identities
+        self._profiles = profiles
+        self._passwords = passwords
+        self._sessions = sessions
+        self._audit = audit
+
+    async def change_profile(self, caller: Caller, change: ProfileChange, *, now: datetime) -> Profile:
+        """Change the caller's profile. Raises `InvalidProfile`, `ProfileNotFound`."""
+        async with self._database.transaction() as tx:
+            profile = await self._profiles.change(tx, caller.entity_type, caller.identity_id, change, now=now)
+            await self._record(tx, caller, Action.IDENTITY_PROFILE_CHANGED, now)
+            return profile
+
+    async def change_password(
+        self, caller: Caller, *, current: Secret, new: Secret, now: datetime
+    ) -> Tokens | ProofRefused:
+        """Set a new password, end every session, and start a new one for the caller (PWD-09, SES-02).
+
+        Raises `UnacceptablePassword`.
+        """
+        proven = await self._prove(caller, current, Action.IDENTITY_PASSWORD_CHANGE_FAILED, now)
+        if isinstance(proven, ProofRefused):
+            return proven
+        self._passwords.check(new, context=[proven.email] if proven.email else [])
+        hashed = await self._passwords.hash(new)
+        async with self._database.transaction() as tx:
+            if not await self._is_unchanged(tx, proven):
+                return ProofRefused()
+            await self._identities.set_password(
+                tx, caller.identity_id, text=hashed.text, scheme=hashed.scheme, now=now
+            )
+            epoch = await self._sessions.end_all(
+                tx, caller.identity_id, reason=EndReason.PASSWORD_CHANGED, now=now
+            )
+            await self._record(tx, caller, Action.IDENTITY_PASSWORD_CHANGED, now)
+            renewed = replace(proven, token_epoch=epoch)
+            return await self._sessions.start(tx, Authentication.by_password(renewed, caller.origin), now=now)
+
+    async def reauthenticate(
+        self, caller: Caller, *, password: Secret, now: datetime
+    ) -> Tokens | ProofRefused:
+        """Replace the caller's session by one that has just been authenticated (SES-02, SES-08)."""
+        proven = await self._prove(caller, password, Action.IDENTITY_REAUTHENTICATION_FAILED, now)
+        if isinstance(proven, ProofRefused):
+            return proven
+        async with self._database.transaction() as tx:
+            if not await self._is_unchanged(tx, proven):
+                return ProofRefused()
+            await self._sessions.end(
+                tx, caller.identity_id, caller.session_id, reason=EndReason.REAUTHENTICATED, now=now
+            )
+            await self._record(tx, caller, Action.IDENTITY_REAUTHENTICATED, now)
+            return await self._sessions.start(tx, Authentication.by_password(proven, caller.origin), now=now)
+
+    async def log_out(self, caller: Caller, *, refresh_token: Secret | None, now: datetime) -> None:
+        """End the caller's session, and that of a refresh token of theirs if another is presented."""
+        async with self._database.transaction() as tx:
+            sessions = {caller.session_id}
+            if refresh_token is not None:
+                other = await self._sessions.find_by_refresh_token(tx, caller.identity_id, refresh_token)
+                if other is not None:
+                    sessions.add(other)
+            for session_id in sorted(sessions):
+                await self._end(tx, caller, session_id, EndReason.LOGOUT, now)
+
+    async def log_out_everywhere(self, caller: Caller, *, keep_current: bool, now: datetime) -> None:
+        """End every session of the caller, or every other one."""
+        async with self._database.transaction() as tx:
+            if keep_current:
+                await self._identities.lock_for_change(tx, caller.identity_id)
+                await self._sessions.end_others(
+                    tx,
+                    caller.identity_id,
+                    keep=caller.session_id,
+                    reason=EndReason.LOGOUT_ELSEWHERE,
+                    now=now,
+                )
+            else:
+                await self._sessions.end_all(
+                    tx, caller.identity_id, reason=EndReason.LOGOUT_EVERYWHERE, now=now
+                )
+            await self._record(tx, caller, Action.SESSIONS_ENDED, now)
+
+    async def end_session(self, caller: Caller, session_id: UUID, *, now: datetime) -> bool:
+        """End one session of the caller; False when they have no such session, whoever else may."""
+        async with self._database.transaction() as tx:
+            return await self._end(tx, caller, session_id, EndReason.LOGOUT_ELSEWHERE, now)
+
+    async def revoke(self, caller: Caller, token: Secret, *, token_id: str | None, now: datetime) -> None:
+        """Kill a token of the caller's: the refresh token's session, or the access token `token_id` (RFC 7009).
+
+        Anything that is not theirs is left alone, and nobody is told which it was (RT-06).
+        """
+        async with self._database.transaction() as tx:
+            if token_id is not None:
+                await self._sessions.revocations.end_token(
+                    tx,
+                    token_id,
+                    of=caller.identity_id,
+                    reason=EndReason.TOKEN_REVOKED,
+                    by=caller.external_id,
+                    now=now,
+                )
+                await self._record(tx, caller, Action.TOKEN_REVOKED, now)
+                return
+            session_id = await self._sessions.find_by_refresh_token(tx, caller.identity_id, token)
+            if session_id is not None:
+                await self._end(tx, caller, session_id, EndReason.TOKEN_REVOKED, now)
+
+    async def delete(self, caller: Caller, *, now: datetime) -> None:
+        """Delete the caller's account: nothing of it signs in or is shown again, and its addresses are free."""
+        async with self._database.transaction() as tx:
+            await self._sessions.end_all(tx, caller.identity_id, reason=EndReason.IDENTITY_DELETED, now=now)
+            await self._profiles.delete(tx, caller.entity_type, caller.identity_id, now=now)
+            await self._identities.delete(tx, caller.identity_id, now=now)
+            await self._record(tx, caller, Action.IDENTITY_DELETED, now)
+
+    async def _prove(
+        self, caller: Caller, password: Secret, failure: Action, now: datetime
+    ) -> Credentials | ProofRefused:
+        """Check the caller's password against the budget every other channel shares (ABU-01)."""
+        attempt = await self._identities.reserve_attempt_by_id(caller.identity_id, now=now)
+        credentials = attempt.credentials
+        if not attempt.granted or credentials is None:
+            return ProofRefused(retry_after=attempt.retry_after(now))
+        stored = PasswordHash.stored(credentials.password_hash, credentials.password_scheme)
+        verification = await self._passwords.verify(password, stored)
+        if verification.valid:
+            return credentials
+        async with self._database.transaction() as tx:
+            await self._record(tx, caller, failure, now, success=False)
+        return ProofRefused()
+
+    async def _is_unchanged(self, tx: Transaction, proven: Credentials) -> bool:
+        """Lock the identity, and say whether it still has the password and epoch that were proven."""
+        locked = await self._identities.lock_for_change(tx, proven.id)
+        return locked.token_epoch == proven.token_epoch and equal(
+            (locked.password_hash or "").encode(), (proven.password_hash or "").encode()
+        )
+
+    async def _end(
+        self, tx: Transaction, caller: Caller, session_id: UUID, reason: EndReason, now: datetime
+    ) -> bool:
+        ended = await self._sessions.end(tx, caller.identity_id, session_id, reason=reason, now=now)
+        if ended:
+            await self._record(tx, caller, Action.SESSION_ENDED, now, ended=session_id)
+        return ended
+
+    async def _record(
+        self,
+        tx: Transaction,
+        caller: Caller,
+        action: Action,
+        now: datetime,
+        *,
+        ended: UUID | None = None,
+        success: bool = True,
+    ) -> None:
+        event = Event(
+            action,
+            caller.actor,
+            target_kind="identity",
+            target_id=caller.external_id,
+            session_id=ended or caller.session_id,
+            origin=caller.origin,
+            success=success,
+        )
+        await self._audit.record(tx, event, now=now)

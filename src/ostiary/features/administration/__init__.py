@@ -1,0 +1,8 @@
+"""Administration: what an operator does to somebody else's account.
+
+Each change is one transaction with the sessions it must end and the audit row that names the operator.
+"""
+
+from ostiary.features.administration.service import Administration
+
+__all__ = ["Administration"]

@@ -1,0 +1,110 @@
+"""Suspending, reactivating, unlocking, ending sessions, granting and removing roles."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from ostiary.features.audit import Action, Actor, Event
+from ostiary.features.identities import IDENTITY_PREFIX, Status
+from ostiary.features.sessions import EndReason
+from ostiary.foundation.ids import format_id
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import datetime
+    from uuid import UUID
+
+    from ostiary.features.audit import Audit
+    from ostiary.features.identities import Identities
+    from ostiary.features.roles import Roles
+    from ostiary.features.sessions import Sessions
+    from ostiary.foundation.storage import Database, Transaction
+
+
+class Administration:
+    """The operators' side of one installation. Every method raises `IdentityNotFound`."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        identities: Identities,
+        roles: Roles,
+        sessions: Sessions,
+        audit: Audit,
+    ) -> None:
+        self._database = database
+        self._identities = identities
+        self._roles = roles
+        self._sessions = sessions
+        self._audit = audit
+
+    async def suspend(self, identity_id: UUID, *, by: Actor, now: datetime) -> None:
+        """Keep somebody out from their next request on."""
+        async with self._change(Action.IDENTITY_SUSPENDED, identity_id, by, now) as tx:
+            await self._identities.set_status(tx, identity_id, Status.SUSPENDED, now=now)
+            await self._sessions.end_all(tx, identity_id, reason=EndReason.IDENTITY_SUSPENDED, now=now)
+
+    async def reactivate(self, identity_id: UUID, *, by: Actor, now: datetime) -> None:
+        """Let somebody sign in again; their old sessions stay ended."""
+        async with self._change(Action.IDENTITY_REACTIVATED, identity_id, by, now) as tx:
+            await self._identities.set_status(tx, identity_id, Status.ACTIVE, now=now)
+
+    async def unlock(self, identity_id: UUID, *, by: Actor, now: datetime) -> None:
+        """Refill somebody's failure budget."""
+        async with self._change(Action.IDENTITY_UNLOCKED, identity_id, by, now) as tx:
+            await self._identities.unlock(tx, identity_id, now=now)
+
+    async def end_sessions(self, identity_id: UUID, *, by: Actor, now: datetime) -> None:
+        """End every session and token somebody has."""
+        async with self._change(Action.SESSIONS_ENDED, identity_id, by, now) as tx:
+            await self._sessions.end_all(tx, identity_id, reason=EndReason.OPERATOR, now=now)
+
+    async def require_password_change(self, identity_id: UUID, *, by: Actor, now: datetime) -> None:
+        """Demand a new password at the next sign-in, because the old one is known to others (PWD-08)."""
+        async with self._change(Action.PASSWORD_CHANGE_REQUIRED, identity_id, by, now) as tx:
+            await self._identities.require_password_change(tx, identity_id, now=now)
+            await self._sessions.end_all(tx, identity_id, reason=EndReason.OPERATOR, now=now)
+
+    async def grant_role(
+        self,
+        identity_id: UUID,
+        role: str,
+        *,
+        expires_at: datetime | None = None,
+        by: Actor,
+        now: datetime,
+    ) -> None:
+        """Give somebody a role; their next access token names it. Raises `InvalidRoleName`."""
+        async with self._change(Action.ROLE_GRANTED, identity_id, by, now, reason=role) as tx:
+            await self._roles.grant(
+                tx, identity_id, role, granted_by=by.id or by.kind, expires_at=expires_at, now=now
+            )
+
+    async def remove_role(self, identity_id: UUID, role: str, *, by: Actor, now: datetime) -> bool:
+        """Take a role away from the next request on (ADM-05); False when they did not have it."""
+        async with self._change(Action.ROLE_REMOVED, identity_id, by, now, reason=role) as tx:
+            removed = await self._roles.remove(tx, identity_id, role)
+            if removed:
+                await self._sessions.end_access_tokens(
+                    tx, identity_id, reason=EndReason.ROLE_REMOVED, now=now
+                )
+            return removed
+
+    @asynccontextmanager
+    async def _change(
+        self, action: Action, identity_id: UUID, by: Actor, now: datetime, *, reason: str | None = None
+    ) -> AsyncIterator[Transaction]:
+        """Open the transaction of a change to a live identity, and record it there."""
+        async with self._database.transaction() as tx:
+            await self._identities.lock_for_change(tx, identity_id)
+            event = Event(
+                action,
+                by,
+                target_kind="identity",
+                target_id=format_id(IDENTITY_PREFIX, identity_id),
+                reason=reason,
+            )
+            await self._audit.record(tx, event, now=now)
+            yield tx

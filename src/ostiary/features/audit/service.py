@@ -1,0 +1,97 @@
+"""Writing and reading the records."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from ostiary.features.audit import store
+from ostiary.foundation.errors import OstiaryError
+from ostiary.foundation.ids import new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from ostiary.features.audit.model import Event, Login, LoginRecord
+    from ostiary.foundation.entropy import Entropy
+    from ostiary.foundation.storage import Database, Statements, Transaction
+
+_log = logging.getLogger(__name__)
+_LAST_ID: Final = UUID(int=(1 << 128) - 1)
+# A header is the caller's text: keep what helps a reader, not what fills a disk.
+_USER_AGENT_LENGTH: Final = 400
+
+
+class Audit:
+    """The records of one installation."""
+
+    def __init__(self, database: Database, entropy: Entropy) -> None:
+        self._database = database
+        self._entropy = entropy
+
+    async def record(self, tx: Transaction, event: Event, *, now: datetime) -> None:
+        """Write an event with the change it records; if it cannot be written, the change does not happen."""
+        await self._add(tx, event, now)
+
+    async def record_read(self, event: Event, *, now: datetime) -> None:
+        """Write the event of a plain read; a failure is logged and never breaks the read."""
+        try:
+            await self._add(self._database, event, now)
+        except OstiaryError:
+            _log.warning("The audit line of a read (%s) could not be written.", event.action, exc_info=True)
+
+    async def record_login(self, tx: Transaction, login: Login, *, now: datetime) -> None:
+        """Write one line of login history."""
+        await tx.execute(
+            store.ADD_LOGIN,
+            new_id(now, self._entropy),
+            login.identity_id,
+            login.session_id,
+            now,
+            login.provider,
+            login.method,
+            login.success,
+            login.failure_reason,
+            login.origin.ip_address,
+            _shortened(login.origin.user_agent),
+        )
+
+    async def session_ended(self, tx: Transaction, session_id: UUID, *, now: datetime) -> None:
+        """Note in the history when a session ended, so its duration outlives the session row."""
+        await tx.execute(store.END_LOGIN, session_id, now)
+
+    async def all_sessions_ended(self, tx: Transaction, identity_id: UUID, *, now: datetime) -> None:
+        """Note the end of every session of an identity."""
+        await tx.execute(store.END_LOGINS_OF_IDENTITY, identity_id, now)
+
+    async def logins(
+        self, identity_id: UUID, *, limit: int, before: UUID | None = None
+    ) -> Sequence[LoginRecord]:
+        """Return the newest `limit` lines of an identity's history, older than `before` if given."""
+        return await self._database.fetch_all(
+            store.LOGINS_OF_IDENTITY, identity_id, before or _LAST_ID, limit
+        )
+
+    async def _add(self, statements: Statements, event: Event, now: datetime) -> None:
+        await statements.execute(
+            store.ADD_EVENT,
+            new_id(now, self._entropy),
+            now,
+            event.action,
+            event.actor.kind,
+            event.actor.id,
+            event.target_kind,
+            event.target_id,
+            event.session_id,
+            event.origin.ip_address,
+            _shortened(event.origin.user_agent),
+            event.success,
+            event.reason,
+            event.metadata,
+        )
+
+
+def _shortened(user_agent: str | None) -> str | None:
+    return user_agent and user_agent[:_USER_AGENT_LENGTH]

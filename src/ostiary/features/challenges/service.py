@@ -1,0 +1,62 @@
+"""Issuing, consuming and finding challenges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ostiary.features.challenges import store
+from ostiary.features.challenges.model import TOKEN_KIND, Challenge, Consumed, Purpose
+from ostiary.foundation.bearer import BearerSecret, InvalidBearerSecret
+from ostiary.foundation.ids import new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+    from uuid import UUID
+
+    from ostiary.foundation.entropy import Entropy
+    from ostiary.foundation.secret import Secret
+    from ostiary.foundation.storage import Database, Transaction
+
+
+class Challenges:
+    """The one-time secrets of one installation."""
+
+    def __init__(self, database: Database, entropy: Entropy) -> None:
+        self._database = database
+        self._entropy = entropy
+
+    async def issue(
+        self,
+        tx: Transaction,
+        purpose: Purpose,
+        *,
+        identity_id: UUID | None,
+        destination: str,
+        lifetime: timedelta,
+        now: datetime,
+    ) -> Secret:
+        """Make a challenge, superseding any live one for the same owner, purpose and destination."""
+        token = BearerSecret.new(TOKEN_KIND, new_id(now, self._entropy), self._entropy)
+        await tx.execute(store.SUPERSEDE, purpose, destination, identity_id, now)
+        await tx.execute(
+            store.INSERT, token.id, identity_id, purpose, destination, token.digest, now, now + lifetime
+        )
+        return token.text
+
+    async def consume(
+        self, tx: Transaction, purpose: Purpose, presented: Secret, *, now: datetime
+    ) -> Consumed | None:
+        """Use a challenge up and return what it stood for.
+
+        None when it is malformed, unknown, used, expired or made for another purpose; which one is not said.
+        """
+        try:
+            token = BearerSecret.parse(TOKEN_KIND, presented)
+        except InvalidBearerSecret:
+            return None
+        return await tx.fetch_one(store.CONSUME, token.id, token.digest, purpose, now)
+
+    async def find_active(self, identity_id: UUID, purpose: Purpose, *, now: datetime) -> Sequence[Challenge]:
+        """Return an identity's live challenges of one purpose, by one indexed query."""
+        return await self._database.fetch_all(store.FIND_ACTIVE, identity_id, purpose, now)

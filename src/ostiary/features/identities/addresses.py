@@ -1,0 +1,86 @@
+"""E-mail addresses and phone numbers: normalised before anything else looks at them (REC-08).
+
+E-mail: NFKC, exactly one @, domain IDNA, lower case; plus signs and dots are the owner's business. Phone: E.164.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Final
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+from ostiary.foundation.errors import OstiaryError
+
+# RFC 5321 §4.5.3.1.3 as corrected by erratum 1690: the longest address that can be sent to.
+_LONGEST_EMAIL: Final = 254
+_LONGEST_PHONE: Final = 32
+
+
+class InvalidAddress(OstiaryError):
+    """A text is neither an e-mail address nor a phone number; `field` says which was expected."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class EmailAddress:
+    """An e-mail address as written by its owner, and as compared."""
+
+    text: str
+    normalized: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneNumber:
+    """A phone number in E.164."""
+
+    e164: str
+
+
+def parse_email(text: str) -> EmailAddress:
+    """Normalise, then validate. Raises `InvalidAddress`."""
+    normalized = unicodedata.normalize("NFKC", text)
+    if len(normalized) > _LONGEST_EMAIL or normalized.count("@") != 1:
+        raise InvalidAddress("email", "This is not an e-mail address: name@domain is expected.")
+    try:
+        parsed = validate_email(normalized, check_deliverability=False, globally_deliverable=False)
+    except (EmailNotValidError, UnicodeError):
+        raise InvalidAddress("email", "This is not an e-mail address: name@domain is expected.") from None
+    return EmailAddress(
+        text=f"{parsed.local_part}@{parsed.domain}",
+        normalized=f"{parsed.local_part}@{parsed.ascii_domain}".lower(),
+    )
+
+
+def parse_phone(text: str) -> PhoneNumber:
+    """Read a phone number with its country code. Raises `InvalidAddress`."""
+    invalid = InvalidAddress(
+        "phone", "This is not a phone number: write it with its country code, +41 44 668 18 00."
+    )
+    normalized = unicodedata.normalize("NFKC", text).strip()
+    if len(normalized) > _LONGEST_PHONE or not normalized.startswith("+"):
+        raise invalid
+    try:
+        number = phonenumbers.parse(normalized, None)
+    except phonenumbers.NumberParseException:
+        raise invalid from None
+    if not phonenumbers.is_valid_number(number):
+        raise invalid
+    return PhoneNumber(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def parse_identifier(text: str) -> EmailAddress | PhoneNumber:
+    """Read what somebody signs in with: an e-mail address, or a phone number. Raises `InvalidAddress`."""
+    if "@" in unicodedata.normalize("NFKC", text):
+        return parse_email(text)
+    try:
+        return parse_phone(text)
+    except InvalidAddress:
+        raise InvalidAddress(
+            "identifier", "This is neither an e-mail address nor a phone number with its country code."
+        ) from None

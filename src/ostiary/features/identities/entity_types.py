@@ -1,0 +1,79 @@
+"""Entity types: what an identity can be the identity of.
+
+`user`, `admin` and `service` are built in; an application registers its own, each with the hook that makes its
+profile row inside the registration transaction.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from ostiary.foundation.errors import OstiaryError
+from ostiary.foundation.storage import Transaction
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_PREFIX: Final = re.compile(r"[a-z]{2,8}")
+
+
+class UnknownEntityType(OstiaryError):
+    """No entity type of this name is registered."""
+
+    def __init__(self) -> None:
+        super().__init__("No entity type of this name is registered here.")
+
+
+@dataclass(frozen=True, slots=True)
+class NewIdentity:
+    """The identity a creation hook makes a profile for; its row exists already in the hook's transaction."""
+
+    id: UUID
+    entity_type: str
+    email: str | None
+    phone: str | None
+
+
+CreateProfile = Callable[[Transaction, NewIdentity, Mapping[str, Any]], Awaitable[str | int | UUID]]
+"""Makes the profile row and returns its key. Raw SQL through the transaction only, and no outgoing I/O."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntityType:
+    """One kind of identity. `open_registration` says whether anybody may register as one over HTTP."""
+
+    name: str
+    prefix: str
+    create: CreateProfile
+    open_registration: bool = True
+
+    def __post_init__(self) -> None:
+        if _NAME.fullmatch(self.name) is None or _PREFIX.fullmatch(self.prefix) is None:
+            raise ValueError(
+                "An entity type's name is a lower-case word of at most 32 characters, its prefix 2 to 8 letters."
+            )
+
+
+class EntityTypes:
+    """The entity types of one installation, by name."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, EntityType] = {}
+
+    def register(self, entity_type: EntityType) -> None:
+        """Add a type. Raises `ValueError` when its name or prefix is taken."""
+        if any(known.name == entity_type.name or known.prefix == entity_type.prefix for known in self):
+            raise ValueError(f"The entity type {entity_type.name!r} or its prefix is registered already.")
+        self._by_name[entity_type.name] = entity_type
+
+    def get(self, name: str) -> EntityType:
+        """Return the type called `name`. Raises `UnknownEntityType`."""
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise UnknownEntityType from None
+
+    def __iter__(self) -> Iterator[EntityType]:
+        return iter(tuple(self._by_name.values()))

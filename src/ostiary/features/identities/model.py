@@ -1,0 +1,105 @@
+"""What an identity is, and the rules of its failure budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from ostiary.foundation.ids import format_id
+
+IDENTITY_PREFIX: Final = "idn"
+_SHORTEST_WAIT: Final = timedelta(seconds=1)
+
+
+class Status(StrEnum):
+    """Whether an identity may sign in."""
+
+    PENDING_VERIFICATION = "pending_verification"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An identity without its credentials."""
+
+    id: UUID
+    entity_type: str
+    entity_id: str
+    email: str | None
+    email_verified_at: datetime | None
+    phone: str | None
+    phone_verified_at: datetime | None
+    status: Status
+    must_change_password: bool
+    failed_login_attempts: int
+    locked_until: datetime | None
+    last_login_at: datetime | None
+    token_epoch: int
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def external_id(self) -> str:
+        """The id as it is shown outside, `idn_…`."""
+        return format_id(IDENTITY_PREFIX, self.id)
+
+    def is_locked(self, now: datetime) -> bool:
+        """Say whether the failure budget is spent for the moment."""
+        return self.locked_until is not None and now < self.locked_until
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a password check needs to know, as read when the attempt was reserved."""
+
+    id: UUID
+    entity_type: str
+    entity_id: str
+    status: Status
+    token_epoch: int
+    must_change_password: bool
+    email: str | None
+    password_hash: str | None = field(repr=False)
+    password_scheme: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The answer to asking for one attempt: refused until `locked_until`, or granted with what is known."""
+
+    granted: bool
+    credentials: Credentials | None
+    locked_until: datetime | None
+
+    def retry_after(self, now: datetime) -> timedelta:
+        """How long a refused attempt has to wait."""
+        return max(_SHORTEST_WAIT, (self.locked_until or now) - now)
+
+
+@dataclass(frozen=True, slots=True)
+class Lockout:
+    """How many failures are free, and what the ones after cost.
+
+    From the `free_attempts`-th consecutive failure on, each locks for twice as long as the one before,
+    `shortest` to `longest`. At `final_attempt` (NIST SP 800-63B §3.2.2 allows 100) only recovery or an operator
+    opens the account again; passkeys, recovery and reset links never ask this budget (ABU-03).
+    """
+
+    free_attempts: int = 10
+    final_attempt: int = 100
+    shortest: timedelta = timedelta(minutes=1)
+    longest: timedelta = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityFilter:
+    """Which identities to list: of a type, in a state, with this normalised address."""
+
+    entity_type: str | None = None
+    status: Status | None = None
+    email_normalized: str | None = None

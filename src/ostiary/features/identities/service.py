@@ -1,0 +1,235 @@
+"""What can be done with identities. Every change takes the caller's transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from ostiary.features.identities import store
+from ostiary.features.identities.addresses import EmailAddress, PhoneNumber
+from ostiary.features.identities.entity_types import NewIdentity
+from ostiary.features.identities.model import Attempt, Credentials, Identity, IdentityFilter, Lockout, Status
+from ostiary.foundation.crypto import associated_data, mac
+from ostiary.foundation.errors import OstiaryError
+from ostiary.foundation.ids import new_id
+from ostiary.foundation.storage import UniqueViolation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime, timedelta
+    from typing import Any
+
+    from ostiary.features.identities.entity_types import EntityType
+    from ostiary.foundation.entropy import Entropy
+    from ostiary.foundation.storage import Database, Transaction
+
+_FIRST_ID: Final = UUID(int=0)
+_TAKEN: Final = {
+    "uq_identities_entity_type_email_normalized": "email",
+    "uq_identities_entity_type_phone": "phone",
+    "uq_identities_entity_type_entity_id": "profile",
+}
+
+
+class IdentifierTaken(OstiaryError):
+    """An identity of this type has this address already; `field` says which address."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"Another account of this kind uses this {field} already.")
+        self.field = field
+
+
+class IdentityNotFound(OstiaryError):
+    """No live identity has this id."""
+
+    def __init__(self) -> None:
+        super().__init__("No account has this id; it may have been deleted.")
+
+
+class Identities:
+    """The identities of one installation.
+
+    `unknown_key` keys the digest under which guesses at identifiers nobody holds are counted; `forget_after` is
+    how long such a count is kept.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        entropy: Entropy,
+        *,
+        unknown_key: bytes,
+        lockout: Lockout,
+        forget_after: timedelta,
+    ) -> None:
+        self._database = database
+        self._entropy = entropy
+        self._unknown_key = unknown_key
+        self._lockout = lockout
+        self._forget_after = forget_after
+
+    async def create(
+        self,
+        tx: Transaction,
+        entity_type: EntityType,
+        *,
+        email: EmailAddress | None,
+        phone: PhoneNumber | None,
+        password: tuple[str, str] | None,
+        profile: Mapping[str, Any],
+        now: datetime,
+    ) -> NewIdentity:
+        """Make an identity and its profile; `password` is the hash text and its scheme.
+
+        Raises `IdentifierTaken`, and whatever the entity type's hook raises.
+        """
+        identity = NewIdentity(
+            id=new_id(now, self._entropy),
+            entity_type=entity_type.name,
+            email=email.text if email else None,
+            phone=phone.e164 if phone else None,
+        )
+        text, scheme = password or (None, None)
+        try:
+            await tx.execute(
+                store.INSERT,
+                identity.id,
+                identity.entity_type,
+                str(identity.id),  # until the hook has made the profile and named its key
+                identity.email,
+                email.normalized if email else None,
+                identity.phone,
+                text,
+                scheme,
+                now if password else None,
+                Status.ACTIVE,
+                now,
+            )
+        except UniqueViolation as violation:
+            raise IdentifierTaken(_TAKEN[violation.constraint]) from None
+        key = await entity_type.create(tx, identity, profile)
+        await tx.execute(store.POINT_AT_PROFILE, identity.id, str(key))
+        return identity
+
+    async def get(self, identity_id: UUID) -> Identity:
+        """Return a live identity. Raises `IdentityNotFound`."""
+        found = await self._database.fetch_one(store.FIND, identity_id)
+        if found is None:
+            raise IdentityNotFound
+        return found
+
+    async def find(self, entity_type: str, identifier: EmailAddress | PhoneNumber) -> Identity | None:
+        """Return the live identity that has this address."""
+        if isinstance(identifier, EmailAddress):
+            return await self._database.fetch_one(store.FIND_BY_EMAIL, entity_type, identifier.normalized)
+        return await self._database.fetch_one(store.FIND_BY_PHONE, entity_type, identifier.e164)
+
+    async def list(
+        self, matching: IdentityFilter, *, limit: int, after: UUID | None = None
+    ) -> Sequence[Identity]:
+        """Return up to `limit` identities in the order they were made, after the one with id `after`."""
+        return await self._database.fetch_all(
+            store.LIST,
+            after or _FIRST_ID,
+            matching.entity_type,
+            matching.status,
+            matching.email_normalized,
+            limit,
+        )
+
+    async def count(self, tx: Transaction, entity_type: str) -> int:
+        """Return how many live identities of a type there are."""
+        return await tx.fetch_one(store.COUNT_OF_TYPE, entity_type) or 0
+
+    async def reserve_attempt(
+        self, entity_type: str, identifier: EmailAddress | PhoneNumber, *, now: datetime
+    ) -> Attempt:
+        """Count one attempt to prove who one is, before anything is hashed, and read what to compare with.
+
+        An identifier nobody holds has the same budget and costs the same one statement (ABU-01, ABU-04).
+        """
+        if isinstance(identifier, EmailAddress):
+            query, value = store.RESERVE_BY_EMAIL, identifier.normalized
+        else:
+            query, value = store.RESERVE_BY_PHONE, identifier.e164
+        subject = mac(self._unknown_key, associated_data(entity_type, value))
+        row = await self._database.fetch_one(
+            query, entity_type, value, subject, now, *self._budget(), now + self._forget_after
+        )
+        return _attempt(row)
+
+    async def reserve_attempt_by_id(self, identity_id: UUID, *, now: datetime) -> Attempt:
+        """Count one attempt of somebody already known, against the same budget."""
+        return _attempt(
+            await self._database.fetch_one(store.RESERVE_BY_ID, identity_id, now, *self._budget())
+        )
+
+    async def lock_for_change(self, tx: Transaction, identity_id: UUID) -> Credentials:
+        """Read an identity and keep everybody else from changing it until `tx` ends.
+
+        Raises `IdentityNotFound`.
+        """
+        found = await tx.fetch_one(store.LOCK_FOR_CHANGE, identity_id)
+        if found is None:
+            raise IdentityNotFound
+        return found
+
+    async def complete_sign_in(
+        self, tx: Transaction, identity_id: UUID, *, epoch: int, now: datetime
+    ) -> bool:
+        """Refill the failure budget and note the sign-in, if nothing has overtaken it.
+
+        False when the identity was suspended, deleted, or had its tokens ended since `epoch` was read: a sign-in
+        with the old password cannot outrun its change.
+        """
+        return await tx.fetch_one(store.COMPLETE_SIGN_IN, identity_id, epoch, now) is not None
+
+    async def set_password(
+        self, tx: Transaction, identity_id: UUID, *, text: str, scheme: str, now: datetime
+    ) -> None:
+        """Replace the password hash; a required change is thereby done."""
+        await tx.execute(store.SET_PASSWORD, identity_id, text, scheme, now)
+
+    async def rehash_password(
+        self, tx: Transaction, credentials: Credentials, *, text: str, scheme: str, now: datetime
+    ) -> None:
+        """Replace the hash that was just verified by a stronger one, unless it has changed meanwhile (PWD-06)."""
+        await tx.execute(store.REHASH_PASSWORD, credentials.id, credentials.password_hash, text, scheme, now)
+
+    async def require_password_change(self, tx: Transaction, identity_id: UUID, *, now: datetime) -> None:
+        """Demand a new password at the next sign-in, on evidence that the old one is known (PWD-08)."""
+        await tx.execute(store.REQUIRE_PASSWORD_CHANGE, identity_id, now)
+
+    async def raise_epoch(self, tx: Transaction, identity_id: UUID, *, now: datetime) -> int:
+        """Kill every access token of an identity and return the smallest epoch that lives."""
+        epoch = await tx.fetch_one(store.RAISE_EPOCH, identity_id, now)
+        if epoch is None:
+            raise IdentityNotFound
+        return epoch
+
+    async def set_status(self, tx: Transaction, identity_id: UUID, status: Status, *, now: datetime) -> bool:
+        """Change whether an identity may sign in; False when it is so already."""
+        return await tx.execute(store.SET_STATUS, identity_id, status, now) == 1
+
+    async def unlock(self, tx: Transaction, identity_id: UUID, *, now: datetime) -> None:
+        """Refill the failure budget."""
+        await tx.execute(store.UNLOCK, identity_id, now)
+
+    async def delete(self, tx: Transaction, identity_id: UUID, *, now: datetime) -> None:
+        """Soft-delete: the row stays for the retention time, its addresses are free, its password is gone."""
+        await tx.execute(store.SOFT_DELETE, identity_id, now)
+
+    def _budget(self) -> tuple[int, int, int, int]:
+        lockout = self._lockout
+        return (
+            lockout.free_attempts,
+            lockout.final_attempt,
+            int(lockout.shortest.total_seconds()),
+            int(lockout.longest.total_seconds()),
+        )
+
+
+def _attempt(row: store.AttemptRow | None) -> Attempt:
+    if row is None:  # the identity was deleted after its token was checked
+        return Attempt(granted=False, credentials=None, locked_until=None)
+    return Attempt(granted=row.granted, credentials=row.credentials(), locked_until=row.locked_until)

@@ -1,0 +1,20 @@
+"""What a grant is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+OPERATOR: Final = "ostiary:operator"
+"""The role of whoever may administer the installation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role somebody has, until `expires_at` if that is set."""
+
+    role: str
+    granted_by: str | None
+    granted_at: datetime
+    expires_at: datetime | None

@@ -1,0 +1,37 @@
+"""Sessions: proof that somebody signed in, on one device, and the tokens that follow from it.
+
+Owns `sessions`, `refresh_tokens` and `revocations`. Ending a session is final: no code path revives one. Refresh
+tokens are rotated at every use; one used twice after the grace time ends the family. What is revoked is durable
+before it is acknowledged.
+"""
+
+from ostiary.features.sessions.model import (
+    Authentication,
+    EndReason,
+    Lifetimes,
+    Refusal,
+    Refused,
+    Rotated,
+    Session,
+    Tokens,
+    external_session_id,
+    parse_session_id,
+)
+from ostiary.features.sessions.revocations import Revocations
+from ostiary.features.sessions.service import Sessions, SignInOvertaken
+
+__all__ = [
+    "Authentication",
+    "EndReason",
+    "Lifetimes",
+    "Refusal",
+    "Refused",
+    "Revocations",
+    "Rotated",
+    "Session",
+    "Sessions",
+    "SignInOvertaken",
+    "Tokens",
+    "external_session_id",
+    "parse_session_id",
+]

@@ -1,0 +1,228 @@
+"""What sessions and refresh tokens are, and the pure decisions about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from ostiary.features.audit import Origin
+from ostiary.features.identities import Credentials
+from ostiary.foundation.ids import format_id, parse_id
+from ostiary.foundation.secret import Secret
+
+SESSION_PREFIX: Final = "ses"
+REFRESH_KIND: Final = "refresh"
+
+
+class EndReason(StrEnum):
+    """Why a session ended."""
+
+    LOGOUT = "logout"
+    LOGOUT_ELSEWHERE = "logout_elsewhere"
+    LOGOUT_EVERYWHERE = "logout_everywhere"
+    REAUTHENTICATED = "reauthenticated"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a reason
+    REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - a reason
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - a reason
+    IDENTITY_SUSPENDED = "identity_suspended"
+    IDENTITY_DELETED = "identity_deleted"
+    ROLE_REMOVED = "role_removed"
+    OPERATOR = "operator"
+
+
+class Refusal(StrEnum):
+    """Why a refresh token may not be exchanged; the answer outside is one and the same."""
+
+    MALFORMED = "malformed"
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+    SESSION_ENDED = "session_ended"
+    SESSION_EXPIRED = "session_expired"
+    SESSION_IDLE = "session_idle"
+    IDENTITY_INACTIVE = "identity_inactive"
+    REUSED = "reused"
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """How long things live. `refresh` is absolute: rotation never moves it (RT-03)."""
+
+    access: timedelta
+    refresh: timedelta
+    idle: timedelta
+    grace: timedelta
+    touch: timedelta = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One session as its owner sees it."""
+
+    id: UUID
+    ip_address: str | None
+    user_agent: str | None
+    device_label: str | None
+    amr: list[str]
+    authenticated_at: datetime
+    created_at: datetime
+    last_used_at: datetime
+    idle_expires_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """A finished authentication from which a session starts.
+
+    `epoch` is the token epoch that was read together with the credentials: if it has moved since, the sign-in has
+    been overtaken.
+    """
+
+    identity_id: UUID
+    entity_type: str
+    entity_id: str
+    epoch: int
+    method: str
+    amr: tuple[str, ...]
+    origin: Origin
+
+    @classmethod
+    def by_password(cls, credentials: Credentials, origin: Origin) -> Authentication:
+        """The owner of `credentials` proved themselves with their password."""
+        return cls(
+            identity_id=credentials.id,
+            entity_type=credentials.entity_type,
+            entity_id=credentials.entity_id,
+            epoch=credentials.token_epoch,
+            method="password",
+            amr=("pwd",),
+            origin=origin,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a client gets for a session. The access token's lifetime is in whole seconds."""
+
+    access_token: Secret
+    expires_in: int
+    refresh_token: Secret
+    refresh_expires_in: int
+    session_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """A refresh token was exchanged, or its exchange repeated within the grace time."""
+
+    tokens: Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A refresh token was not exchanged."""
+
+    reason: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What the one rotation statement answers: the presented token, its session, and its identity's grants.
+
+    `spent_now` says that this very statement spent the token and stored its successor.
+    """
+
+    spent_now: bool
+    token_expires_at: datetime
+    consumed_at: datetime | None
+    successor_sealed: bytes | None
+    session_id: UUID
+    session_ended_at: datetime | None
+    session_expires_at: datetime
+    idle_expires_at: datetime
+    authenticated_at: datetime
+    amr: list[str]
+    identity_id: UUID
+    entity_type: str
+    entity_id: str
+    identity_status: str
+    token_epoch: int
+    roles: list[str]
+    roles_expire_at: datetime | None
+
+    def refusal(self, *, grace: timedelta, now: datetime) -> Refusal | None:
+        """Say why this token may not be exchanged, or None if it was, or may be exchanged again.
+
+        A spent token is good once more only for a client that retries: within the grace time, and while its
+        successor is itself unspent (its sealed copy is erased by the statement that spends it).
+        """
+        if self.session_ended_at is not None:
+            return Refusal.SESSION_ENDED
+        if self.spent_now:
+            return None
+        if self.consumed_at is not None and not self._is_retry(grace, now):
+            return Refusal.REUSED
+        return self._lapse(now)
+
+    def _is_retry(self, grace: timedelta, now: datetime) -> bool:
+        return (
+            self.consumed_at is not None
+            and self.successor_sealed is not None
+            and now - self.consumed_at < grace
+        )
+
+    def _lapse(self, now: datetime) -> Refusal | None:
+        if self.identity_status != "active":
+            return Refusal.IDENTITY_INACTIVE
+        if now >= self.session_expires_at:
+            return Refusal.SESSION_EXPIRED
+        if now >= self.idle_expires_at:
+            return Refusal.SESSION_IDLE
+        return Refusal.EXPIRED if now >= self.token_expires_at else None
+
+
+def external_session_id(session_id: UUID) -> str:
+    """Write a session's id as it is shown outside, `ses_…`."""
+    return format_id(SESSION_PREFIX, session_id)
+
+
+def parse_session_id(text: str) -> UUID:
+    """Read a session's id. Raises `InvalidId`."""
+    return parse_id(SESSION_PREFIX, text)
+
+
+_SYSTEMS: Final = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+# Order matters: most browsers also name the ones they descend from.
+_CLIENTS: Final = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+    ("curl/", "curl"),
+    ("python-", "Python"),
+    ("okhttp/", "Android app"),
+)
+
+
+def device_label(user_agent: str | None) -> str:
+    """Name a device for its owner, "Firefox on Linux"; a hint for people, never a fact to decide by."""
+    text = user_agent or ""
+    client = next((name for mark, name in _CLIENTS if mark in text), None)
+    system = next((name for mark, name in _SYSTEMS if mark in text), None)
+    if client and system:
+        return f"{client} on {system}"
+    return client or system or "Unknown device"

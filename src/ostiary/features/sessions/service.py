@@ -1,0 +1,287 @@
+"""Starting, refreshing, listing and ending sessions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from ostiary.features.audit import NOBODY, Action, Event, Login, Origin
+from ostiary.features.sessions import store
+from ostiary.features.sessions.model import (
+    REFRESH_KIND,
+    EndReason,
+    Refusal,
+    Refused,
+    Rotated,
+    Rotation,
+    Session,
+    Tokens,
+    device_label,
+    external_session_id,
+)
+from ostiary.foundation.bearer import SECRET_SIZE, BearerSecret, InvalidBearerSecret
+from ostiary.foundation.crypto import associated_data, derive_key, seal, unseal
+from ostiary.foundation.errors import OstiaryError
+from ostiary.foundation.ids import format_id, new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from ostiary.features.audit import Audit
+    from ostiary.features.identities import Identities
+    from ostiary.features.roles import Roles
+    from ostiary.features.sessions.access_tokens import AccessTokens
+    from ostiary.features.sessions.model import Authentication, Lifetimes
+    from ostiary.features.sessions.revocations import Revocations
+    from ostiary.foundation.entropy import Entropy
+    from ostiary.foundation.secret import Secret
+    from ostiary.foundation.storage import Database, Transaction
+
+_USER_AGENT_LENGTH: Final = 400
+
+
+class SignInOvertaken(OstiaryError):
+    """The identity was suspended, deleted or signed out everywhere while it was signing in."""
+
+    def __init__(self) -> None:
+        super().__init__("This account changed while it was signing in. Sign in again.")
+
+
+class Sessions:
+    """The sessions of one installation."""
+
+    def __init__(
+        self,
+        database: Database,
+        entropy: Entropy,
+        *,
+        identities: Identities,
+        roles: Roles,
+        audit: Audit,
+        revocations: Revocations,
+        access_tokens: AccessTokens,
+        lifetimes: Lifetimes,
+    ) -> None:
+        self._database = database
+        self._entropy = entropy
+        self._identities = identities
+        self._roles = roles
+        self._audit = audit
+        self._access_tokens = access_tokens
+        self._lifetimes = lifetimes
+        self.revocations: Final = revocations
+
+    async def start(self, tx: Transaction, authentication: Authentication, *, now: datetime) -> Tokens:
+        """Start a session for a finished authentication. Raises `SignInOvertaken`, which must end `tx`."""
+        if not await self._identities.complete_sign_in(
+            tx, authentication.identity_id, epoch=authentication.epoch, now=now
+        ):
+            raise SignInOvertaken
+        session_id = new_id(now, self._entropy)
+        refresh_token = BearerSecret.new(REFRESH_KIND, new_id(now, self._entropy), self._entropy)
+        expires_at = now + self._lifetimes.refresh
+        user_agent = authentication.origin.user_agent
+        await tx.execute(
+            store.INSERT_SESSION,
+            session_id,
+            authentication.identity_id,
+            authentication.origin.ip_address,
+            user_agent and user_agent[:_USER_AGENT_LENGTH],
+            device_label(user_agent),
+            list(authentication.amr),
+            now,
+            {},
+            now + self._lifetimes.idle,
+            expires_at,
+        )
+        await tx.execute(
+            store.INSERT_REFRESH_TOKEN, refresh_token.id, session_id, refresh_token.digest, now, expires_at
+        )
+        await self._audit.record_login(
+            tx,
+            Login(
+                authentication.identity_id,
+                session_id,
+                method=authentication.method,
+                success=True,
+                origin=authentication.origin,
+            ),
+            now=now,
+        )
+        grants = await self._roles.granted(tx, authentication.identity_id, now=now)
+        access_token, expires_in = self._access_tokens.issue(
+            identity_id=authentication.identity_id,
+            entity=(authentication.entity_type, authentication.entity_id),
+            session_id=session_id,
+            epoch=authentication.epoch,
+            authenticated_at=now,
+            amr=authentication.amr,
+            roles=[grant.role for grant in grants],
+            ends_by=(expires_at, *(grant.expires_at for grant in grants)),
+            now=now,
+        )
+        return Tokens(
+            access_token,
+            expires_in,
+            refresh_token.text,
+            int(self._lifetimes.refresh.total_seconds()),
+            session_id,
+        )
+
+    async def rotate(self, presented: Secret, *, origin: Origin, now: datetime) -> Rotated | Refused:
+        """Exchange a refresh token for its successor and a new access token (RFC 9700 §4.14.2).
+
+        One statement. A retry within the grace time gets the same successor; a replay after it ends the session
+        and everything under it.
+        """
+        try:
+            token = BearerSecret.parse(REFRESH_KIND, presented)
+        except InvalidBearerSecret:
+            return Refused(Refusal.MALFORMED)
+        successor = BearerSecret.new(REFRESH_KIND, new_id(now, self._entropy), self._entropy)
+        facts = await self._spend(token, successor, now)
+        if facts is None:
+            return Refused(Refusal.UNKNOWN)
+        refusal = facts.refusal(grace=self._lifetimes.grace, now=now)
+        if refusal is Refusal.REUSED:
+            await self._end_family(facts, origin, now)
+        if refusal is not None:
+            return Refused(refusal)
+        if not facts.spent_now:
+            successor = _open_successor(token, facts.successor_sealed or b"")
+        return Rotated(self._tokens(facts, successor, now))
+
+    async def list(self, identity_id: UUID, *, now: datetime) -> Sequence[Session]:
+        """Return the live sessions of an identity, the last used one first, by one statement."""
+        return await self._database.fetch_all(store.LIST, identity_id, now)
+
+    async def find(self, identity_id: UUID, session_id: UUID) -> Session | None:
+        """Return a session of this identity that has not ended."""
+        return await self._database.fetch_one(store.FIND, session_id, identity_id)
+
+    async def end(
+        self, tx: Transaction, identity_id: UUID, session_id: UUID, *, reason: EndReason, now: datetime
+    ) -> bool:
+        """End one session of this identity with all its tokens; False when there is no such live session."""
+        ended = await tx.fetch_one(store.END, session_id, identity_id, now, reason)
+        if ended is None:
+            return False
+        await self._bury(tx, identity_id, ended, reason, now)
+        return True
+
+    async def end_others(
+        self, tx: Transaction, identity_id: UUID, *, keep: UUID, reason: EndReason, now: datetime
+    ) -> int:
+        """End every session of an identity but `keep`, and return how many there were."""
+        ended = await tx.fetch_all(store.END_OTHERS, identity_id, keep, now, reason)
+        for session_id in ended:
+            await self._bury(tx, identity_id, session_id, reason, now)
+        return len(ended)
+
+    async def end_all(self, tx: Transaction, identity_id: UUID, *, reason: EndReason, now: datetime) -> int:
+        """End every session of an identity and every token it has, and return its new token epoch.
+
+        Raising the epoch also overtakes every sign-in that is under way.
+        """
+        # The identity's row first: everybody who ends several sessions waits there, in one order.
+        epoch = await self.end_access_tokens(tx, identity_id, reason=reason, now=now)
+        await tx.execute(store.END_ALL, identity_id, now, reason)
+        await self._audit.all_sessions_ended(tx, identity_id, now=now)
+        return epoch
+
+    async def end_access_tokens(
+        self, tx: Transaction, identity_id: UUID, *, reason: EndReason, now: datetime
+    ) -> int:
+        """End every access token of an identity, and return its new epoch; its sessions can still refresh."""
+        epoch = await self._identities.raise_epoch(tx, identity_id, now=now)
+        await self.revocations.end_epochs_below(
+            tx, format_id("idn", identity_id), of=identity_id, epoch=epoch, reason=reason, by=None, now=now
+        )
+        return epoch
+
+    async def find_by_refresh_token(
+        self, tx: Transaction, identity_id: UUID, presented: Secret
+    ) -> UUID | None:
+        """Return the session of this identity that a refresh token belongs to, spent or not."""
+        try:
+            token = BearerSecret.parse(REFRESH_KIND, presented)
+        except InvalidBearerSecret:
+            return None
+        return await tx.fetch_one(store.SESSION_OF_REFRESH_TOKEN, token.id, token.digest, identity_id)
+
+    async def _spend(self, token: BearerSecret, successor: BearerSecret, now: datetime) -> Rotation | None:
+        sealed = seal(
+            _sealing_key(token), successor.id.bytes + successor.secret, _place(token), entropy=self._entropy
+        )
+        facts = await self._database.fetch_one(
+            store.ROTATE,
+            token.id,
+            token.digest,
+            now,
+            successor.id,
+            successor.digest,
+            sealed,
+            now + self._lifetimes.idle,
+            now - self._lifetimes.touch,
+        )
+        if facts is not None and not facts.spent_now and facts.consumed_at is None:
+            # Either it may not be spent, or another caller spent it while this statement waited: look again.
+            return await self._database.fetch_one(store.FACTS, token.id, token.digest, now)
+        return facts
+
+    async def _end_family(self, facts: Rotation, origin: Origin, now: datetime) -> None:
+        async with self._database.transaction() as tx:
+            await self.end(
+                tx, facts.identity_id, facts.session_id, reason=EndReason.REFRESH_TOKEN_REUSED, now=now
+            )
+            await self._audit.record(
+                tx,
+                Event(
+                    Action.REFRESH_TOKEN_REUSED,
+                    NOBODY,
+                    target_kind="identity",
+                    target_id=format_id("idn", facts.identity_id),
+                    session_id=facts.session_id,
+                    origin=origin,
+                    success=False,
+                    reason=Refusal.REUSED,
+                ),
+                now=now,
+            )
+
+    async def _bury(
+        self, tx: Transaction, identity_id: UUID, session_id: UUID, reason: EndReason, now: datetime
+    ) -> None:
+        await self._audit.session_ended(tx, session_id, now=now)
+        await self.revocations.end_session(
+            tx, external_session_id(session_id), of=identity_id, reason=reason, by=None, now=now
+        )
+
+    def _tokens(self, facts: Rotation, successor: BearerSecret, now: datetime) -> Tokens:
+        access_token, expires_in = self._access_tokens.issue(
+            identity_id=facts.identity_id,
+            entity=(facts.entity_type, facts.entity_id),
+            session_id=facts.session_id,
+            epoch=facts.token_epoch,
+            authenticated_at=facts.authenticated_at,
+            amr=facts.amr,
+            roles=facts.roles,
+            ends_by=(facts.session_expires_at, facts.roles_expire_at),
+            now=now,
+        )
+        refresh_expires_in = int((facts.session_expires_at - now).total_seconds())
+        return Tokens(access_token, expires_in, successor.text, refresh_expires_in, facts.session_id)
+
+
+def _sealing_key(token: BearerSecret) -> bytes:
+    return derive_key(token.secret, "refresh token successor")
+
+
+def _place(token: BearerSecret) -> bytes:
+    return associated_data("refresh_tokens", "successor_sealed", token.id)
+
+
+def _open_successor(token: BearerSecret, sealed: bytes) -> BearerSecret:
+    opened = unseal(_sealing_key(token), sealed, _place(token))
+    return BearerSecret(REFRESH_KIND, UUID(bytes=opened[:-SECRET_SIZE]), opened[-SECRET_SIZE:])

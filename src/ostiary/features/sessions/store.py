@@ -1,0 +1,175 @@
+"""All SQL about sessions and refresh tokens."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from ostiary.features.sessions.model import Rotation, Session
+from ostiary.foundation.storage import Query
+
+INSERT_SESSION: Query[Any] = Query(
+    """
+    INSERT INTO ostiary.sessions
+           (id, identity_id, ip_address, user_agent, device_label, amr, authenticated_at, metadata,
+            created_at, updated_at, last_used_at, idle_expires_at, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7, $7, $7, $9, $10)
+    """
+)
+
+INSERT_REFRESH_TOKEN: Query[Any] = Query(
+    """
+    INSERT INTO ostiary.refresh_tokens (id, session_id, secret_digest, issued_at, expires_at)
+    VALUES ($1, $2, $3, $4, $5)
+    """
+)
+
+LIST = Query(
+    """
+    SELECT id, ip_address, user_agent, device_label, amr, authenticated_at, created_at, last_used_at,
+           idle_expires_at, expires_at
+      FROM ostiary.sessions
+     WHERE identity_id = $1 AND ended_at IS NULL AND expires_at > $2 AND idle_expires_at > $2
+     ORDER BY last_used_at DESC, id DESC
+    """,
+    into=Session,
+)
+
+FIND = Query(
+    """
+    SELECT id, ip_address, user_agent, device_label, amr, authenticated_at, created_at, last_used_at,
+           idle_expires_at, expires_at
+      FROM ostiary.sessions WHERE id = $1 AND identity_id = $2 AND ended_at IS NULL
+    """,
+    into=Session,
+)
+
+END = Query(
+    """
+    UPDATE ostiary.sessions SET ended_at = $3, end_reason = $4, updated_at = $3
+     WHERE id = $1 AND identity_id = $2 AND ended_at IS NULL
+    RETURNING id
+    """,
+    into=UUID,
+)
+
+END_OTHERS = Query(
+    """
+    UPDATE ostiary.sessions SET ended_at = $3, end_reason = $4, updated_at = $3
+     WHERE identity_id = $1 AND id <> $2 AND ended_at IS NULL
+    RETURNING id
+    """,
+    into=UUID,
+)
+
+END_ALL: Query[Any] = Query(
+    """
+    UPDATE ostiary.sessions SET ended_at = $2, end_reason = $3, updated_at = $2
+     WHERE identity_id = $1 AND ended_at IS NULL
+    """
+)
+
+SESSION_OF_REFRESH_TOKEN = Query(
+    """
+    SELECT token.session_id FROM ostiary.refresh_tokens AS token
+      JOIN ostiary.sessions AS session ON session.id = token.session_id
+     WHERE token.id = $1 AND token.secret_digest = $2 AND session.identity_id = $3
+    """,
+    into=UUID,
+)
+
+
+# Rotation. Parameters: $1 the presented token, $2 its digest, $3 now, $4 the successor's id, $5 its digest,
+# $6 the successor sealed under the presented token, $7 the new idle expiry, $8 when a session is due to be touched.
+#
+# Spending, storing the successor, erasing what the presented token's parent still held, touching the session and
+# checking that token, session and identity allow it are one statement, which also answers what the new access
+# token has to say. Of parallel callers the row lock lets one through; the others see the token unspent in their
+# snapshot but touch no row, and read again (FACTS).
+
+_FACTS: Final = """
+       token.expires_at AS token_expires_at, token.consumed_at, token.successor_sealed,
+       session.id AS session_id, session.ended_at AS session_ended_at, session.expires_at AS session_expires_at,
+       session.idle_expires_at, session.authenticated_at, session.amr,
+       identity.id AS identity_id, identity.entity_type, identity.entity_id, identity.status AS identity_status,
+       identity.token_epoch"""
+
+_OWNERS: Final = """
+      FROM ostiary.refresh_tokens AS token
+      JOIN ostiary.sessions AS session ON session.id = token.session_id
+      JOIN ostiary.identities AS identity ON identity.id = session.identity_id"""
+
+_GRANTED: Final = """
+      FROM ostiary.role_grants AS held JOIN ostiary.roles AS role ON role.id = held.role_id
+     WHERE held.identity_id = identity.id AND (held.expires_at IS NULL OR held.expires_at > $3)"""
+
+_ROLES_POSTGRESQL: Final = f"""
+       (SELECT coalesce(jsonb_agg(role.name ORDER BY role.name), '[]'::jsonb) {_GRANTED}) AS roles,
+       (SELECT min(held.expires_at) {_GRANTED}) AS roles_expire_at"""
+
+_ROLES_SQLITE: Final = f"""
+       (SELECT json_group_array(name) FROM (SELECT role.name {_GRANTED} ORDER BY role.name)) AS roles,
+       (SELECT min(held.expires_at) {_GRANTED}) AS roles_expire_at"""
+
+_MAY_BE_SPENT: Final = """
+           token.id = $1 AND token.secret_digest = $2 AND token.consumed_at IS NULL AND token.expires_at > $3
+       AND session.ended_at IS NULL AND session.expires_at > $3 AND session.idle_expires_at > $3
+       AND identity.status = 'active'"""
+
+ROTATE = Query(
+    postgresql=f"""
+    WITH spent AS (
+        UPDATE ostiary.refresh_tokens AS token SET consumed_at = $3, successor_sealed = $6
+          FROM ostiary.sessions AS session JOIN ostiary.identities AS identity ON identity.id = session.identity_id
+         WHERE session.id = token.session_id AND {_MAY_BE_SPENT}
+        RETURNING token.session_id, token.parent_id, token.expires_at
+    ), successor AS (
+        INSERT INTO ostiary.refresh_tokens (id, session_id, parent_id, secret_digest, issued_at, expires_at)
+        SELECT $4::uuid, session_id, $1, $5::bytea, $3, expires_at FROM spent
+        RETURNING id
+    ), erased AS (
+        UPDATE ostiary.refresh_tokens AS parent SET successor_sealed = NULL
+          FROM spent WHERE parent.id = spent.parent_id
+    ), touched AS (
+        UPDATE ostiary.sessions AS session SET last_used_at = $3, updated_at = $3, idle_expires_at = $7
+          FROM spent WHERE session.id = spent.session_id AND session.last_used_at <= $8
+    )
+    SELECT EXISTS (SELECT FROM successor) AS spent_now, {_FACTS}, {_ROLES_POSTGRESQL} {_OWNERS}
+     WHERE token.id = $1 AND token.secret_digest = $2
+    """,
+    sqlite=(
+        f"""
+        UPDATE ostiary.refresh_tokens AS token SET consumed_at = $3, successor_sealed = $6
+          FROM ostiary.sessions AS session JOIN ostiary.identities AS identity ON identity.id = session.identity_id
+         WHERE session.id = token.session_id AND {_MAY_BE_SPENT}
+        """,
+        """
+        INSERT INTO ostiary.refresh_tokens (id, session_id, parent_id, secret_digest, issued_at, expires_at)
+        SELECT $4, session_id, $1, $5, $3, expires_at FROM ostiary.refresh_tokens WHERE id = $1 AND changes() = 1
+        """,
+        """
+        UPDATE ostiary.refresh_tokens SET successor_sealed = NULL
+         WHERE changes() = 1 AND id = (SELECT parent_id FROM ostiary.refresh_tokens WHERE id = $1)
+        """,
+        """
+        UPDATE ostiary.sessions SET last_used_at = $3, updated_at = $3, idle_expires_at = $7
+         WHERE id = (SELECT session_id FROM ostiary.refresh_tokens WHERE id = $4) AND last_used_at <= $8
+        """,
+        f"""
+        SELECT EXISTS (SELECT 1 FROM ostiary.refresh_tokens WHERE id = $4) AS spent_now, {_FACTS}, {_ROLES_SQLITE}
+               {_OWNERS}
+         WHERE token.id = $1 AND token.secret_digest = $2
+        """,
+    ),
+    into=Rotation,
+)
+
+FACTS = Query(
+    postgresql=f"""
+    SELECT FALSE AS spent_now, {_FACTS}, {_ROLES_POSTGRESQL} {_OWNERS} WHERE token.id = $1 AND token.secret_digest = $2
+    """,
+    sqlite=f"""
+    SELECT FALSE AS spent_now, {_FACTS}, {_ROLES_SQLITE} {_OWNERS} WHERE token.id = $1 AND token.secret_digest = $2
+    """,
+    into=Rotation,
+)

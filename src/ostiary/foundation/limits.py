@@ -1,0 +1,92 @@
+"""Rate limits: so many of one kind of thing, from one source, in one stretch of time.
+
+Counting and deciding are one atomic step. The SQL-backed counters guard what can be guessed or sent and are shared
+by every worker; the counters in memory guard what only costs work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final, Protocol
+
+from ostiary.foundation.crypto import associated_data, mac
+from ostiary.foundation.storage import Query
+
+if TYPE_CHECKING:
+    from ostiary.foundation.storage import Database
+
+_REMEMBERED: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `count` in any one window of `per`."""
+
+    count: int
+    per: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A counter and when it begins anew."""
+
+    count: int
+    ends_at: datetime
+
+
+class Limits(Protocol):
+    """Counts hits, in SQL or in memory."""
+
+    async def hit(self, name: str, subject: str, rate: Rate, *, now: datetime) -> timedelta | None:
+        """Count one hit of `subject` on the limit `name`; return how long to wait if that is one too many."""
+
+
+HIT = Query(
+    """
+    INSERT INTO ostiary.rate_limits AS counter (key, count, window_ends_at) VALUES ($1, 1, $3)
+    ON CONFLICT (key) DO UPDATE
+       SET count = CASE WHEN counter.window_ends_at <= $2 THEN 1 ELSE counter.count + 1 END,
+           window_ends_at = CASE WHEN counter.window_ends_at <= $2 THEN excluded.window_ends_at
+                                 ELSE counter.window_ends_at END
+    RETURNING count, window_ends_at AS ends_at
+    """,
+    into=Window,
+)
+
+
+class SqlLimits:
+    """Counters in the database; the subject is stored as a keyed digest."""
+
+    def __init__(self, database: Database, key: bytes) -> None:
+        self._database = database
+        self._key = key
+
+    async def hit(self, name: str, subject: str, rate: Rate, *, now: datetime) -> timedelta | None:
+        """Count one hit by one statement."""
+        key = mac(self._key, associated_data(name, subject))
+        window = await self._database.fetch_one(HIT, key, now, now + rate.per)
+        return None if window is None else _wait(window, rate, now)
+
+
+class MemoryLimits:
+    """Counters of this worker; when too many subjects are remembered, all are forgotten."""
+
+    def __init__(self) -> None:
+        self._windows: dict[tuple[str, str], Window] = {}
+
+    async def hit(self, name: str, subject: str, rate: Rate, *, now: datetime) -> timedelta | None:
+        """Count one hit without I/O."""
+        key = (name, subject)
+        window = self._windows.get(key)
+        if window is None or window.ends_at <= now:
+            window = Window(0, now + rate.per)
+        window = Window(window.count + 1, window.ends_at)
+        if len(self._windows) >= _REMEMBERED:
+            self._windows.clear()
+        self._windows[key] = window
+        return _wait(window, rate, now)
+
+
+def _wait(window: Window, rate: Rate, now: datetime) -> timedelta | None:
+    return None if window.count <= rate.count else window.ends_at - now

@@ -1,0 +1,125 @@
+"""What only SQLite can suffer: a shared file, a full disk, other people's permissions."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from typing import Any
+
+import pytest
+
+from ostiary.foundation.errors import Unavailable
+from ostiary.foundation.storage import Query
+from ostiary.foundation.storage.sqlite import SQLite
+
+pytestmark = pytest.mark.anyio
+
+TABLE: Query[Any] = Query("CREATE TABLE notes (text TEXT NOT NULL)")
+ADD: Query[Any] = Query("INSERT INTO notes (text) VALUES ($1)")
+NOTES = Query("SELECT text FROM notes ORDER BY text", into=str)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "notes.db"
+
+
+@pytest.fixture
+async def database(path):
+    database = SQLite(path)
+    await database.open()
+    await database.execute(TABLE)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def other(database, path):
+    """Another process's connection to the same file."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    yield connection
+    connection.close()
+
+
+async def test_the_files_belong_to_their_owner_alone(database, path):
+    """The file and its logs are made readable and writable by their owner only, whatever the umask."""
+    await database.execute(ADD, "a")
+
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.glob("notes.db*")}
+
+    assert modes == dict.fromkeys(["notes.db", "notes.db-wal", "notes.db-shm"], 0o600)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1")]
+)
+async def test_a_commit_is_on_the_disk(database, setting, value):
+    """The writer keeps a log, waits for the disk, and checks references."""
+    assert str(await database.fetch_one(Query(f"PRAGMA {setting}", into=str))) == value
+
+
+async def test_look_ups_cannot_change_anything(database):
+    """The connection that look-ups use refuses changes."""
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        database._reader.execute("INSERT INTO notes VALUES ('a')")
+
+
+async def test_f09_a_file_locked_by_another_process_is_unavailable(database, other):
+    """Whoever waits too long for another process is told so; look-ups go on, and so does everything afterwards."""
+    await database.execute(Query("PRAGMA busy_timeout = 20"))
+    other.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(Unavailable):
+        await database.execute(ADD, "a")
+    with pytest.raises(Unavailable):
+        async with database.transaction() as tx:
+            await tx.execute(ADD, "a")
+    assert await database.fetch_all(NOTES) == []
+    other.execute("ROLLBACK")
+
+    assert await database.execute(ADD, "b") == 1
+
+
+async def test_f08_a_full_disk_is_unavailable_and_leaves_nothing_half_done(database):
+    """When there is no room the whole transaction is undone; when there is room again it works."""
+    await database.execute(Query("PRAGMA max_page_count = 10"))
+
+    async def work() -> None:
+        async with database.transaction() as tx:
+            await tx.execute(ADD, "a")
+            await tx.execute(ADD, "b" * 100_000)
+
+    with pytest.raises(Unavailable):
+        await work()
+    assert await database.fetch_all(NOTES) == []
+    await database.execute(Query("PRAGMA max_page_count = 1000"))
+
+    assert await database.execute(ADD, "c" * 100_000) == 1
+
+
+async def test_what_another_process_wrote_is_seen(database, other):
+    """A look-up sees what another process has committed."""
+    await database.fetch_all(NOTES)
+
+    other.execute("INSERT INTO notes VALUES ('theirs')")
+
+    assert await database.fetch_all(NOTES) == ["theirs"]
+
+
+async def test_a_path_that_cannot_be_opened_is_unavailable(tmp_path):
+    """A missing directory, or a file that is no database, is reported when it is opened."""
+    (tmp_path / "text.db").write_bytes(b"This is no database, and it is longer than a header would be. " * 4)
+
+    for name in ("missing/notes.db", "text.db", os.curdir):
+        with pytest.raises(Unavailable):
+            await SQLite(tmp_path / name).open()
+
+
+async def test_nothing_is_left_beside_the_file_after_closing(database, path):
+    """Closing folds the log into the file, so the file alone can be copied."""
+    await database.execute(ADD, "a")
+
+    await database.close()
+
+    assert [file.name for file in path.parent.glob("notes.db*")] == ["notes.db"]
