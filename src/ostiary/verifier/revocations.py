@@ -7,12 +7,13 @@ none can hide another (RT-08). One caller applies and expires; any number may ch
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     from ostiary.verifier.principal import Principal
 

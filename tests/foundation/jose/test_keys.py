@@ -129,6 +129,16 @@ def test_rsa_keys_below_2048_bits_are_refused():
         SigningKey("k", Algorithm.RS256, short)
 
 
+def test_a_coordinate_has_its_full_length():
+    """Coordinates whose bytes only together make up a point are refused (RFC 7518 §6.2.1.2)."""
+    published = key_for(Algorithm.ES256).public.to_jwk()
+    x, y = (base64url.decode(published[name].encode()) for name in "xy")
+    moved = {"x": base64url.encode(x + y[:1]).decode(), "y": base64url.encode(y[1:]).decode()}
+
+    with pytest.raises(InvalidKey):
+        VerificationKey.from_jwk({**published, **moved})
+
+
 def test_a_point_off_the_curve_is_refused():
     """Coordinates that are not on P-256 are no key."""
     published = key_for(Algorithm.ES256).public.to_jwk()
@@ -159,6 +169,7 @@ def test_signatures_of_other_shapes_are_refused(key):
     shapes = [b"", bytes(len(signature)), signature[:-1], signature + b"\0", b"\xff" * len(signature)]
     if key.algorithm is Algorithm.ES256:
         shapes.append(key._private_key.sign(b"message", ec.ECDSA(SHA256())))
+        shapes.append(signature[:32] + b"\0" + signature[32:])  # the same numbers, one byte longer
 
     assert not any(key.public.has_signed(b"message", shape) for shape in shapes)
     assert not key.public.has_signed(b"another message", signature)

@@ -84,7 +84,7 @@ class RegisteredClaims(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The three members a header of ours has."""
+    """The three members a header of ours has; at any other name, reading stops before its value."""
 
     alg: _HeaderText
     kid: _HeaderText
