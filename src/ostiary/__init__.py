@@ -1,1 +1,33 @@
 """Ostiary: the doorkeeper for Python."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from ostiary.app import Ostiary
+    from ostiary.features.identities import NewIdentity
+    from ostiary.features.profiles import InvalidProfile
+    from ostiary.foundation.storage import Query, Transaction
+    from ostiary.settings import Settings
+    from ostiary.verifier import Principal
+
+# Imported when first used: an application that only verifies tokens loads none of the rest.
+_HOMES: Final = {
+    "InvalidProfile": "ostiary.features.profiles",
+    "NewIdentity": "ostiary.features.identities",
+    "Ostiary": "ostiary.app",
+    "Principal": "ostiary.verifier",
+    "Query": "ostiary.foundation.storage",
+    "Settings": "ostiary.settings",
+    "Transaction": "ostiary.foundation.storage",
+}
+
+__all__ = ["InvalidProfile", "NewIdentity", "Ostiary", "Principal", "Query", "Settings", "Transaction"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -58,9 +58,9 @@ def _listed(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-def _network(value: str) -> str:
+def _network(value: object) -> object:
     try:
-        return str(ipaddress.ip_network(value, strict=False))
+        return ipaddress.ip_network(value, strict=False) if isinstance(value, str) else value
     except ValueError:
         raise ValueError("each entry is an address or a network, such as 10.0.0.0/8") from None
 
@@ -72,10 +72,8 @@ def _origin(value: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
-def _keys(value: object) -> object:
-    """Read `2:<base64>,1:<base64>` into versions and keys."""
-    if not isinstance(value, str):
-        return value
+def parse_keys(value: str) -> dict[int, bytes]:
+    """Read `2:<base64>,1:<base64>` into versions and keys. Raises `ValueError`."""
     keys: dict[int, bytes] = {}
     for part in value.split(","):
         version, separator, encoded = part.strip().partition(":")
@@ -89,9 +87,14 @@ def _keys(value: object) -> object:
     return keys
 
 
+def _keys(value: object) -> object:
+    return parse_keys(value) if isinstance(value, str) else value
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 OptionalDuration = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))]
-Networks = Annotated[list[Annotated[str, BeforeValidator(_network)]], NoDecode, BeforeValidator(_listed)]
+Networks = Annotated[list[Annotated[Network, BeforeValidator(_network)]], NoDecode, BeforeValidator(_listed)]
 Origins = Annotated[list[Annotated[str, BeforeValidator(_origin)]], NoDecode, BeforeValidator(_listed)]
 Keys = Annotated[dict[int, bytes], NoDecode, BeforeValidator(_keys), Field(repr=False)]
 
@@ -252,13 +255,17 @@ class Settings(BaseSettings):
             for danger, message in (
                 (
                     self.root_keys is None and self.root_keys_file is None,
-                    "OSTIARY_ROOT_KEYS: production does not run on generated keys. `ostiary keys generate` makes one: "
-                    "keep it outside the database, and set it or OSTIARY_ROOT_KEYS_FILE.",
+                    (
+                        "OSTIARY_ROOT_KEYS: production does not run on generated keys. `ostiary keys generate` makes one: "
+                        "keep it outside the database, and set it or OSTIARY_ROOT_KEYS_FILE."
+                    ),
                 ),
                 (
                     not self.public_url.startswith("https://"),
-                    "OSTIARY_PUBLIC_URL: production is reached over https. Set the https address clients use; "
-                    "a proxy in front may end the TLS.",
+                    (
+                        "OSTIARY_PUBLIC_URL: production is reached over https. Set the https address clients use; "
+                        "a proxy in front may end the TLS."
+                    ),
                 ),
                 (
                     workers > 1 and self.database.startswith("sqlite:"),

@@ -10,6 +10,7 @@ import base64
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 from ostiary.foundation import ids
 from ostiary.foundation.crypto import digest
@@ -17,8 +18,6 @@ from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from ostiary.foundation.entropy import Entropy
 
 SECRET_SIZE: Final = 32

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         resolve,
         status,
     )
+    from ostiary.schema.current import current
     from ostiary.schema.drafting import create
     from ostiary.schema.drift import Difference
 
@@ -36,6 +37,7 @@ _LOADED_ON_USE: Final = {
     "Step": "commands",
     "check": "commands",
     "create": "drafting",
+    "current": "current",
     "deploy": "commands",
     "downgrade": "commands",
     "reset": "commands",
@@ -52,6 +54,7 @@ __all__ = [
     "UnknownRevision",
     "check",
     "create",
+    "current",
     "deploy",
     "downgrade",
     "guard_profile_table",

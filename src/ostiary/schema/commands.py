@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ostiary.schema.connection import DEPENDED_ON, connect
+from ostiary.schema.current import VERSION_TABLE, has_version_table, stored_revision
 from ostiary.schema.drift import Difference, differences
 from ostiary.schema.errors import SchemaError
 from ostiary.schema.history import History
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
 
     from ostiary.schema.connection import Connection
 
-_VERSION_TABLE: Final = {
-    "postgresql": "ostiary.ostiary_alembic_version",
-    "sqlite": "ostiary_alembic_version",
-}
 
 # Only what we could make again: a schema an administrator made for us stays.
 _DROP_EMPTY_SCHEMA: Final = """
@@ -81,7 +78,7 @@ async def deploy(url: str, *, on_step: Callable[[Step], None] | None = None) -> 
     async with connect(url, create=True) as connection:
         while True:
             async with connection.transaction():
-                pending = _pending(history, await _current(connection))
+                pending = _pending(history, await stored_revision(connection))
                 if not pending:
                     return applied
                 statements = [
@@ -100,7 +97,7 @@ async def status(url: str) -> Status:
     """Say which revision a database is at and what is pending. Raises `UnknownRevision`."""
     history = History()
     async with connect(url) as connection:
-        current = await _current(connection)
+        current = await stored_revision(connection)
     return Status(current, history.head, _pending(history, current))
 
 
@@ -125,7 +122,7 @@ async def downgrade(url: str, revision: str | None) -> list[str]:
     async with connect(url) as connection:
         while True:
             async with connection.transaction():
-                done = history.position(await _current(connection))
+                done = history.position(await stored_revision(connection))
                 if done <= keep:
                     return undone
                 last = history.revisions[done - 1]
@@ -148,7 +145,7 @@ async def resolve(url: str, revision: str, *, applied: bool) -> None:
     history = History()
     place = history.position(revision)
     async with connect(url) as connection, connection.transaction():
-        if place != history.position(await _current(connection)) + applied:
+        if place != history.position(await stored_revision(connection)) + applied:
             raise SchemaError(
                 "Only the next pending revision can be marked as applied, and only the current one as not"
                 " applied: see the status. Nothing was changed."
@@ -176,34 +173,12 @@ def _pending(history: History, current: str | None) -> list[str]:
     return history.revisions[history.position(current) :]
 
 
-async def _current(connection: Connection) -> str | None:
-    """Return the stored revision, or None before the first deployment."""
-    if not await _has_version_table(connection):
-        return None
-    rows = await connection.fetch(f"SELECT version_num FROM {_VERSION_TABLE[connection.dialect]}")
-    if len(rows) > 1:
-        raise SchemaError(
-            "The table ostiary_alembic_version holds more than one revision, so somebody else wrote to it:"
-            " restore the one row that `check` agrees with. Nothing was changed."
-        )
-    return rows[0][0] if rows else None
-
-
-async def _has_version_table(connection: Connection) -> bool:
-    found = await connection.fetch(
-        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'ostiary_alembic_version'"
-        if connection.dialect == "sqlite"
-        else "SELECT 1 WHERE to_regclass('ostiary.ostiary_alembic_version') IS NOT NULL"
-    )
-    return bool(found)
-
-
 async def _claim(connection: Connection) -> list[str]:
     """Return what makes the place where the revision is stored, as far as it is missing."""
-    if await _has_version_table(connection):
+    if await has_version_table(connection):
         return []
     version_table = (
-        f"CREATE TABLE {_VERSION_TABLE[connection.dialect]} (version_num VARCHAR(32) NOT NULL,"
+        f"CREATE TABLE {VERSION_TABLE[connection.dialect]} (version_num VARCHAR(32) NOT NULL,"
         " CONSTRAINT ostiary_alembic_version_pkc PRIMARY KEY (version_num))"
     )
     if connection.dialect == "sqlite":
@@ -215,7 +190,7 @@ async def _claim(connection: Connection) -> list[str]:
 
 def _record(revision: str | None, dialect: str) -> list[str]:
     """Return what stores the revision; without one, what removes the place it was stored in."""
-    table = _VERSION_TABLE[dialect]
+    table = VERSION_TABLE[dialect]
     if revision is not None:
         return [f"DELETE FROM {table}", f"INSERT INTO {table} (version_num) VALUES ('{revision}')"]
     return [f"DROP TABLE {table}", *([_DROP_EMPTY_SCHEMA] if dialect == "postgresql" else [])]

@@ -126,7 +126,7 @@ class _PostgreSQL:
     async def transaction(self) -> AsyncIterator[None]:
         async with self._connection.transaction():
             await self.execute(
-                f"SET LOCAL lock_timeout = '{LOCK_WAIT.seconds}s';"
+                f"SET LOCAL lock_timeout = {LOCK_WAIT // timedelta(milliseconds=1)};"
                 " SET LOCAL statement_timeout = 0;"
                 # Names print in full, and nothing a role has on its path is picked up by accident.
                 " SET LOCAL search_path = pg_catalog"

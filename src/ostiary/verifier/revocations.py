@@ -95,6 +95,9 @@ class RevocationSet:
             RevocationKind.ALL: self._all,
         }
 
+    def __len__(self) -> int:
+        return sum(len(in_force) for in_force in self._in_force.values())
+
     def apply(self, entries: Iterable[Revocation]) -> None:
         """Add entries of the feed, in any order and any number of times."""
         for entry in entries:

@@ -7,6 +7,7 @@ answer with its protective headers. Runs alone or mounted below a prefix.
 from __future__ import annotations
 
 import logging
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from ostiary.entrypoints.http.bodies import Receive
-    from ostiary.entrypoints.http.pipeline import Limits
+    from ostiary.entrypoints.http.errors import Fold
     from ostiary.entrypoints.http.routes import Methods, Route
     from ostiary.entrypoints.http.settings import HttpSettings
+    from ostiary.entrypoints.metrics import Metrics
     from ostiary.foundation.clock import Clock
+    from ostiary.foundation.limits import Limits
     from ostiary.verifier import AccessTokenVerifier
 
     Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -66,11 +69,13 @@ class HttpApplication:
         verifier: AccessTokenVerifier,
         limits: Limits,
         clock: Clock,
-        folds: Mapping[type[Exception], ProblemCode] | None = None,
+        folds: Mapping[type[Exception], Fold] | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._table = RouteTable(routes)
         self._pipeline = Pipeline(settings, verifier=verifier, limits=limits, clock=clock)
         self._issuer = settings.public_url.rstrip("/")
+        self._metrics = metrics
         self._folds = {**FOLDS, **(folds or {})}
         self._protective = (*_PROTECTIVE, _HSTS) if settings.is_https else _PROTECTIVE
 
@@ -81,6 +86,7 @@ class HttpApplication:
             return
         if scope["type"] != "http":
             raise RuntimeError(f"The HTTP door does not speak {scope['type']!r}.")
+        started = perf_counter()
         headers = _merged(scope["headers"])
         route: Route | None = None
         try:
@@ -96,6 +102,8 @@ class HttpApplication:
             return
         except Exception as error:  # noqa: BLE001 - the last resort: whatever nobody expected is a 500
             start, body = self._write(self._refuse(error, route), headers)
+        if self._metrics is not None and route is not None:
+            self._metrics.answered(route.method, route.path, start["status"], perf_counter() - started)
         await send(start)
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 

@@ -10,7 +10,7 @@ import math
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
@@ -19,7 +19,7 @@ from ostiary.foundation.errors import OstiaryError, Unavailable
 from ostiary.verifier import InvalidToken, RevokedToken
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 class ProblemCode(StrEnum):
@@ -100,7 +100,7 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
         ProblemCode.PASSWORD_CHANGE_REQUIRED: Problem(
             403,
             "New password needed",
-            "The password must be changed before signing in: use the password reset.",
+            "The password must be changed: sign in with it and a `new_password`, or use the password reset.",
         ),
         ProblemCode.REGISTRATION_CLOSED: Problem(
             403,
@@ -152,7 +152,8 @@ _OAUTH_ERRORS: Final = MappingProxyType(
 )
 _NEEDS_RETRY_AFTER: Final = frozenset({429, 503})
 
-FOLDS: Final[Mapping[type[Exception], ProblemCode]] = MappingProxyType(
+Fold: TypeAlias = "ProblemCode | Callable[[Any], HttpProblem]"
+FOLDS: Final[Mapping[type[Exception], Fold]] = MappingProxyType(
     {
         InvalidToken: ProblemCode.INVALID_TOKEN,
         RevokedToken: ProblemCode.INVALID_TOKEN,
@@ -207,13 +208,16 @@ class HttpProblem(OstiaryError):
         super().__init__(self.detail)
 
 
-def fold(error: Exception, folds: Mapping[type[Exception], ProblemCode]) -> HttpProblem | None:
+def fold(error: Exception, folds: Mapping[type[Exception], Fold]) -> HttpProblem | None:
     """Find the public form of an exception by its nearest class, or None when nobody expected it."""
     if isinstance(error, HttpProblem):
         return error
     for kind in type(error).__mro__:
         if kind in folds:
-            return HttpProblem(folds[kind], retry_after=getattr(error, "retry_after", None))
+            found = folds[kind]
+            if isinstance(found, ProblemCode):
+                return HttpProblem(found, retry_after=getattr(error, "retry_after", None))
+            return found(error)
     return None
 
 

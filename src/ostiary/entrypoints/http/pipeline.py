@@ -8,7 +8,7 @@ raises or goes on; an error anywhere ends the request, so none can leave an auth
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from ostiary.entrypoints.http.bodies import read_body, require_media_type
 from ostiary.entrypoints.http.cookies import CookieJar
@@ -16,29 +16,21 @@ from ostiary.entrypoints.http.cross_site import Origins, Provenance
 from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
 from ostiary.entrypoints.http.proxies import TrustedProxies
 from ostiary.entrypoints.http.request import Request
+from ostiary.foundation.limits import MemoryLimits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime, timedelta
 
     from ostiary.entrypoints.http.answers import Answer
     from ostiary.entrypoints.http.bodies import Receive
     from ostiary.entrypoints.http.routes import AddressLimit, Route
     from ostiary.entrypoints.http.settings import HttpSettings
     from ostiary.foundation.clock import Clock
+    from ostiary.foundation.limits import Limits
     from ostiary.verifier import AccessTokenVerifier
 
 _BEARER = re.compile(rb"bearer +([a-z0-9._~+/-]{1,8192}=*)", re.IGNORECASE)
 _LONGEST_USER_AGENT: Final = 512
-
-
-class Limits(Protocol):
-    """Counts what one client address does."""
-
-    async def hit(
-        self, name: str, subject: str, *, limit: int, per: timedelta, now: datetime
-    ) -> timedelta | None:
-        """Count one use; return how long to wait if that is one too many, else None."""
 
 
 class Pipeline:
@@ -53,6 +45,7 @@ class Pipeline:
         self._recent = settings.recent_authentication
         self._verifier = verifier
         self._limits = limits
+        self._memory_limits = MemoryLimits()
         self._clock = clock
 
     async def run(
@@ -96,9 +89,8 @@ class Pipeline:
         return answer
 
     async def _admit(self, limit: AddressLimit, request: Request) -> None:
-        wait = await self._limits.hit(
-            limit.name, request.address.limit_key, limit=limit.count, per=limit.per, now=request.now
-        )
+        limits = self._memory_limits if limit.in_memory else self._limits
+        wait = await limits.hit(limit.name, request.address.limit_key, limit.rate, now=request.now)
         if wait is not None:
             raise HttpProblem(ProblemCode.TOO_MANY_ATTEMPTS, retry_after=wait)
 

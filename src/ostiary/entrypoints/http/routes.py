@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cached_property
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Union, get_args, get_origin
@@ -19,9 +18,10 @@ from msgspec import Struct
 
 from ostiary.entrypoints.http.bodies import Decoder, form_decoder, json_decoder
 from ostiary.entrypoints.http.errors import ProblemCode
+from ostiary.foundation.limits import Rate
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from ostiary.entrypoints.http.answers import Answer
     from ostiary.entrypoints.http.request import Request
@@ -72,11 +72,14 @@ def signed_in(*, entity_types: Iterable[str] = (), roles: Iterable[str] = (), re
 
 @dataclass(frozen=True, slots=True)
 class AddressLimit:
-    """How often one client address may use a route: `count` requests in each `per`."""
+    """How often one client address may use a route.
+
+    Counted in SQL, shared by every worker, unless `in_memory`: that is for what only costs work.
+    """
 
     name: str
-    per: timedelta
-    count: int
+    rate: Rate
+    in_memory: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,13 @@ from ostiary.features.identities.addresses import (
     parse_identifier,
     parse_phone,
 )
-from ostiary.features.identities.entity_types import EntityType, EntityTypes, NewIdentity, UnknownEntityType
+from ostiary.features.identities.entity_types import (
+    CreateProfile,
+    EntityType,
+    EntityTypes,
+    NewIdentity,
+    UnknownEntityType,
+)
 from ostiary.features.identities.model import (
     IDENTITY_PREFIX,
     Attempt,
@@ -28,6 +34,7 @@ from ostiary.features.identities.service import IdentifierTaken, Identities, Ide
 __all__ = [
     "IDENTITY_PREFIX",
     "Attempt",
+    "CreateProfile",
     "Credentials",
     "EmailAddress",
     "EntityType",

@@ -37,7 +37,7 @@ class NewIdentity:
 
 
 CreateProfile = Callable[[Transaction, NewIdentity, Mapping[str, Any]], Awaitable[str | int | UUID]]
-"""Makes the profile row and returns its key. Raw SQL through the transaction only, and no outgoing I/O."""
+"""Makes the profile row and returns its key; a UUID is shown outside with the type's prefix. Raw SQL through the transaction only, and no outgoing I/O."""
 
 
 @dataclass(frozen=True, slots=True)

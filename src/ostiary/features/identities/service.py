@@ -11,7 +11,7 @@ from ostiary.features.identities.entity_types import NewIdentity
 from ostiary.features.identities.model import Attempt, Credentials, Identity, IdentityFilter, Lockout, Status
 from ostiary.foundation.crypto import associated_data, mac
 from ostiary.foundation.errors import OstiaryError
-from ostiary.foundation.ids import new_id
+from ostiary.foundation.ids import format_id, new_id
 from ostiary.foundation.storage import UniqueViolation
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ class Identities:
         except UniqueViolation as violation:
             raise IdentifierTaken(_TAKEN[violation.constraint]) from None
         key = await entity_type.create(tx, identity, profile)
-        await tx.execute(store.POINT_AT_PROFILE, identity.id, str(key))
+        entity_id = format_id(entity_type.prefix, key) if isinstance(key, UUID) else str(key)
+        await tx.execute(store.POINT_AT_PROFILE, identity.id, entity_id)
         return identity
 
     async def get(self, identity_id: UUID) -> Identity:

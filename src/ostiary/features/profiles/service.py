@@ -10,7 +10,7 @@ import msgspec
 from ostiary.features.profiles import store
 from ostiary.features.profiles.model import Profile, ProfileChange, ProfileType
 from ostiary.foundation.errors import OstiaryError
-from ostiary.foundation.ids import format_id, new_id
+from ostiary.foundation.ids import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,8 +55,8 @@ class Profiles:
         identity_id: UUID,
         fields: Mapping[str, Any],
         now: datetime,
-    ) -> str:
-        """Make the profile of a new identity and return its external id. Raises `InvalidProfile`."""
+    ) -> UUID:
+        """Make the profile of a new identity and return its id. Raises `InvalidProfile`."""
         values = _checked(_change(fields).applied_to(dict(_EMPTY)))
         profile_id = new_id(now, self._entropy)
         await tx.execute(
@@ -66,7 +66,7 @@ class Profiles:
             *(values[name] for name in store.FIELDS),
             now,
         )
-        return format_id(kind.prefix, profile_id)
+        return profile_id
 
     async def find(self, entity_type: str, identity_id: UUID) -> Profile | None:
         """Return a profile with its addresses by one query; None for a type that is not built in."""

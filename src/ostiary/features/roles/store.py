@@ -36,7 +36,7 @@ REMOVE: Query[Any] = Query(
 
 GRANTS_OF_IDENTITY = Query(
     """
-    SELECT role.name, held.granted_by, held.granted_at, held.expires_at
+    SELECT role.name AS role, held.granted_by, held.granted_at, held.expires_at
       FROM ostiary.role_grants AS held JOIN ostiary.roles AS role ON role.id = held.role_id
      WHERE held.identity_id = $1 AND (held.expires_at IS NULL OR held.expires_at > $2)
      ORDER BY role.name

@@ -5,6 +5,7 @@ tokens are rotated at every use; one used twice after the grace time ends the fa
 before it is acknowledged.
 """
 
+from ostiary.features.sessions.access_tokens import AccessTokens
 from ostiary.features.sessions.model import (
     Authentication,
     EndReason,
@@ -21,6 +22,7 @@ from ostiary.features.sessions.revocations import Revocations
 from ostiary.features.sessions.service import Sessions, SignInOvertaken
 
 __all__ = [
+    "AccessTokens",
     "Authentication",
     "EndReason",
     "Lifetimes",

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from ostiary.features.audit import Origin
-from ostiary.features.identities import Credentials
 from ostiary.foundation.ids import format_id, parse_id
 from ostiary.foundation.secret import Secret
+
+if TYPE_CHECKING:
+    from ostiary.features.identities import Credentials
 
 SESSION_PREFIX: Final = "ses"
 REFRESH_KIND: Final = "refresh"

@@ -44,9 +44,9 @@ class SigningKeys:
             await self._add(now)
             await self._read()
 
-    def jwks(self) -> dict[str, Any]:
-        """Return the JSON Web Key Set (RFC 7517 §5): public members only."""
-        return {"keys": [key.to_jwk() for key in self.public.values()]}
+    def jwks(self) -> list[dict[str, Any]]:
+        """Return the members of the JSON Web Key Set (RFC 7517 §5): public ones only."""
+        return [dict(key.to_jwk()) for key in self.public.values()]
 
     async def _read(self) -> bool:
         rows = await self._database.fetch_all(store.ALL)

@@ -38,7 +38,7 @@ __all__ = [
 _SQLITE = "sqlite:///"
 
 
-def database_at(url: str) -> Database:
+def database_at(url: str, *, pool_size: int = 10) -> Database:
     """Return the database a URL names, not yet open.
 
     `postgresql://user@host/name`, `sqlite:///relative/path.db` or `sqlite:////absolute/path.db`.
@@ -47,7 +47,7 @@ def database_at(url: str) -> Database:
     if url.startswith(("postgresql://", "postgres://")):
         from ostiary.foundation.storage.postgresql import PostgreSQL  # noqa: PLC0415 - see above
 
-        return PostgreSQL(url)
+        return PostgreSQL(url, pool_size=pool_size)
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
         from ostiary.foundation.storage.sqlite import SQLite  # noqa: PLC0415 - see above
 

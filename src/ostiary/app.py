@@ -1,0 +1,438 @@
+"""The composition root: every object of an installation is built here, once.
+
+The only module that may import everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from ostiary import schema
+from ostiary import settings as environment
+from ostiary.entrypoints.api import (
+    FOLDS,
+    AccountDoor,
+    OperationsDoor,
+    RegistrationDoor,
+    ResourceServerDoor,
+    SignInDoor,
+)
+from ostiary.entrypoints.http.application import HttpApplication
+from ostiary.entrypoints.http.documents import document_routes
+from ostiary.entrypoints.http.settings import HttpSettings
+from ostiary.entrypoints.metrics import Metrics
+from ostiary.features.account import Account
+from ostiary.features.administration import Administration
+from ostiary.features.audit import Audit
+from ostiary.features.challenges import Challenges
+from ostiary.features.identities import EntityType, EntityTypes, Identities, Lockout, NewIdentity
+from ostiary.features.passwords import Argon2Parameters, Passwords, Policy
+from ostiary.features.profiles import PROFILE_TYPES, Profiles, ProfileType
+from ostiary.features.registration import Registration
+from ostiary.features.roles import Roles
+from ostiary.features.sessions import AccessTokens, Lifetimes, Revocations, Sessions
+from ostiary.features.sign_in import SignIn
+from ostiary.features.signing_keys import SigningKeys
+from ostiary.first_run import root_keys
+from ostiary.foundation.clock import SystemClock
+from ostiary.foundation.entropy import Entropy
+from ostiary.foundation.errors import OstiaryError, Unavailable
+from ostiary.foundation.jose import Algorithm
+from ostiary.foundation.limits import SqlLimits
+from ostiary.foundation.storage import Database, database_at
+from ostiary.verifier import AccessTokenVerifier, RevocationSet
+from ostiary.version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+    from uuid import UUID
+
+    from ostiary.features.identities import CreateProfile
+    from ostiary.foundation.clock import Clock
+    from ostiary.foundation.crypto import RootKeys
+    from ostiary.foundation.storage import Transaction
+    from ostiary.settings import Settings
+    from ostiary.verifier import Principal
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+    Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_log = logging.getLogger("ostiary")
+_FORGET_EXPIRED_EVERY: Final = 600
+_FORGET_GUESSES_AFTER: Final = timedelta(days=1)
+
+
+class NotStarted(RuntimeError):
+    """Ostiary was used before it was started."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Ostiary has not been started. Mounted applications get no lifespan events of their own: write "
+            "FastAPI(lifespan=auth.lifespan), wrap the application with auth.wrap(app), or use `async with auth:`."
+        )
+
+
+class UnsafeForProduction(OstiaryError):
+    """Settings that must not be in production."""
+
+    def __init__(self, dangers: list[str]) -> None:
+        super().__init__(
+            "Ostiary does not start in production like this:\n" + "\n".join(f"  - {d}" for d in dangers)
+        )
+        self.dangers = dangers
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The built objects of a started installation, for doors, commands and tests."""
+
+    database: Database
+    identities: Identities
+    profiles: Profiles
+    passwords: Passwords
+    challenges: Challenges
+    roles: Roles
+    audit: Audit
+    signing_keys: SigningKeys
+    sessions: Sessions
+    registration: Registration
+    sign_in: SignIn
+    account: Account
+    administration: Administration
+    verifier: AccessTokenVerifier
+    http: HttpApplication
+
+
+class Ostiary:
+    """An authentication system: mount it in an application, or serve it alone.
+
+    `Ostiary()` reads its settings from the environment; keyword arguments override single ones,
+    `Ostiary(public_url="https://app.example.org/auth")`. It is an ASGI application, an async context manager, and
+    its `lifespan` fits FastAPI's. Raises `InvalidSettings`.
+    """
+
+    def __init__(
+        self, settings: Settings | None = None, *, clock: Clock | None = None, **overrides: Any
+    ) -> None:
+        self.settings: Final = settings or environment.load(**overrides)
+        self.clock: Final = clock or SystemClock()
+        self._entropy: Final = Entropy()
+        self._entity_types = EntityTypes()
+        self._services: Services | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._profiles: Profiles | None = None
+        for kind in PROFILE_TYPES:
+            self.entity_type(
+                kind.entity_type,
+                prefix=kind.prefix,
+                create=partial(self._create_profile, kind),
+                open_registration=kind.entity_type == "user",
+            )
+
+    def entity_type(
+        self, name: str, *, prefix: str, create: CreateProfile, open_registration: bool = True
+    ) -> None:
+        """Register a kind of identity whose profiles are the application's own.
+
+        `create(tx, identity, profile)` makes the profile row inside the registration transaction and returns its
+        key; it raises `InvalidProfile` to refuse. Raises `ValueError` for a name or prefix that is taken.
+        """
+        self._entity_types.register(EntityType(name, prefix, create, open_registration))
+
+    @property
+    def services(self) -> Services:
+        """The parts of the started installation. Raises `NotStarted`."""
+        if self._services is None:
+            raise NotStarted
+        return self._services
+
+    def verify(self, token: str) -> Principal:
+        """Return who presents an access token, without I/O.
+
+        Raises `InvalidToken`, `RevokedToken`, `RevocationsStale` and `NotStarted`.
+        """
+        return self.services.verifier.verify(token, now=self.clock.now())
+
+    async def start(self, *, workers: int = 1) -> None:
+        """Open the database, load the keys, and follow the revocations.
+
+        In development the schema is brought up to date; in production it must be. Raises `UnsafeForProduction`,
+        `SchemaError`, `Unavailable`.
+        """
+        dangers = self.settings.dangers(workers=workers)
+        if dangers:
+            raise UnsafeForProduction(dangers)
+        await self._ready_schema()
+        keys = root_keys(self.settings, self._entropy)
+        database = database_at(self.settings.database, pool_size=self.settings.database_pool_size)
+        await database.open()
+        services = self._build(database, keys)
+        now = self.clock.now()
+        await services.signing_keys.load(now=now)
+        services.verifier.replace_keys(services.signing_keys.public)
+        await services.sessions.revocations.catch_up(now=now)
+        self._services = services
+        self._following = asyncio.create_task(self._follow(services.sessions.revocations))
+
+    async def stop(self) -> None:
+        """Let running work end and close everything. May be called twice."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+            self._following = None
+        if self._services is not None:
+            services, self._services = self._services, None
+            services.passwords.close()
+            await services.database.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.stop()
+
+    @asynccontextmanager
+    async def lifespan(self, _application: object = None) -> AsyncIterator[None]:
+        """Run while the host runs: `FastAPI(lifespan=auth.lifespan)`, or inside a lifespan of its own."""
+        async with self:
+            yield
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as an ASGI application, alone or mounted."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        await self.services.http(scope, receive, send)
+
+    def wrap(self, application: Application, *, prefix: str = "/auth") -> Application:
+        """Return `application` with Ostiary at `prefix` around it, started and stopped with it."""
+
+        async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "lifespan":
+                await self._live_around(application, scope, receive, send)
+            elif scope.get("path", "").startswith(prefix + "/") and scope["type"] == "http":
+                inner = {**scope, "root_path": scope.get("root_path", "") + prefix}
+                await self.services.http(inner, receive, send)
+            else:
+                await application(scope, receive, send)
+
+        return wrapped
+
+    async def _ready_schema(self) -> None:
+        """Deploy in development; in production, refuse a database of another revision, with the command to run."""
+        url = self.settings.database
+        if self.settings.env == "development":
+            self.settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        revision = await schema.current(url)
+        if revision == schema.HEAD:
+            return
+        if self.settings.env == "production":
+            raise schema.SchemaError(
+                f"The database is at revision {revision or 'none'}, and this release needs {schema.HEAD}: "
+                "run `ostiary schema deploy`, then start again."
+            )
+        await schema.deploy(url)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Answer the lifespan protocol when served alone."""
+        await receive()
+        try:
+            await self.start()
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            raise
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _live_around(
+        self, application: Application, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Start before the wrapped application and stop after it; its own lifespan runs inside."""
+
+        async def receive_after_start() -> MutableMapping[str, Any]:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self.start()
+            return message
+
+        async def stop_then_send(message: MutableMapping[str, Any]) -> None:
+            if message["type"] in {"lifespan.shutdown.complete", "lifespan.shutdown.failed"}:
+                await self.stop()
+            await send(message)
+
+        await application(scope, receive_after_start, stop_then_send)
+
+    async def _create_profile(
+        self, kind: ProfileType, tx: Transaction, identity: NewIdentity, fields: Mapping[str, Any]
+    ) -> UUID:
+        return await self.services.profiles.create(
+            tx, kind, identity_id=identity.id, fields=fields, now=self.clock.now()
+        )
+
+    async def _follow(self, revocations: Revocations) -> None:
+        """Learn of other workers' revocations; when that fails for too long, the verifier fails closed."""
+        interval = self.settings.revocation.poll_interval.total_seconds()
+        is_down = False
+        for turn in range(1, 1 << 62):
+            await asyncio.sleep(interval)
+            now = self.clock.now()
+            try:
+                await revocations.catch_up(now=now)
+            except Unavailable as error:
+                if not is_down:
+                    _log.warning("New revocations cannot be read: %s", error)
+                is_down = True
+                continue
+            is_down = False
+            if turn % _FORGET_EXPIRED_EVERY == 0:
+                revocations.live.expire(now)
+
+    def _build(self, database: Database, keys: RootKeys) -> Services:
+        settings, entropy = self.settings, self._entropy
+        tokens = settings.tokens
+        audit = Audit(database, entropy)
+        roles = Roles(entropy)
+        profiles = Profiles(database, entropy)
+        challenges = Challenges(database, entropy)
+        identities = Identities(
+            database,
+            entropy,
+            unknown_key=keys.derive("unknown identifiers"),
+            lockout=Lockout(),
+            forget_after=_FORGET_GUESSES_AFTER,
+        )
+        passwords = _passwords(settings, entropy)
+        signing_keys = SigningKeys(database, keys, entropy, algorithm=Algorithm(tokens.algorithm))
+        live = RevocationSet(settings.revocation.max_age)
+        verifier = AccessTokenVerifier(
+            signing_keys.public, live, issuer=settings.public_url, audience=settings.audience
+        )
+        sessions = Sessions(
+            database,
+            entropy,
+            identities=identities,
+            roles=roles,
+            audit=audit,
+            revocations=Revocations(database, live, access_lifetime=tokens.access_lifetime),
+            access_tokens=AccessTokens(
+                signing_keys,
+                entropy,
+                issuer=settings.public_url,
+                audience=settings.audience,
+                lifetime=tokens.access_lifetime,
+            ),
+            lifetimes=Lifetimes(
+                access=tokens.access_lifetime,
+                refresh=tokens.refresh_lifetime,
+                idle=settings.sessions.idle_lifetime,
+                grace=tokens.refresh_grace,
+            ),
+        )
+        registration = Registration(
+            database,
+            entity_types=self._entity_types,
+            identities=identities,
+            passwords=passwords,
+            challenges=challenges,
+            roles=roles,
+            sessions=sessions,
+            audit=audit,
+        )
+        sign_in = SignIn(
+            database,
+            entity_types=self._entity_types,
+            identities=identities,
+            passwords=passwords,
+            sessions=sessions,
+            audit=audit,
+        )
+        account = Account(
+            database,
+            identities=identities,
+            profiles=profiles,
+            passwords=passwords,
+            sessions=sessions,
+            audit=audit,
+        )
+        metrics = Metrics(live)
+        routes = tuple(
+            chain.from_iterable(
+                door.routes()
+                for door in (
+                    RegistrationDoor(registration, identities),
+                    SignInDoor(sign_in, sessions, account, identities),
+                    AccountDoor(account, identities, profiles, sessions, audit),
+                    ResourceServerDoor(
+                        verifier,
+                        signing_keys,
+                        account,
+                        issuer=settings.public_url,
+                        audience=settings.audience,
+                    ),
+                    OperationsDoor(database, live, metrics),
+                )
+            )
+        )
+        http_settings = HttpSettings(
+            public_url=settings.public_url,
+            trusted_proxies=settings.trusted_proxies,
+            allowed_origins=settings.allowed_origins,
+            recent_authentication=settings.sessions.recent_authentication,
+        )
+        return Services(
+            database=database,
+            identities=identities,
+            profiles=profiles,
+            passwords=passwords,
+            challenges=challenges,
+            roles=roles,
+            audit=audit,
+            signing_keys=signing_keys,
+            sessions=sessions,
+            registration=registration,
+            sign_in=sign_in,
+            account=account,
+            administration=Administration(
+                database, identities=identities, roles=roles, sessions=sessions, audit=audit
+            ),
+            verifier=verifier,
+            http=HttpApplication(
+                (*routes, *document_routes(routes, http_settings, version=VERSION)),
+                http_settings,
+                verifier=verifier,
+                limits=SqlLimits(database, keys.derive("rate limits")),
+                clock=self.clock,
+                folds=FOLDS,
+                metrics=metrics,
+            ),
+        )
+
+
+def _passwords(settings: Settings, entropy: Entropy) -> Passwords:
+    wanted = settings.passwords
+    strict = settings.profile == "strict"
+    return Passwords(
+        entropy=entropy,
+        parameters=Argon2Parameters(
+            memory_kib=wanted.memory_kib,
+            time_cost=wanted.time_cost,
+            weak_hash_for_tests=wanted.weak_hash_for_tests,
+        ),
+        policy=Policy.strict() if strict else Policy(min_length=wanted.min_length),
+        peppers=wanted.peppers,
+        threads=wanted.threads,
+        queue_limit=wanted.queue_limit,
+        weak_hash_for_tests=wanted.weak_hash_for_tests,
+    )

@@ -1,0 +1,291 @@
+"""The signed-in account."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Final
+
+from msgspec import Meta, Struct
+
+from ostiary.entrypoints.api.bodies import (
+    FORGET_COOKIES,
+    Delivery,
+    IdentityBody,
+    ProfileBody,
+    SessionBody,
+    TokensBody,
+    tokens_answer,
+)
+from ostiary.entrypoints.api.callers import caller_of, principal_of
+from ostiary.entrypoints.http.answers import Answer
+from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
+from ostiary.entrypoints.http.routes import Route, signed_in
+from ostiary.features.account import ProofRefused
+from ostiary.features.profiles import ProfileChange
+from ostiary.features.sessions import external_session_id, parse_session_id
+from ostiary.foundation.ids import format_id, parse_id
+from ostiary.foundation.secret import Secret
+
+if TYPE_CHECKING:
+    from ostiary.entrypoints.http.request import Request
+    from ostiary.features.account import Account
+    from ostiary.features.audit import Audit, LoginRecord
+    from ostiary.features.identities import Identities
+    from ostiary.features.profiles import Profiles
+    from ostiary.features.sessions import Sessions, Tokens
+
+_TAG: Final = "The signed-in account"
+_LOGIN_PREFIX: Final = "lgn"
+
+
+class MeBody(Struct, frozen=True):
+    """Who is signed in; `profile` is null for a kind of account whose profiles are the application's own."""
+
+    identity: IdentityBody
+    profile: ProfileBody | None
+    roles: list[str]
+    session: SessionBody | None
+
+
+class PasswordBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """The password that is, and the one that shall be."""
+
+    current_password: str
+    new_password: str
+
+
+class ReauthenticateBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """The password, again."""
+
+    password: str
+
+
+class SessionsBody(Struct, frozen=True):
+    """The live sessions, the last used one first."""
+
+    sessions: list[SessionBody]
+
+
+class LoginHistoryQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which part of the history: the newest `limit` entries before the one with id `before`."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+    before: str | None = None
+
+
+class LoginBody(Struct, frozen=True):
+    """One attempt to sign in to this account."""
+
+    id: str
+    session_id: str | None
+    occurred_at: datetime
+    provider: str
+    method: str
+    success: bool
+    failure_reason: str | None
+    ip_address: str | None
+    user_agent: str | None
+    session_ended_at: datetime | None
+
+    @classmethod
+    def of(cls, record: LoginRecord) -> LoginBody:
+        """Write a line of history as its owner sees it."""
+        return cls(
+            id=format_id(_LOGIN_PREFIX, record.id),
+            session_id=external_session_id(record.session_id) if record.session_id else None,
+            occurred_at=record.occurred_at,
+            provider=record.provider,
+            method=record.method,
+            success=record.success,
+            failure_reason=record.failure_reason,
+            ip_address=record.ip_address,
+            user_agent=record.user_agent,
+            session_ended_at=record.session_ended_at,
+        )
+
+
+class LoginHistoryBody(Struct, frozen=True):
+    """The newest attempts first; ask again with `before` set to the last id for older ones."""
+
+    logins: list[LoginBody]
+
+
+class AccountDoor:
+    """The door to one's own account."""
+
+    def __init__(
+        self, account: Account, identities: Identities, profiles: Profiles, sessions: Sessions, audit: Audit
+    ) -> None:
+        self._account = account
+        self._identities = identities
+        self._profiles = profiles
+        self._sessions = sessions
+        self._audit = audit
+
+    async def me(self, request: Request) -> Answer:
+        """Show who is signed in."""
+        principal, caller = principal_of(request), caller_of(request)
+        identity = await self._identities.get(caller.identity_id)
+        profile = await self._profiles.find(caller.entity_type, caller.identity_id)
+        session = await self._sessions.find(caller.identity_id, caller.session_id)
+        return Answer(
+            200,
+            MeBody(
+                identity=IdentityBody.of(identity),
+                profile=ProfileBody.of(caller.entity_type, profile) if profile else None,
+                roles=sorted(principal.roles),
+                session=SessionBody.of(session, current=principal.session_id) if session else None,
+            ),
+        )
+
+    async def change_profile(self, request: Request) -> Answer:
+        """Change the profile."""
+        caller = caller_of(request)
+        profile = await self._account.change_profile(caller, request.body, now=request.now)
+        return Answer(200, ProfileBody.of(caller.entity_type, profile))
+
+    async def delete(self, request: Request) -> Answer:
+        """Delete the account."""
+        await self._account.delete(caller_of(request), now=request.now)
+        return Answer(204, cookies=FORGET_COOKIES if request.cookies.carried else ())
+
+    async def sessions(self, request: Request) -> Answer:
+        """List the live sessions."""
+        principal = principal_of(request)
+        sessions = await self._sessions.list(caller_of(request).identity_id, now=request.now)
+        return Answer(
+            200,
+            SessionsBody([SessionBody.of(session, current=principal.session_id) for session in sessions]),
+        )
+
+    async def end_session(self, request: Request) -> Answer:
+        """End one of one's own sessions."""
+        session_id = parse_session_id(request.parameters["id"])
+        if not await self._account.end_session(caller_of(request), session_id, now=request.now):
+            raise HttpProblem(ProblemCode.NOT_FOUND)
+        return Answer(204)
+
+    async def login_history(self, request: Request) -> Answer:
+        """Show who signed in, or tried to."""
+        query: LoginHistoryQuery = request.query
+        before = parse_id(_LOGIN_PREFIX, query.before) if query.before else None
+        records = await self._audit.logins(caller_of(request).identity_id, limit=query.limit, before=before)
+        return Answer(200, LoginHistoryBody([LoginBody.of(record) for record in records]))
+
+    async def change_password(self, request: Request) -> Answer:
+        """Set a new password."""
+        body: PasswordBody = request.body
+        outcome = await self._account.change_password(
+            caller_of(request),
+            current=Secret(body.current_password),
+            new=Secret(body.new_password),
+            now=request.now,
+        )
+        return _renewed(outcome, request)
+
+    async def reauthenticate(self, request: Request) -> Answer:
+        """Prove again who one is."""
+        body: ReauthenticateBody = request.body
+        outcome = await self._account.reauthenticate(
+            caller_of(request), password=Secret(body.password), now=request.now
+        )
+        return _renewed(outcome, request)
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes of this door."""
+        proof_problems = (ProblemCode.INVALID_CREDENTIALS, ProblemCode.TOO_MANY_ATTEMPTS)
+        return (
+            Route(
+                method="GET",
+                path="/v1/me",
+                handler=self.me,
+                guard=signed_in(),
+                summary="Who is signed in",
+                tag=_TAG,
+                answers={200: MeBody},
+            ),
+            Route(
+                method="PATCH",
+                path="/v1/me",
+                handler=self.change_profile,
+                guard=signed_in(),
+                summary="Change the profile",
+                description="Absent fields stay; null clears one. Keys of `metadata` are merged, null removes a key.",
+                tag=_TAG,
+                body=ProfileChange,
+                answers={200: ProfileBody},
+                problems=(ProblemCode.NOT_FOUND,),
+            ),
+            Route(
+                method="DELETE",
+                path="/v1/me",
+                handler=self.delete,
+                guard=signed_in(recent=True),
+                summary="Delete the account",
+                tag=_TAG,
+                answers={204: None},
+            ),
+            Route(
+                method="GET",
+                path="/v1/me/sessions",
+                handler=self.sessions,
+                guard=signed_in(),
+                summary="List the live sessions",
+                tag=_TAG,
+                answers={200: SessionsBody},
+            ),
+            Route(
+                method="DELETE",
+                path="/v1/me/sessions/{id}",
+                handler=self.end_session,
+                guard=signed_in(recent=True),
+                summary="End one session",
+                tag=_TAG,
+                answers={204: None},
+                problems=(ProblemCode.NOT_FOUND,),
+            ),
+            Route(
+                method="GET",
+                path="/v1/me/login-history",
+                handler=self.login_history,
+                guard=signed_in(),
+                summary="Who signed in, or tried to",
+                tag=_TAG,
+                query=LoginHistoryQuery,
+                answers={200: LoginHistoryBody},
+                problems=(ProblemCode.NOT_FOUND,),
+            ),
+            Route(
+                method="POST",
+                path="/v1/me/password",
+                handler=self.change_password,
+                guard=signed_in(),
+                summary="Change the password",
+                description="Ends every session; the answer holds the tokens of a new one.",
+                tag=_TAG,
+                body=PasswordBody,
+                answers={200: TokensBody},
+                problems=(*proof_problems, ProblemCode.PASSWORD_UNACCEPTABLE),
+            ),
+            Route(
+                method="POST",
+                path="/v1/me/reauthenticate",
+                handler=self.reauthenticate,
+                guard=signed_in(),
+                summary="Prove again who you are",
+                description="Replaces the session by one that was authenticated just now.",
+                tag=_TAG,
+                body=ReauthenticateBody,
+                answers={200: TokensBody},
+                problems=proof_problems,
+            ),
+        )
+
+
+def _renewed(outcome: Tokens | ProofRefused, request: Request) -> Answer:
+    """Hand over a new session the way the old one came, or say that the proof failed."""
+    if isinstance(outcome, ProofRefused):
+        code = ProblemCode.TOO_MANY_ATTEMPTS if outcome.retry_after else ProblemCode.INVALID_CREDENTIALS
+        raise HttpProblem(code, retry_after=outcome.retry_after)
+    delivery: Delivery = "cookie" if request.credential == "cookie" else "body"
+    return tokens_answer(outcome, delivery)

@@ -1,0 +1,30 @@
+"""Who is calling, as the features want to know it: from the connection and the token, nothing else (ADM-02)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
+from ostiary.features.account import Caller
+from ostiary.features.audit import Origin
+
+if TYPE_CHECKING:
+    from ostiary.entrypoints.http.request import Request
+    from ostiary.verifier import Principal
+
+
+def origin_of(request: Request) -> Origin:
+    """Return where a request came from."""
+    return Origin(request.address.text, request.user_agent or None)
+
+
+def principal_of(request: Request) -> Principal:
+    """Return who a request's token names; its route's guard has made sure there is one."""
+    if request.principal is None:
+        raise HttpProblem(ProblemCode.UNAUTHENTICATED)
+    return request.principal
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who a request's token names, acting on their own account."""
+    return Caller.of(principal_of(request), origin_of(request))

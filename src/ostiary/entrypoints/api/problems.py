@@ -1,0 +1,73 @@
+"""How the features' refusals look outside: many precise reasons fold into few public codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
+from ostiary.features.identities import IdentifierTaken, IdentityNotFound, InvalidAddress, UnknownEntityType
+from ostiary.features.passwords import UnacceptablePassword
+from ostiary.features.profiles import InvalidProfile, ProfileNotFound
+from ostiary.features.registration import RegistrationRefused
+from ostiary.features.sessions import SignInOvertaken
+from ostiary.foundation.ids import InvalidId
+from ostiary.foundation.storage import RuleViolation, Unstorable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ostiary.entrypoints.http.errors import Fold
+
+
+def _of_field(field: str, error: Exception, code: ProblemCode = ProblemCode.INVALID_REQUEST) -> HttpProblem:
+    return HttpProblem(code, errors=[FieldError(field, code.value, str(error))])
+
+
+def _address(error: InvalidAddress) -> HttpProblem:
+    return _of_field(error.field, error)
+
+
+def _taken(error: IdentifierTaken) -> HttpProblem:
+    return _of_field(error.field, error, ProblemCode.IDENTIFIER_TAKEN)
+
+
+def _profile(error: InvalidProfile) -> HttpProblem:
+    return _of_field(error.field, error)
+
+
+def _password(error: UnacceptablePassword) -> HttpProblem:
+    code = ProblemCode.PASSWORD_UNACCEPTABLE
+    return HttpProblem(code, str(error), errors=[FieldError("password", error.reason.value, str(error))])
+
+
+def _entity_type(error: UnknownEntityType) -> HttpProblem:
+    return _of_field("entity_type", error)
+
+
+def _registration(error: RegistrationRefused) -> HttpProblem:
+    match error.reason:
+        case RegistrationRefused.Reason.CLOSED:
+            return HttpProblem(ProblemCode.REGISTRATION_CLOSED, str(error))
+        case RegistrationRefused.Reason.NO_ADDRESS:
+            return _of_field("email", error)
+        case RegistrationRefused.Reason.NO_PASSWORD:
+            return _of_field("password", error)
+        case RegistrationRefused.Reason.NOT_THE_FIRST:
+            return HttpProblem(ProblemCode.INVALID_CREDENTIALS, str(error))
+
+
+FOLDS: Final[Mapping[type[Exception], Fold]] = {
+    IdentifierTaken: _taken,
+    # The token was good, but what it names is gone.
+    IdentityNotFound: ProblemCode.INVALID_TOKEN,
+    InvalidAddress: _address,
+    InvalidId: ProblemCode.NOT_FOUND,
+    InvalidProfile: _profile,
+    ProfileNotFound: ProblemCode.NOT_FOUND,
+    RegistrationRefused: _registration,
+    RuleViolation: ProblemCode.INVALID_REQUEST,
+    SignInOvertaken: ProblemCode.INVALID_CREDENTIALS,
+    UnacceptablePassword: _password,
+    UnknownEntityType: _entity_type,
+    Unstorable: ProblemCode.INVALID_REQUEST,
+}

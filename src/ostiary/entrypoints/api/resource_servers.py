@@ -1,0 +1,203 @@
+"""What resource servers need: keys, metadata, introspection, revocation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+
+from ostiary.entrypoints.api.callers import caller_of, principal_of
+from ostiary.entrypoints.http.answers import Answer
+from ostiary.entrypoints.http.routes import PUBLIC, Route, signed_in
+from ostiary.foundation.errors import Unavailable
+from ostiary.foundation.secret import Secret
+from ostiary.verifier import InvalidToken, RevokedToken
+
+if TYPE_CHECKING:
+    from ostiary.entrypoints.http.request import Request
+    from ostiary.features.account import Account
+    from ostiary.features.signing_keys import SigningKeys
+    from ostiary.verifier import AccessTokenVerifier, Principal
+
+_TAG: Final = "For resource servers"
+# Long enough to spare us, short enough that a new key is known before it signs.
+_CACHED: Final = (b"cache-control", b"public, max-age=300")
+_MAY_ASK_ABOUT_OTHERS: Final = frozenset({"service", "admin"})
+
+
+class JwksBody(Struct, frozen=True):
+    """A JSON Web Key Set (RFC 7517 §5)."""
+
+    keys: list[dict[str, Any]]
+
+
+class MetadataBody(Struct, frozen=True):
+    """What exists here (RFC 8414 §2)."""
+
+    issuer: str
+    jwks_uri: str
+    introspection_endpoint: str
+    revocation_endpoint: str
+    service_documentation: str
+    response_types_supported: tuple[str, ...] = ()
+    grant_types_supported: tuple[str, ...] = ()
+
+
+class TokenForm(Struct, frozen=True):
+    """A token, and what it may be (RFC 7662 §2.1, RFC 7009 §2.1)."""
+
+    token: str
+    token_type_hint: str | None = None
+
+
+class IntrospectionBody(Struct, frozen=True, omit_defaults=True):
+    """What a live access token says, or that it is not one for you to know (RFC 7662 §2.2)."""
+
+    active: bool
+    iss: str = ""
+    sub: str = ""
+    aud: str = ""
+    client_id: str = ""
+    token_type: str = ""
+    scope: str = ""
+    exp: int = 0
+    iat: int = 0
+    jti: str = ""
+    ent: str = ""
+    eid: str = ""
+    sid: str = ""
+    roles: tuple[str, ...] = ()
+    amr: tuple[str, ...] = ()
+
+
+_INACTIVE: Final = IntrospectionBody(active=False)
+
+
+class ResourceServerDoor:
+    """The door resource servers ask at."""
+
+    def __init__(
+        self,
+        verifier: AccessTokenVerifier,
+        signing_keys: SigningKeys,
+        account: Account,
+        *,
+        issuer: str,
+        audience: str,
+    ) -> None:
+        self._verifier = verifier
+        self._signing_keys = signing_keys
+        self._account = account
+        self._issuer = issuer
+        self._audience = audience
+
+    async def jwks(self, _request: Request) -> Answer:
+        """Publish the public keys."""
+        return Answer(200, JwksBody(self._signing_keys.jwks()), headers=(_CACHED,))
+
+    async def metadata(self, _request: Request) -> Answer:
+        """Say what exists here."""
+        issuer = self._issuer
+        body = MetadataBody(
+            issuer=issuer,
+            jwks_uri=f"{issuer}/.well-known/jwks.json",
+            introspection_endpoint=f"{issuer}/v1/token/introspect",
+            revocation_endpoint=f"{issuer}/v1/token/revoke",
+            service_documentation=f"{issuer}/reference",
+        )
+        return Answer(200, body, headers=(_CACHED,))
+
+    async def introspect(self, request: Request) -> Answer:
+        """Say whether a token is live; people learn only about their own, and nobody why one is not (INT-01)."""
+        form: TokenForm = request.body
+        subject = self._read(form.token, request)
+        asker = principal_of(request)
+        may_know = asker.entity_type in _MAY_ASK_ABOUT_OTHERS
+        if subject is None or not (may_know or subject.identity_id == asker.identity_id):
+            return Answer(200, _INACTIVE)
+        return Answer(200, self._described(subject))
+
+    async def revoke(self, request: Request) -> Answer:
+        """Kill a token of one's own; anything else is answered alike and left alone (RFC 7009 §2.2, RT-06)."""
+        form: TokenForm = request.body
+        subject = self._read(form.token, request)
+        caller = caller_of(request)
+        if subject is not None and subject.identity_id != caller.external_id:
+            return Answer(200)
+        await self._account.revoke(
+            caller, Secret(form.token), token_id=subject.token_id if subject else None, now=request.now
+        )
+        return Answer(200)
+
+    def _read(self, token: str, request: Request) -> Principal | None:
+        try:
+            return self._verifier.verify(token, now=request.now)
+        except Unavailable:
+            raise
+        except (InvalidToken, RevokedToken):
+            return None
+
+    def _described(self, subject: Principal) -> IntrospectionBody:
+        return IntrospectionBody(
+            active=True,
+            iss=self._issuer,
+            sub=subject.identity_id,
+            aud=self._audience,
+            client_id=subject.client_id,
+            token_type="Bearer",  # noqa: S106 - RFC 6750's word
+            scope=" ".join(sorted(subject.scope)),
+            exp=int(subject.expires_at.timestamp()),
+            iat=int(subject.issued_at.timestamp()),
+            jti=subject.token_id,
+            ent=subject.entity_type,
+            eid=subject.entity_id,
+            sid=subject.session_id,
+            roles=tuple(sorted(subject.roles)),
+            amr=subject.amr,
+        )
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes of this door."""
+        return (
+            Route(
+                method="GET",
+                path="/.well-known/jwks.json",
+                handler=self.jwks,
+                guard=PUBLIC,
+                summary="The public keys tokens are checked with",
+                tag=_TAG,
+                answers={200: JwksBody},
+            ),
+            Route(
+                method="GET",
+                path="/.well-known/oauth-authorization-server",
+                handler=self.metadata,
+                guard=PUBLIC,
+                summary="What exists here (RFC 8414)",
+                tag=_TAG,
+                answers={200: MetadataBody},
+            ),
+            Route(
+                method="POST",
+                path="/v1/token/introspect",
+                handler=self.introspect,
+                guard=signed_in(),
+                summary="Whether an access token is live (RFC 7662)",
+                description="Services and administrators may ask about any token, everybody else about their own.",
+                tag=_TAG,
+                body=TokenForm,
+                answers={200: IntrospectionBody},
+                oauth=True,
+            ),
+            Route(
+                method="POST",
+                path="/v1/token/revoke",
+                handler=self.revoke,
+                guard=signed_in(),
+                summary="Revoke a token of one's own (RFC 7009)",
+                tag=_TAG,
+                body=TokenForm,
+                answers={200: None},
+                oauth=True,
+            ),
+        )
