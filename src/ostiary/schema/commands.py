@@ -104,7 +104,7 @@ async def status(url: str) -> Status:
 async def check(url: str) -> list[Difference]:
     """Compare a database with this release; an empty list means they agree.
 
-    PostgreSQL: the role must be allowed to create a schema in the database.
+    PostgreSQL: the role must be allowed to make temporary tables, which every role is by default.
     """
     async with connect(url) as connection:
         return await differences(connection)

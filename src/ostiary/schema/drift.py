@@ -1,8 +1,7 @@
 """Drift: what a database holds against what it should hold.
 
-What it should hold is made from tables.py by the same kind of database (on PostgreSQL in a schema of its own
-that the same transaction drops, on SQLite in memory), so both sides are described by the same hand and every
-difference is real: columns, types, defaults, keys, checks, cascades, index predicates, triggers, functions.
+What it should hold is made from tables.py by the same kind of database (on PostgreSQL as temporary objects that
+are rolled back, on SQLite in memory), so both sides are described by the same hand and every difference is real: columns, types, defaults, keys, checks, cascades, index predicates, triggers, functions.
 """
 
 from __future__ import annotations
@@ -22,8 +21,6 @@ from ostiary.schema.triggers import trigger_statements
 
 if TYPE_CHECKING:
     from ostiary.schema.connection import Connection
-
-_EXPECTED_SCHEMA: Final = "ostiary_expected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ async def differences(connection: Connection) -> list[Difference]:
     else:
         async with connection.transaction():
             expected = await _expected_on_postgresql(connection)
-            found = await _postgresql_snapshot(connection, SCHEMA)
+            found = await _postgresql_snapshot(connection, "to_regnamespace('ostiary')")
     return [
         Difference(
             item.kind,
@@ -97,7 +94,7 @@ def _statements(dialect: str) -> list[str]:
 _POSTGRESQL_OBJECTS: Final = """
 WITH relation AS (
   SELECT oid, relname, relkind FROM pg_class
-   WHERE relnamespace = '{schema}'::regnamespace AND relname NOT LIKE 'ostiary\\_alembic\\_version%'
+   WHERE relnamespace = {schema} AND relname NOT LIKE 'ostiary\\_alembic\\_version%'
 )
 SELECT 'table', '', relname::text, 'table' FROM relation WHERE relkind IN ('r', 'p')
 UNION ALL
@@ -127,27 +124,28 @@ SELECT 'trigger', relname, tgname,
   FROM relation JOIN pg_trigger ON tgrelid = relation.oid AND NOT tgisinternal
 UNION ALL
 SELECT 'function', '', proname, pg_get_functiondef(oid)
-  FROM pg_proc WHERE pronamespace = '{schema}'::regnamespace AND prokind = 'f'
+  FROM pg_proc WHERE pronamespace = {schema} AND prokind = 'f'
 """
 
 
+# Which schema an object stands in is the one thing that always differs between the two sides.
+_OWN_SCHEMA: Final = re.compile(r"\b(ostiary|pg_temp(_\d+)?)\.")
+
+
 async def _postgresql_snapshot(connection: Connection, schema: str) -> dict[_Object, str]:
-    if not await connection.fetch(f"SELECT FROM pg_namespace WHERE nspname = '{schema}'"):
-        return {}
-    rows = await connection.fetch(_POSTGRESQL_OBJECTS.format(schema=schema))
-    own = f"{schema}."
+    rows = await connection.fetch(_POSTGRESQL_OBJECTS.replace("{schema}", schema))
     return {
-        _Object(kind, table, name): _one_line(definition.replace(own, f"{SCHEMA}."))
+        _Object(kind, table, name): _one_line(_OWN_SCHEMA.sub("", definition))
         for kind, table, name, definition in rows
     }
 
 
 async def _expected_on_postgresql(connection: Connection) -> dict[_Object, str]:
-    await connection.execute(f"CREATE SCHEMA {_EXPECTED_SCHEMA}")
+    await connection.execute("SAVEPOINT before_expected")
     for statement in _statements("postgresql"):
-        await connection.execute(qualify(statement, f"{_EXPECTED_SCHEMA}."))
-    expected = await _postgresql_snapshot(connection, _EXPECTED_SCHEMA)
-    await connection.execute(f"DROP SCHEMA {_EXPECTED_SCHEMA} CASCADE")
+        await connection.execute(qualify(statement, "pg_temp."))
+    expected = await _postgresql_snapshot(connection, "pg_my_temp_schema()")
+    await connection.execute("ROLLBACK TO SAVEPOINT before_expected")
     return expected
 
 

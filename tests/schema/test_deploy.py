@@ -1,0 +1,256 @@
+"""Deploying: from nothing, at once, killed anywhere, and against what it cannot know."""
+
+from __future__ import annotations
+
+import signal
+import stat
+from datetime import timedelta
+
+import pytest
+from tests.schema.plain import OURS, fetch, run, start
+
+from ostiary.foundation.errors import Unavailable
+from ostiary.schema import HEAD, SchemaError, UnknownRevision, check, connection, deploy, downgrade, status
+from ostiary.schema.history import History
+
+pytestmark = pytest.mark.anyio
+
+DEPLOY_WHEN_TOLD = """
+import asyncio, sys
+from ostiary.schema import deploy
+
+deploy  # loads the migrations, so that all start together
+print("ready", flush=True)
+sys.stdin.readline()
+print(*asyncio.run(deploy(sys.argv[1])))
+"""
+
+DIE_AT_STEP = """
+import asyncio, os, signal, sys
+from ostiary.schema import deploy
+
+def die(step):
+    if step.number == max(1, int(step.total * float(sys.argv[2]))):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(deploy(sys.argv[1], on_step=die))
+"""
+
+
+async def steps_of(url):
+    steps = []
+    await deploy(url, on_step=steps.append)
+    return steps
+
+
+async def test_a_deployed_schema_is_the_declared_one(database_url):
+    """The migrations lead, from nothing, to exactly what tables.py and triggers.py declare."""
+    applied = await deploy(database_url)
+
+    assert applied == History().revisions
+    assert [str(difference) for difference in await check(database_url)] == []
+
+
+async def test_deploying_again_changes_nothing(migrated_url):
+    """On a database that is up to date a deployment applies no revision."""
+    assert await deploy(migrated_url) == []
+
+    assert (await status(migrated_url)).pending == []
+
+
+async def test_status_before_and_after(postgresql_url):
+    """The status names the stored revision, the newest one and those between."""
+    before = await status(postgresql_url)
+    await deploy(postgresql_url)
+    after = await status(postgresql_url)
+
+    assert (before.current, before.head, before.pending) == (None, HEAD, History().revisions)
+    assert (after.current, after.head, after.pending) == (HEAD, HEAD, [])
+
+
+async def test_progress_is_told_statement_by_statement(database_url):
+    """Every statement is announced with its place, so that a progress line can be drawn."""
+    steps = await steps_of(database_url)
+
+    assert [step.number for step in steps] == list(range(1, len(steps) + 1))
+    assert {step.total for step in steps} == {len(steps)}
+    assert any("CREATE TABLE" in step.statement and "identities" in step.statement for step in steps)
+
+
+async def test_ten_processes_deploy_at_once(database_url):
+    """Of ten processes that start together one does the work and all succeed."""
+    processes = [start(DEPLOY_WHEN_TOLD, database_url) for _ in range(10)]
+    assert {process.stdout.readline() for process in processes} == {"ready\n"}
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    answers = sorted(process.communicate()[0].strip() for process in processes)
+
+    assert [process.returncode for process in processes] == [0] * 10
+    assert answers == [""] * 9 + [HEAD]
+    assert await check(database_url) == []
+
+
+@pytest.mark.parametrize("part", [0.0, 0.5, 1.0], ids=["first", "middle", "last"])
+async def test_a_killed_deployment_leaves_nothing(database_url, part, dialect):
+    """After SIGKILL in the middle of a deployment the database is as before, and the next run completes."""
+    process = start(DIE_AT_STEP, database_url, str(part))
+    process.communicate()
+    left = await fetch(database_url, OURS[dialect])
+    applied = await deploy(database_url)
+
+    assert process.returncode == -signal.SIGKILL
+    assert left == []
+    assert applied == [HEAD]
+    assert await check(database_url) == []
+
+
+class Interrupted(Exception):
+    """Stands for whatever may end a deployment between two statements."""
+
+
+async def test_an_interruption_at_any_statement_leaves_nothing(database_url, dialect):
+    """Whichever statement a deployment fails at, nothing is half-made and the next run converges."""
+    number = 0
+    applied = []
+    while not applied:
+        number += 1
+
+        def interrupt(step, number=number):
+            if step.number == number:
+                raise Interrupted
+
+        try:
+            applied = await deploy(database_url, on_step=interrupt)
+        except Interrupted:
+            assert await fetch(database_url, OURS[dialect]) == []
+
+    assert number > 50
+    assert applied == [HEAD]
+    assert await check(database_url) == []
+
+
+async def test_a_newer_database_is_left_alone(migrated_url, dialect):
+    """A revision of a later release is named as such, and nothing is changed."""
+    table = "ostiary_alembic_version" if dialect == "sqlite" else "ostiary.ostiary_alembic_version"
+    await run(migrated_url, f"UPDATE {table} SET version_num = '9999'")
+
+    with pytest.raises(UnknownRevision, match="newer release"):
+        await deploy(migrated_url)
+    with pytest.raises(UnknownRevision):
+        await status(migrated_url)
+    assert await check(migrated_url) == []
+
+
+async def test_two_stored_revisions_are_refused(migrated_url, dialect):
+    """A version table somebody else wrote to is not guessed at."""
+    table = "ostiary_alembic_version" if dialect == "sqlite" else "ostiary.ostiary_alembic_version"
+    await run(migrated_url, f"INSERT INTO {table} VALUES ('0000')")
+
+    with pytest.raises(SchemaError, match="more than one revision"):
+        await deploy(migrated_url)
+
+
+async def test_tables_that_are_in_the_way_are_not_touched(database_url, dialect):
+    """A table of ours made by other means stops the deployment; it and its rows stay."""
+    name = "ostiary_identities" if dialect == "sqlite" else "ostiary.identities"
+    schema = [] if dialect == "sqlite" else ["CREATE SCHEMA ostiary"]
+    await run(database_url, *schema, f"CREATE TABLE {name} (x integer)", f"INSERT INTO {name} VALUES (1)")
+
+    with pytest.raises(SchemaError, match="already exists"):
+        await deploy(database_url)
+
+    assert await fetch(database_url, f"SELECT x FROM {name}") == [(1,)]
+
+
+async def test_waiting_for_the_lock_ends(database_url, monkeypatch):
+    """A deployment that cannot get the lock gives up with a reason instead of hanging."""
+    await deploy(database_url)
+    monkeypatch.setattr(connection, "LOCK_WAIT", timedelta(milliseconds=100))
+
+    async with connection.connect(database_url) as other, other.transaction():
+        with pytest.raises(SchemaError, match="stayed locked"):
+            await deploy(database_url)
+
+
+async def test_a_role_without_the_right_is_told_so(postgresql_url):
+    """A role that may not make our schema hears which right it lacks."""
+    await run(postgresql_url, "DROP ROLE IF EXISTS ostiary_reader", "CREATE ROLE ostiary_reader LOGIN")
+    url = postgresql_url.replace("//postgres:", "//ostiary_reader:")
+
+    with pytest.raises(SchemaError, match="may not do this"):
+        await deploy(url)
+
+    await run(postgresql_url, "DROP ROLE ostiary_reader")
+
+
+async def test_a_schema_made_by_an_administrator_suffices(postgresql_url):
+    """A role that may not create schemas deploys into the one made for it, and keeps it on the way down."""
+    await run(
+        postgresql_url,
+        "DROP ROLE IF EXISTS ostiary_owner",
+        "CREATE ROLE ostiary_owner LOGIN",
+        "CREATE SCHEMA ostiary AUTHORIZATION ostiary_owner",
+    )
+    url = postgresql_url.replace("//postgres:", "//ostiary_owner:")
+    assert await deploy(url) == [HEAD]
+    assert await check(url) == []
+    assert await downgrade(url, None) == [HEAD]
+    assert await deploy(url) == [HEAD]
+
+    await run(postgresql_url, "DROP OWNED BY ostiary_owner", "DROP ROLE ostiary_owner")
+
+
+async def test_a_sqlite_file_is_private(sqlite_url, tmp_path):
+    """A database file we make can be read by nobody else."""
+    await deploy(sqlite_url)
+
+    assert [stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()] == [0o600]
+
+
+async def test_looking_makes_no_file(sqlite_url, tmp_path):
+    """Asking for the status of a database that does not exist says so and creates nothing."""
+    with pytest.raises(SchemaError, match="no database file"):
+        await status(sqlite_url)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_an_unreachable_database_is_told_without_its_password(tmp_path):
+    """The reason names neither the password nor the URL it stands in."""
+    with pytest.raises(Unavailable) as refusal:
+        await deploy(f"postgresql://somebody:hunter2@/nowhere?host={tmp_path}")
+
+    assert "hunter2" not in str(refusal.value)
+
+
+async def test_other_databases_are_refused():
+    """A URL of another kind is refused, with the kinds there are, and is not repeated."""
+    with pytest.raises(SchemaError, match="postgresql://") as refusal:
+        await deploy("mysql://somebody:hunter2@localhost/db")
+
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_head_is_the_newest_revision():
+    """The constant that start-up compares with is the newest packaged revision."""
+    assert History().head == HEAD
+
+
+def test_a_forked_history_is_refused(tmp_path):
+    """Two newest revisions are a mistake of ours that is named, not resolved by chance."""
+    (tmp_path / "versions").mkdir()
+    for revision in ("0001", "0002"):
+        text = f"revision = {revision!r}\ndown_revision = None\n"
+        (tmp_path / "versions" / f"revision_{revision}.py").write_text(text)
+
+    with pytest.raises(SchemaError, match="more than one newest"):
+        _ = History(tmp_path).revisions
+
+
+def test_importing_the_package_is_cheap():
+    """Start-up reads HEAD without loading SQLAlchemy, Alembic or a driver."""
+    heavy = "{'sqlalchemy', 'alembic', 'asyncpg', 'mako'}"
+    process = start(f"import sys, ostiary.schema; print(sorted({heavy} & set(sys.modules)))")
+
+    assert process.communicate()[0].strip() == "[]"
