@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from ostiary.foundation.storage import Database, Parameter, Query, Statements, Transaction
@@ -35,6 +35,15 @@ class _CountedStatements:
         return await self._statements.execute(query, *parameters)
 
 
+class _CountedTransaction(_CountedStatements):
+    def __init__(self, inner: Transaction, counter: CountingDatabase) -> None:
+        super().__init__(inner, counter)
+        self._transaction = inner
+
+    def on_commit(self, callback: Callable[[], None]) -> None:
+        self._transaction.on_commit(callback)
+
+
 class CountingDatabase(_CountedStatements):
     """A database that counts round trips: one for each statement, for BEGIN, and for COMMIT or ROLLBACK."""
 
@@ -53,7 +62,7 @@ class CountingDatabase(_CountedStatements):
         self.round_trips += 1
         try:
             async with self._inner.transaction() as tx:
-                yield _CountedStatements(tx, self)
+                yield _CountedTransaction(tx, self)
         finally:
             self.round_trips += 1
 

@@ -273,6 +273,27 @@ async def test_a_script_answers_with_its_last_statement(things):
     assert await things.fetch_all(LABELS) == ["a", "b"]
 
 
+async def test_a_script_ends_with_the_first_row(things):
+    """A statement that answers with a row ends a script; the ones after it do not run."""
+    spend_or_add = Query(
+        postgresql="""
+        WITH spent AS (UPDATE ostiary.things SET count = 1 WHERE id = $1 RETURNING label),
+             added AS (INSERT INTO ostiary.things (id, label) SELECT $1, $2 WHERE NOT EXISTS (SELECT FROM spent)
+                       RETURNING label)
+        SELECT label FROM spent UNION ALL SELECT label FROM added
+        """,
+        sqlite=[
+            "UPDATE ostiary.things SET count = 1 WHERE id = $1 RETURNING label",
+            "INSERT INTO ostiary.things (id, label) VALUES ($1, $2) RETURNING label",
+        ],
+        into=str,
+    )
+
+    assert await things.fetch_one(spend_or_add, ONE, "first") == "first"
+    assert await things.fetch_one(spend_or_add, ONE, "second") == "first"
+    assert await things.fetch_all(LABELS) == ["first"]
+
+
 @pytest.mark.parametrize("inside", [False, True], ids=["alone", "in a transaction"])
 async def test_a_script_happens_whole_or_not_at_all(things, inside):
     """When its last statement fails, nothing of a script is kept."""
@@ -344,6 +365,35 @@ async def test_nothing_runs_after_a_failed_statement(things):
         await work()
 
     assert await things.fetch_all(LABELS) == []
+
+
+async def test_on_commit_is_called_once_the_change_is_kept(things):
+    """What was to be done on commit is done after the block, in order, and not before."""
+    called: list[str] = []
+
+    async with things.transaction() as tx:
+        tx.on_commit(lambda: called.append("first"))
+        tx.on_commit(lambda: called.append("second"))
+        await tx.execute(ADD, ONE, "a", None)
+        before = list(called)
+
+    assert before == []
+    assert called == ["first", "second"]
+
+
+async def test_on_commit_is_not_called_when_nothing_is_kept(things):
+    """A transaction that is rolled back does nothing of what was to be done on commit."""
+    called: list[str] = []
+
+    async def work() -> None:
+        async with things.transaction() as tx:
+            tx.on_commit(lambda: called.append("never"))
+            await tx.execute(ADD, ONE, None, None)
+
+    with pytest.raises(RuleViolation):
+        await work()
+
+    assert called == []
 
 
 async def test_a_transaction_is_over_after_its_block(things):
@@ -605,10 +655,12 @@ async def test_a_mistake_in_a_query_is_not_dressed_up(things):
 
 
 async def test_round_trips_are_counted(things):
-    """The counting double counts BEGIN, each statement and COMMIT."""
+    """The counting double counts BEGIN, each statement and COMMIT, and passes everything on."""
     counting = CountingDatabase(things)
+    committed: list[bool] = []
 
     async with counting.transaction() as tx:
+        tx.on_commit(lambda: committed.append(True))
         await tx.execute(ADD, ONE, "a", None)
         await tx.fetch_one(FIND, ONE)
     in_transaction = counting.round_trips
@@ -617,6 +669,12 @@ async def test_round_trips_are_counted(things):
 
     assert in_transaction == 4
     assert counting.round_trips == 1
+    assert committed == [True]
+
+
+async def test_the_migrated_database_has_our_tables(migrated):
+    """The test bed's migrated database answers a question about our own schema."""
+    assert await migrated.fetch_one(Query("SELECT count(*) FROM ostiary.identities", into=int)) == 0
 
 
 @pytest.mark.parametrize("url", ["mysql://host/name", "sqlite:///", "ostiary.db", ""])

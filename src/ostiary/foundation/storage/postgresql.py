@@ -141,6 +141,8 @@ class PostgreSQL(_Verbs):
                 yield transaction
             transaction.state.check()
             await self._commit(connection)
+            # Before the connection is given back: a task cancelled in that wait has committed all the same.
+            transaction.state.committed()
         except BaseException as error:
             transaction.state.ended = True
             await self._abandon(connection)
@@ -151,7 +153,6 @@ class PostgreSQL(_Verbs):
             raise
         transaction.state.ended = True
         await self._give_back(connection)
-        transaction.state.committed()
 
     async def _run(self, query: Query[Any], verb: Callable[..., Awaitable[Any]], parameters: Any) -> Any:
         connection = await self._acquire()
