@@ -82,43 +82,27 @@ identities = _table(
     Index(None, "email_normalized"),
 )
 
-users = _table(
-    "users",
-    Column("id", UUID, primary_key=True),
-    _identity(unique=True),
-    Column("display_name", TEXT),
-    Column("given_name", TEXT),
-    Column("family_name", TEXT),
-    Column("locale", TEXT),
-    Column("time_zone", TEXT),
-    Column("avatar_url", TEXT),
-    Column("metadata", DOCUMENT, nullable=False, server_default=text("'{}'")),
-    Column("created_at", MOMENT, nullable=False),
-    Column("updated_at", MOMENT, nullable=False),
-    Column("deleted_at", MOMENT),
-)
+def _profiles(name: str) -> Table:
+    return _table(
+        name,
+        Column("id", UUID, primary_key=True),
+        _identity(unique=True),
+        Column("display_name", TEXT),
+        Column("given_name", TEXT),
+        Column("family_name", TEXT),
+        Column("locale", TEXT),
+        Column("time_zone", TEXT),
+        Column("avatar_url", TEXT),
+        Column("metadata", DOCUMENT, nullable=False, server_default=text("'{}'")),
+        Column("created_at", MOMENT, nullable=False),
+        Column("updated_at", MOMENT, nullable=False),
+        Column("deleted_at", MOMENT),
+    )
 
-admins = _table(
-    "admins",
-    Column("id", UUID, primary_key=True),
-    _identity(unique=True),
-    Column("display_name", TEXT),
-    Column("metadata", DOCUMENT, nullable=False, server_default=text("'{}'")),
-    Column("created_at", MOMENT, nullable=False),
-    Column("updated_at", MOMENT, nullable=False),
-    Column("deleted_at", MOMENT),
-)
 
-services = _table(
-    "services",
-    Column("id", UUID, primary_key=True),
-    _identity(unique=True),
-    Column("display_name", TEXT),
-    Column("metadata", DOCUMENT, nullable=False, server_default=text("'{}'")),
-    Column("created_at", MOMENT, nullable=False),
-    Column("updated_at", MOMENT, nullable=False),
-    Column("deleted_at", MOMENT),
-)
+users = _profiles("users")
+admins = _profiles("admins")
+services = _profiles("services")
 
 roles = _table(
     "roles",

@@ -50,7 +50,7 @@ class Roles:
         """
         if _NAME.fullmatch(role) is None:
             raise InvalidRoleName
-        role_id = await tx.fetch_one(store.ENSURE, new_id(now, self._entropy), role, now)
+        role_id = await tx.fetch_one(store.ENSURE, new_id(now, self._entropy), role)
         await tx.execute(store.GRANT, identity_id, role_id, granted_by, now, expires_at)
 
     async def remove(self, tx: Transaction, identity_id: UUID, role: str) -> bool:

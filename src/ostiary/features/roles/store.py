@@ -11,8 +11,8 @@ from ostiary.foundation.storage import Query
 ENSURE = Query(
     # DO UPDATE rather than DO NOTHING, so that the row is returned (and locked) whoever made it.
     """
-    INSERT INTO ostiary.roles (id, name, created_at, updated_at) VALUES ($1, $2, $3, $3)
-    ON CONFLICT (name) DO UPDATE SET updated_at = excluded.updated_at
+    INSERT INTO ostiary.roles (id, name) VALUES ($1, $2)
+    ON CONFLICT (name) DO UPDATE SET name = excluded.name
     RETURNING id
     """,
     into=UUID,

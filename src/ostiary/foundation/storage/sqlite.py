@@ -42,7 +42,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 _DIALECT: Final = "sqlite"
-_OLDEST: Final = (3, 35, 0)
+_OLDEST: Final = (3, 37, 0)
 _STATEMENT_CACHE: Final = 500
 # Long enough for another process to finish its transaction; look-ups are on the event loop and wait less. They
 # need not wait for writers at all (WAL), only for the moment in which another process opens or closes the file.
@@ -118,7 +118,7 @@ class SQLite(_Verbs):
     async def open(self) -> None:
         """Open the file, creating it if need be. Raises `Unavailable`."""
         if sqlite3.sqlite_version_info < _OLDEST:
-            raise OstiaryError(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or later is needed.")
+            raise OstiaryError(f"SQLite {sqlite3.sqlite_version} is too old: 3.37 or later is needed.")
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ostiary-sqlite")
         try:
             self._writer = await asyncio.get_running_loop().run_in_executor(thread, _open_writer, self._path)

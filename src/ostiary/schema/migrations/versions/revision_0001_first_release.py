@@ -46,7 +46,7 @@ def upgrade() -> None:
     if dialect == "postgresql":
         op.execute("CREATE SEQUENCE ostiary.revocation_seq")
     _identities()
-    _users()
+    _profiles("users")
     _profiles("admins")
     _profiles("services")
     _roles()
@@ -113,9 +113,9 @@ def _identities() -> None:
     create_index("identities", "entity_type", "phone", unique=True, where="deleted_at IS NULL")
 
 
-def _users() -> None:
+def _profiles(table: str) -> None:
     create_table(
-        "users",
+        table,
         sa.Column("id", UUID, nullable=False),
         sa.Column("identity_id", UUID, nullable=False),
         sa.Column("display_name", TEXT),
@@ -124,22 +124,6 @@ def _users() -> None:
         sa.Column("locale", TEXT),
         sa.Column("time_zone", TEXT),
         sa.Column("avatar_url", TEXT),
-        sa.Column("metadata", DOCUMENT, server_default=sa.text("'{}'"), nullable=False),
-        sa.Column("created_at", MOMENT, nullable=False),
-        sa.Column("updated_at", MOMENT, nullable=False),
-        sa.Column("deleted_at", MOMENT),
-        foreign_key("users", "identity_id", "identities"),
-        primary_key("users", "id"),
-        unique("users", "identity_id"),
-    )
-
-
-def _profiles(table: str) -> None:
-    create_table(
-        table,
-        sa.Column("id", UUID, nullable=False),
-        sa.Column("identity_id", UUID, nullable=False),
-        sa.Column("display_name", TEXT),
         sa.Column("metadata", DOCUMENT, server_default=sa.text("'{}'"), nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("updated_at", MOMENT, nullable=False),
