@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import base64
 import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from ostiary.foundation.errors import OstiaryError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from ostiary.foundation.entropy import Entropy
 
 _BASE32HEX = b"0123456789ABCDEFGHIJKLMNOPQRSTUV"
@@ -26,6 +25,8 @@ _FROM_CROCKFORD = bytes.maketrans(_CROCKFORD, _BASE32HEX)
 # The first character carries three bits only: a larger one would overflow 128 bits.
 _ENCODED = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}", re.ASCII)
 _PADDING = 20 - 16
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class InvalidId(OstiaryError):
@@ -34,8 +35,7 @@ class InvalidId(OstiaryError):
 
 def new_id(now: datetime, entropy: Entropy) -> UUID:
     """Make a UUIDv7 for the moment `now` (RFC 9562 §5.7)."""
-    microseconds = int(now.timestamp() * 1_000_000)
-    milliseconds, rest = divmod(microseconds, 1000)
+    milliseconds, rest = divmod((now - _EPOCH) // _MICROSECOND, 1000)
     fraction = rest * 4096 // 1000
     tail = int.from_bytes(entropy.token_bytes(8)) & ((1 << 62) - 1)
     return UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | tail)
