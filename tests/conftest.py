@@ -11,9 +11,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
 
 from ostiary.foundation.storage import database_at
+
+# The same examples at every run, and no timed assertion: a busy machine is no failure.
+hypothesis.settings.register_profile("ostiary", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ostiary")
 
 # Tests kill processes, which fsync has no part in; only a power cut would need it. Without it a fresh database
 # for every test is affordable.

@@ -96,7 +96,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 OptionalDuration = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))]
 Networks = Annotated[list[Annotated[Network, BeforeValidator(_network)]], NoDecode, BeforeValidator(_listed)]
 Origins = Annotated[list[Annotated[str, BeforeValidator(_origin)]], NoDecode, BeforeValidator(_listed)]
-Keys = Annotated[dict[int, bytes], NoDecode, BeforeValidator(_keys), Field(repr=False)]
+Keys = Annotated[dict[int, bytes], NoDecode, BeforeValidator(_keys)]
 
 
 class _Section(BaseModel):
@@ -173,7 +173,6 @@ class Settings(BaseSettings):
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
-        secrets_dir=os.environ.get(PREFIX + "SECRETS_DIR"),
     )
 
     env: Literal["development", "production"] = "development"
@@ -283,7 +282,7 @@ class Settings(BaseSettings):
 def load(**overrides: Any) -> Settings:
     """Read the settings from the environment and `overrides`. Raises `InvalidSettings` with every problem."""
     try:
-        return Settings(**overrides)
+        return Settings(_secrets_dir=os.environ.get(PREFIX + "SECRETS_DIR"), **overrides)
     except ValidationError as error:
         raise InvalidSettings([_problem(detail) for detail in error.errors(include_input=False)]) from None
 

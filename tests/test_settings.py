@@ -1,0 +1,164 @@
+"""Settings: read from one place, refused all at once, safe in production."""
+
+from __future__ import annotations
+
+import base64
+from datetime import timedelta
+from ipaddress import ip_network
+
+import pytest
+
+from ostiary.foundation.crypto import RootKeys
+from ostiary.settings import InvalidSettings, load, unknown_variables
+
+KEY = base64.b64encode(bytes(range(32))).decode()
+
+
+@pytest.fixture(autouse=True)
+def _clean_place(monkeypatch, tmp_path):
+    """A folder without a .env, and an environment without our variables."""
+    import os
+
+    for name in [name for name in os.environ if name.startswith("OSTIARY_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_defaults_are_those_of_the_contract():
+    """Nothing configured: development, SQLite in the data folder, fifteen minutes, thirty days, ten seconds."""
+    settings = load()
+
+    assert settings.env == "development"
+    assert settings.database == "sqlite:///ostiary-data/ostiary.db"
+    assert settings.public_url == settings.audience == "http://127.0.0.1:8000"
+    assert settings.tokens.access_lifetime == timedelta(minutes=15)
+    assert settings.tokens.refresh_lifetime == timedelta(days=30)
+    assert settings.tokens.refresh_grace == timedelta(seconds=10)
+    assert settings.passwords.min_length == 12
+    assert settings.revocation.max_age == timedelta(seconds=10)
+
+
+def test_every_setting_can_come_from_the_environment(monkeypatch):
+    """Nesting is two underscores, lists are separated by commas, durations have a unit."""
+    monkeypatch.setenv("OSTIARY_TOKENS__ACCESS_LIFETIME", "1h")
+    monkeypatch.setenv("OSTIARY_TRUSTED_PROXIES", "10.0.0.0/8, ::1")
+    monkeypatch.setenv("OSTIARY_ALLOWED_ORIGINS", "https://App.example.org")
+    monkeypatch.setenv("OSTIARY_ROOT_KEYS", f"1:{KEY}")
+    settings = load()
+
+    assert settings.tokens.access_lifetime == timedelta(hours=1)
+    assert settings.trusted_proxies == [ip_network("10.0.0.0/8"), ip_network("::1")]
+    assert settings.allowed_origins == ["https://app.example.org"]
+    assert RootKeys(settings.root_keys).newest == 1
+
+
+def test_a_dotenv_file_is_read_and_the_environment_wins(monkeypatch, tmp_path):
+    """`.env` fills in what the environment does not say."""
+    (tmp_path / ".env").write_text(
+        "OSTIARY_TOKENS__AUDIENCE=file\nOSTIARY_PUBLIC_URL=https://file.example.org\n"
+    )
+    monkeypatch.setenv("OSTIARY_PUBLIC_URL", "https://environment.example.org")
+    settings = load()
+
+    assert (settings.audience, settings.public_url) == ("file", "https://environment.example.org")
+
+
+def test_a_secrets_directory_is_read(monkeypatch, tmp_path):
+    """A file named after a setting holds its value, as container platforms mount secrets."""
+    (tmp_path / "ostiary_database_url").write_text("postgresql://somebody@db/app")
+    monkeypatch.setenv("OSTIARY_SECRETS_DIR", str(tmp_path))
+
+    assert load().database == "postgresql://somebody@db/app"
+
+
+def test_one_error_lists_every_bad_setting_and_none_of_their_values(monkeypatch):
+    """Whoever starts with three mistakes reads about three, and no value is repeated."""
+    monkeypatch.setenv("OSTIARY_TOKENS__ACCESS_LIFETIME", "canary-soon")
+    monkeypatch.setenv("OSTIARY_ROOT_KEYS", "1:canary-key")
+    monkeypatch.setenv("OSTIARY_ENV", "canary-prod")
+    monkeypatch.setenv("OSTIARY_TRUSTED_PROXIES", "canary-proxy")
+
+    with pytest.raises(InvalidSettings) as refusal:
+        load()
+
+    message = str(refusal.value)
+    for name in ("TOKENS__ACCESS_LIFETIME", "ROOT_KEYS", "ENV", "TRUSTED_PROXIES"):
+        assert f"OSTIARY_{name}:" in message
+    assert len(refusal.value.problems) == 4
+    assert "canary" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OSTIARY_PUBLIC_URL", "auth.example.org"),
+        ("OSTIARY_PUBLIC_URL", "https://auth.example.org/"),
+        ("OSTIARY_DATABASE_URL", "mysql://db/app"),
+        ("OSTIARY_ALLOWED_ORIGINS", "*"),
+        ("OSTIARY_ALLOWED_ORIGINS", "https://app.example.org/path"),
+        ("OSTIARY_ROOT_KEYS", "1:" + "A" * 20),
+        ("OSTIARY_ROOT_KEYS", f"1:{KEY},1:{KEY}"),
+        ("OSTIARY_TOKENS__REFRESH_LIFETIME", "0d"),
+        ("OSTIARY_TOKENS__REFRESH_LIFETIME", "-1d"),
+        ("OSTIARY_TOKENS__ALGORITHM", "HS256"),
+        ("OSTIARY_PASSWORDS__MIN_LENGTH", "4"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_by_name(monkeypatch, name, value):
+    """Each refusal names its variable and says what would do."""
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(InvalidSettings, match=name):
+        load()
+
+
+def test_the_strict_profile_sets_what_was_not_set(monkeypatch):
+    """Strict means no grace, 15 characters and short sessions, unless somebody says otherwise."""
+    monkeypatch.setenv("OSTIARY_PROFILE", "strict")
+    monkeypatch.setenv("OSTIARY_SESSIONS__IDLE_LIFETIME", "30m")
+    settings = load()
+
+    assert settings.tokens.refresh_grace == timedelta(0)
+    assert settings.tokens.refresh_lifetime == timedelta(hours=24)
+    assert settings.passwords.min_length == 15
+    assert settings.sessions.idle_lifetime == timedelta(minutes=30)
+
+
+def test_production_refuses_what_is_unsafe_and_says_what_to_do():
+    """Generated keys, plain HTTP, several workers on SQLite and weak hashes are four refusals, together."""
+    dangers = load(env="production", passwords={"weak_hash_for_tests": True}).dangers(workers=2)
+
+    assert [danger.partition(":")[0] for danger in dangers] == [
+        "OSTIARY_ROOT_KEYS",
+        "OSTIARY_PUBLIC_URL",
+        "OSTIARY_DATABASE_URL",
+        "OSTIARY_PASSWORDS__WEAK_HASH_FOR_TESTS",
+    ]
+
+
+def test_production_accepts_what_is_safe():
+    """Keys from outside, https and PostgreSQL start."""
+    settings = load(
+        env="production",
+        public_url="https://auth.example.org",
+        database_url="postgresql://somebody@db/app",
+        root_keys=f"1:{KEY}",
+    )
+
+    assert settings.dangers(workers=4) == []
+
+
+def test_settings_never_show_a_secret():
+    """Neither keys nor the database's password are in the repr."""
+    settings = load(root_keys=f"1:{KEY}", database_url="postgresql://somebody:canary@db/app")
+
+    assert "canary" not in repr(settings)
+    assert repr(bytes(range(32))) not in repr(settings)
+
+
+def test_misspelt_variables_are_found(monkeypatch):
+    """A variable no setting reads is named, so that a typing mistake does not pass for a setting."""
+    monkeypatch.setenv("OSTIARY_TOKEN__ACCESS_LIFETIME", "1h")
+    monkeypatch.setenv("OSTIARY_TOKENS__ACCESS_LIFETIME", "1h")
+
+    assert unknown_variables() == ["OSTIARY_TOKEN__ACCESS_LIFETIME"]
