@@ -129,7 +129,6 @@ class Ostiary:
         self._entity_types = EntityTypes()
         self._services: Services | None = None
         self._following: asyncio.Task[None] | None = None
-        self._profiles: Profiles | None = None
         for kind in PROFILE_TYPES:
             self.entity_type(
                 kind.entity_type,
@@ -174,13 +173,16 @@ class Ostiary:
         await self._ready_schema()
         keys = root_keys(self.settings, self._entropy)
         database = database_at(self.settings.database, pool_size=self.settings.database_pool_size)
-        await database.open()
-        services = self._build(database, keys)
-        now = self.clock.now()
-        await services.signing_keys.load(now=now)
-        services.verifier.replace_keys(services.signing_keys.public)
-        await services.sessions.revocations.catch_up(now=now)
-        self._services = services
+        self._services = services = self._build(database, keys)
+        try:
+            await database.open()
+            now = self.clock.now()
+            await services.signing_keys.load(now=now)
+            services.verifier.replace_keys(services.signing_keys.public)
+            await services.sessions.revocations.catch_up(now=now)
+        except BaseException:
+            await self.stop()
+            raise
         self._following = asyncio.create_task(self._follow(services.sessions.revocations))
 
     async def stop(self) -> None:

@@ -109,7 +109,7 @@ class RegistrationDoor:
                     ProblemCode.REGISTRATION_CLOSED,
                     ProblemCode.INVALID_CREDENTIALS,
                 ),
-                limit=AddressLimit("register", Rate(60, timedelta(minutes=10))),
+                limit=AddressLimit("register", Rate(120, timedelta(minutes=1))),
             ),
             Route(
                 method="POST",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ostiary.features.audit import Audit
-    from ostiary.features.identities import Identities
+    from ostiary.features.identities import Identities, Identity
     from ostiary.features.roles import Roles
     from ostiary.features.sessions import Sessions
     from ostiary.foundation.storage import Database, Transaction
@@ -39,6 +39,13 @@ class Administration:
         self._roles = roles
         self._sessions = sessions
         self._audit = audit
+
+    async def read(self, identity_id: UUID, *, by: Actor, now: datetime) -> Identity:
+        """Return somebody's identity; that it was read is recorded, and a failure to record it breaks nothing."""
+        identity = await self._identities.get(identity_id)
+        event = Event(Action.IDENTITY_READ, by, target_kind="identity", target_id=identity.external_id)
+        await self._audit.record_read(event, now=now)
+        return identity
 
     async def suspend(self, identity_id: UUID, *, by: Actor, now: datetime) -> None:
         """Keep somebody out from their next request on."""

@@ -34,7 +34,6 @@ class Action(StrEnum):
     BOOTSTRAP_ISSUED = "installation:bootstrap:issued"
     BOOTSTRAP_USED = "installation:bootstrap:used"
     IDENTITY_READ = "identity:account:read"
-    TOKEN_INTROSPECTED = "token:access_token:introspected"  # noqa: S105 - the name of an event
 
 
 @dataclass(frozen=True, slots=True)
