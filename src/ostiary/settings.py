@@ -282,7 +282,7 @@ class Settings(BaseSettings):
 def load(**overrides: Any) -> Settings:
     """Read the settings from the environment and `overrides`. Raises `InvalidSettings` with every problem."""
     try:
-        return Settings(_secrets_dir=os.environ.get(PREFIX + "SECRETS_DIR"), **overrides)
+        return Settings(**overrides | {"_secrets_dir": os.environ.get(PREFIX + "SECRETS_DIR")})
     except ValidationError as error:
         raise InvalidSettings([_problem(detail) for detail in error.errors(include_input=False)]) from None
 
