@@ -1,0 +1,107 @@
+"""A running auth for tests."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from ostiary.app import Ostiary
+from ostiary.features.audit import SYSTEM, Origin
+from ostiary.features.identities import parse_email
+from ostiary.features.registration import NewAccount
+from ostiary.features.sign_in import PasswordSignIn, SignedIn
+from ostiary.foundation.secret import Secret
+from ostiary.testing.clock import MovableClock
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from ostiary.verifier import Principal
+
+PASSWORD: Final = "a phrase that only tests know"  # noqa: S105 - opens nothing but a test's own database
+_WEAK: Final = {"weak_hash_for_tests": True, "memory_kib": 8, "time_cost": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class SignedInForTests:
+    """Somebody who is signed in, and what their client holds."""
+
+    principal: Principal
+    access_token: str
+    refresh_token: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header that makes a request theirs."""
+        return {"Authorization": f"Bearer {self.access_token}"}
+
+
+class AuthForTests:
+    """An `Ostiary` under test: `auth` is the application's own, started; `clock` is the one it reads."""
+
+    def __init__(self, auth: Ostiary, clock: MovableClock) -> None:
+        self.auth: Final = auth
+        self.clock: Final = clock
+
+    def move(self, **by: float) -> None:
+        """Move the clock, `move(minutes=20)`, and let the revocations be known as of the new moment."""
+        self.clock.move(timedelta(**by))
+        self.auth.services.sessions.revocations.live.confirm(self.clock.now())
+
+    async def signed_in(
+        self,
+        name: str,
+        *,
+        roles: Iterable[str] = (),
+        entity_type: str = "user",
+        profile: dict[str, Any] | None = None,
+    ) -> SignedInForTests:
+        """Sign somebody in, making them on first mention; `name` becomes `name@example.org`."""
+        services, now = self.auth.services, self.clock.now()
+        email = f"{name}@example.org"
+        identity = await services.identities.find(entity_type, parse_email(email))
+        if identity is None:
+            account = NewAccount(
+                entity_type=entity_type,
+                email=email,
+                phone=None,
+                password=Secret(PASSWORD),
+                profile=profile if profile is not None else {"display_name": name.title()},
+            )
+            made = await services.registration.create(account, by=SYSTEM, origin=Origin(), now=now)
+            identity = await services.identities.get(made.id)
+        for role in roles:
+            await services.administration.grant_role(identity.id, role, by=SYSTEM, now=now)
+        attempt = PasswordSignIn(entity_type=entity_type, identifier=email, password=Secret(PASSWORD))
+        outcome = await services.sign_in.with_password(attempt, origin=Origin(), now=now)
+        if not isinstance(outcome, SignedIn):
+            raise AssertionError(f"{identity.external_id} could not be signed in: {outcome.reason}.")
+        access_token = outcome.tokens.access_token.reveal()
+        return SignedInForTests(
+            self.auth.verify(access_token), access_token, outcome.tokens.refresh_token.reveal()
+        )
+
+
+@asynccontextmanager
+async def auth_for_tests(auth: Ostiary | None = None, **settings: Any) -> AsyncIterator[AuthForTests]:
+    """Run an auth on temporary storage, with cheap password hashes and a movable clock.
+
+    Pass `database_url=…` for another database than SQLite. An application's own `auth` can be given instead, when
+    it was made with a `MovableClock`; it is started here if it is not running already.
+    """
+    if auth is not None:
+        if not isinstance(auth.clock, MovableClock):
+            raise TypeError(
+                "Make the auth under test with Ostiary(clock=MovableClock(), …), so its time can be moved."
+            )
+        async with auth:
+            yield AuthForTests(auth, auth.clock)
+        return
+    clock = MovableClock()
+    with tempfile.TemporaryDirectory(prefix="ostiary-test-") as folder:
+        made = Ostiary(clock=clock, **{"data": folder, "passwords": _WEAK} | settings)
+        async with made:
+            yield AuthForTests(made, clock)
