@@ -1,0 +1,63 @@
+# `make run` and `make test` need Python 3.11 or later, make, and a package index pip can reach. Nothing else.
+
+PYTHON ?= python3
+BIN    := .venv/bin
+PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format bench docs lock clean
+
+help:  ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: .venv/run  ## Serve Ostiary on SQLite; options go into ARGS, as in make run ARGS="--port 9000"
+	@$(BIN)/ostiary serve $(ARGS)
+
+test: .venv/dev  ## Run every test on SQLite, PostgreSQL and the rest; options go into ARGS
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/dev  ## Format, lint, types, import contracts, generated documentation
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/ostiary reference --check docs/reference
+
+format: .venv/dev  ## Write the code the way the formatter wants it
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+bench: .venv/dev  ## Measure, side by side; options go into ARGS, as in make bench ARGS="--quick"
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+docs: .venv/dev  ## Write the generated reference
+	@$(BIN)/ostiary reference docs/reference
+
+lock: .venv/dev  ## Lock the newest fitting versions of every dependency
+	@$(PIP) install uv
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-emit-index-url --no-annotate pyproject.toml requirements/build.in -o requirements/run.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-emit-index-url --no-annotate pyproject.toml requirements/build.in --group dev \
+	  -c requirements/run.txt -o requirements/dev.txt
+
+clean:  ## Remove the environment and every cache, but no data
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else 1)' \
+	  || { echo "Ostiary needs Python 3.11 or later: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Making a virtual environment in .venv"
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+# The development environment holds what running needs at the same versions, so either may come first.
+.venv/run: requirements/run.txt pyproject.toml | .venv/pip
+	@echo "Installing what Ostiary runs on"
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev: requirements/dev.txt .venv/run
+	@echo "Installing what tests and checks need"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
