@@ -15,11 +15,10 @@ from ostiary.features.registration import NewAccount
 from ostiary.features.sign_in import PasswordSignIn, SignedIn
 from ostiary.foundation.secret import Secret
 from ostiary.testing.clock import MovableClock
+from ostiary.verifier import Principal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
-
-    from ostiary.verifier import Principal
 
 PASSWORD: Final = "a phrase that only tests know"  # noqa: S105 - opens nothing but a test's own database
 _WEAK: Final = {"weak_hash_for_tests": True, "memory_kib": 8, "time_cost": 1}
@@ -77,12 +76,12 @@ class AuthForTests:
             await services.administration.grant_role(identity.id, role, by=SYSTEM, now=now)
         attempt = PasswordSignIn(entity_type=entity_type, identifier=email, password=Secret(PASSWORD))
         outcome = await services.sign_in.with_password(attempt, origin=Origin(), now=now)
-        if not isinstance(outcome, SignedIn):
-            raise AssertionError(f"{identity.external_id} could not be signed in: {outcome.reason}.")
-        access_token = outcome.tokens.access_token.reveal()
-        return SignedInForTests(
-            self.auth.verify(access_token), access_token, outcome.tokens.refresh_token.reveal()
-        )
+        if isinstance(outcome, SignedIn):
+            access_token = outcome.tokens.access_token.reveal()
+            return SignedInForTests(
+                self.auth.verify(access_token), access_token, outcome.tokens.refresh_token.reveal()
+            )
+        raise AssertionError(f"{identity.external_id} could not be signed in: {outcome.reason}.")
 
 
 @asynccontextmanager
