@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,6 +27,8 @@ from ostiary.entrypoints.api import (
 )
 from ostiary.entrypoints.http.application import HttpApplication
 from ostiary.entrypoints.http.documents import document_routes
+from ostiary.entrypoints.http.openapi import openapi_document
+from ostiary.entrypoints.http.routes import Route
 from ostiary.entrypoints.http.settings import HttpSettings
 from ostiary.entrypoints.metrics import Metrics
 from ostiary.features.account import Account
@@ -42,6 +45,7 @@ from ostiary.features.sign_in import SignIn
 from ostiary.features.signing_keys import SigningKeys
 from ostiary.first_run import root_keys
 from ostiary.foundation.clock import SystemClock
+from ostiary.foundation.crypto import KEY_SIZE, RootKeys
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.errors import OstiaryError, Unavailable
 from ostiary.foundation.jose import Algorithm
@@ -56,7 +60,6 @@ if TYPE_CHECKING:
 
     from ostiary.features.identities import CreateProfile
     from ostiary.foundation.clock import Clock
-    from ostiary.foundation.crypto import RootKeys
     from ostiary.foundation.storage import Transaction
     from ostiary.settings import Settings
     from ostiary.verifier import Principal
@@ -109,6 +112,7 @@ class Services:
     account: Account
     administration: Administration
     verifier: AccessTokenVerifier
+    routes: Sequence[Route]
     http: HttpApplication
 
 
@@ -301,6 +305,21 @@ class Ostiary:
             if turn % _FORGET_EXPIRED_EVERY == 0:
                 revocations.live.expire(now)
 
+    def openapi(self) -> Mapping[str, Any]:
+        """Return the OpenAPI document, started or not."""
+        # The routes exist only beside the objects they call; none of these is opened or kept.
+        unused = self._build(database_at("sqlite:///unused"), RootKeys({1: bytes(KEY_SIZE)}))
+        return openapi_document(unused.routes, self._http_settings(), version=VERSION)
+
+    def _http_settings(self) -> HttpSettings:
+        settings = self.settings
+        return HttpSettings(
+            public_url=settings.public_url,
+            trusted_proxies=settings.trusted_proxies,
+            allowed_origins=settings.allowed_origins,
+            recent_authentication=settings.sessions.recent_authentication,
+        )
+
     def _build(self, database: Database, keys: RootKeys) -> Services:
         settings, entropy = self.settings, self._entropy
         tokens = settings.tokens
@@ -387,12 +406,7 @@ class Ostiary:
                 )
             )
         )
-        http_settings = HttpSettings(
-            public_url=settings.public_url,
-            trusted_proxies=settings.trusted_proxies,
-            allowed_origins=settings.allowed_origins,
-            recent_authentication=settings.sessions.recent_authentication,
-        )
+        http_settings = self._http_settings()
         return Services(
             database=database,
             identities=identities,
@@ -410,6 +424,7 @@ class Ostiary:
                 database, identities=identities, roles=roles, sessions=sessions, audit=audit
             ),
             verifier=verifier,
+            routes=routes,
             http=HttpApplication(
                 (*routes, *document_routes(routes, http_settings, version=VERSION)),
                 http_settings,

@@ -100,7 +100,9 @@ Keys = Annotated[dict[int, bytes], NoDecode, BeforeValidator(_keys)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
 
 class TokenSettings(_Section):
@@ -173,6 +175,7 @@ class Settings(BaseSettings):
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
+        use_attribute_docstrings=True,
     )
 
     env: Literal["development", "production"] = "development"
@@ -195,8 +198,6 @@ class Settings(BaseSettings):
     """Whose `X-Forwarded-For` is believed, separated by commas."""
     allowed_origins: Origins = []
     """Which other web origins may call with the user's cookies, separated by commas."""
-    run_worker: bool = True
-    """Whether this process does the background work."""
 
     tokens: TokenSettings = TokenSettings()
     sessions: SessionSettings = SessionSettings()

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
         resolve,
         status,
     )
-    from ostiary.schema.current import current
     from ostiary.schema.drafting import create
     from ostiary.schema.drift import Difference
+    from ostiary.schema.revision import current
 
 HEAD: Final = "0001"
 """The revision this release needs; start-up compares it with the stored one without loading the migrations."""
@@ -37,7 +37,7 @@ _LOADED_ON_USE: Final = {
     "Step": "commands",
     "check": "commands",
     "create": "drafting",
-    "current": "current",
+    "current": "revision",
     "deploy": "commands",
     "downgrade": "commands",
     "reset": "commands",

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ostiary.schema.connection import DEPENDED_ON, connect
-from ostiary.schema.current import VERSION_TABLE, has_version_table, stored_revision
 from ostiary.schema.drift import Difference, differences
 from ostiary.schema.errors import SchemaError
 from ostiary.schema.history import History
+from ostiary.schema.revision import VERSION_TABLE, has_version_table, stored_revision
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -82,6 +82,7 @@ identities = _table(
     Index(None, "email_normalized"),
 )
 
+
 def _profiles(name: str) -> Table:
     return _table(
         name,

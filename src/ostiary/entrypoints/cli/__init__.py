@@ -1,0 +1,53 @@
+"""The `ostiary` command: one file for each group, loaded when it is used.
+
+Exit codes: 0 done, 1 refused or something is wrong, 2 the command or the settings cannot be understood.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from cyclopts import App, Parameter
+
+from ostiary.entrypoints.cli.output import print_error
+from ostiary.foundation.errors import OstiaryError
+from ostiary.version import VERSION
+
+_HELP: Final = """The doorkeeper for Python: an authentication system you own.
+
+Settings come from OSTIARY_… variables, a .env file, or a secrets directory.
+"""
+
+# Named rather than imported: each command loads only what it needs.
+_COMMANDS: Final = {
+    "serve": ("serve:serve", "Serve Ostiary."),
+    "user": ("user:app", "Make, look at and change accounts."),
+    "schema": ("schema:app", "Create, deploy and check the database's tables."),
+    "keys": ("keys:app", "Make root keys."),
+    "doctor": ("doctor:doctor", "Look at settings, files, database, schema and clock."),
+    "reference": ("reference:reference", "Write the reference pages from the code."),
+}
+
+
+def command() -> App:
+    """Return the whole command."""
+    app = App(
+        name="ostiary",
+        help=_HELP,
+        version=VERSION,
+        help_format="markdown",
+        default_parameter=Parameter(negative=()),
+    )
+    for name, (place, summary) in _COMMANDS.items():
+        app.command(f"ostiary.entrypoints.cli.{place}", name=name, help=summary)
+    return app
+
+
+def main() -> None:
+    """Run the command of this process's arguments."""
+    try:
+        command()()
+    except OstiaryError as error:
+        print_error(error)
+        sys.exit(2 if type(error).__name__ == "InvalidSettings" else 1)

@@ -1,0 +1,97 @@
+"""`ostiary doctor`: whether everything is as it should be."""
+
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING, NamedTuple
+
+from ostiary import schema
+from ostiary.entrypoints.api.operations import DATABASE_TIME
+from ostiary.entrypoints.cli.output import print_json, print_table
+from ostiary.first_run import root_keys
+from ostiary.foundation.clock import SystemClock
+from ostiary.foundation.entropy import Entropy
+from ostiary.foundation.errors import OstiaryError
+from ostiary.foundation.storage import database_at
+from ostiary.settings import load, unknown_variables
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from ostiary.settings import Settings
+
+_LARGEST_SKEW_SECONDS = 2
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at."""
+
+    what: str
+    ok: bool
+    detail: str
+
+
+async def doctor(*, json: bool = False) -> int:
+    """Look at settings, files, database, schema and clock; exit 1 when something is wrong.
+
+    Example: `ostiary doctor --json`.
+
+    Parameters
+    ----------
+    json:
+        Print JSON.
+    """
+    findings = [finding async for finding in _findings(load())]
+    if json:
+        print_json([finding._asdict() for finding in findings])
+    else:
+        rows = (("ok" if ok else "WRONG", what, detail) for what, ok, detail in findings)
+        print_table("Ostiary's health", ("", "what", "detail"), rows)
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+async def _findings(settings: Settings) -> AsyncIterator[Finding]:
+    yield Finding("settings", ok=True, detail=f"{settings.env}, {settings.public_url}")
+    unknown = unknown_variables()
+    yield Finding(
+        "variables", not unknown, f"no such setting: {', '.join(unknown)}" if unknown else "all known"
+    )
+    for danger in settings.dangers():
+        yield Finding("production", ok=False, detail=danger)
+    if settings.data.exists():
+        yield _private("data folder", settings.data)
+    if (settings.data / "root.key").exists():
+        yield _private("root key", settings.data / "root.key")
+    try:
+        revision = await schema.current(settings.database)
+        yield Finding("database", ok=True, detail="reachable")
+        yield Finding("revision", revision == schema.HEAD, f"at {revision}, needs {schema.HEAD}")
+        differences = await schema.check(settings.database)
+        yield Finding(
+            "schema", not differences, "; ".join(map(str, differences)) or "as this release wants it"
+        )
+        yield await _clock(settings)
+        root_keys(settings, Entropy())
+        yield Finding("root keys", ok=True, detail="readable")
+    except OstiaryError as error:
+        yield Finding("database or keys", ok=False, detail=str(error))
+
+
+def _private(what: str, path: Path) -> Finding:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    private = not mode & 0o077
+    return Finding(
+        what, private, f"{mode:04o}" + ("" if private else f": others can read it, chmod go= {path}")
+    )
+
+
+async def _clock(settings: Settings) -> Finding:
+    database = database_at(settings.database)
+    await database.open()
+    try:
+        theirs = await database.fetch_one(DATABASE_TIME)
+    finally:
+        await database.close()
+    skew = abs((theirs - SystemClock().now()).total_seconds()) if theirs else 0.0
+    return Finding("clock", skew <= _LARGEST_SKEW_SECONDS, f"{skew:.3f} s apart from the database")

@@ -1,0 +1,54 @@
+"""What commands print: tables for people, JSON for machines, errors without a traceback."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_out = Console(highlight=False)
+_errors = Console(stderr=True, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document."""
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+
+
+def print_line(text: str) -> None:
+    """Print a line for people; square brackets are themselves."""
+    _out.print(text, markup=False, soft_wrap=True)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows under their headings; what is None is shown as a dash."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column == "id")
+    for row in rows:
+        table.add_row(*("-" if cell is None else str(cell) for cell in row))
+    _out.print(table)
+
+
+def print_facts(title: str, facts: Mapping[str, object]) -> None:
+    """Print names and values, one a line."""
+    table = Table(title=title, title_justify="left", show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(name, "-" if value is None else str(value))
+    _out.print(table)
+
+
+def print_error(error: Exception) -> None:
+    """Print what went wrong to the standard error, as JSON if this process was asked for JSON."""
+    if "--json" in sys.argv:
+        sys.stderr.write(msgspec.json.encode({"error": str(error)}).decode() + "\n")
+    else:
+        _errors.print(str(error), style="red", markup=False, soft_wrap=True)

@@ -1,0 +1,134 @@
+"""`ostiary reference`: the reference pages, written from the code they describe."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - the command line is read from the annotations
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import BaseModel
+
+from ostiary.app import Ostiary
+from ostiary.entrypoints.cli.output import print_line
+from ostiary.entrypoints.http.errors import PROBLEMS
+from ostiary.features.audit import Action
+from ostiary.foundation.errors import OstiaryError
+from ostiary.settings import PREFIX, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_METHODS: Final = ("get", "post", "put", "patch", "delete")
+_UNIT_SECONDS: Final = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+
+
+def reference(folder: Path, *, check: bool = False) -> None:
+    """Write the reference of settings, errors, events and the HTTP API as Markdown.
+
+    Example: `ostiary reference docs/reference`.
+
+    Parameters
+    ----------
+    folder:
+        Where the pages go.
+    check:
+        Write nothing, and exit 1 when a page is not as it would be written.
+    """
+    stale = [
+        name
+        for name, text in _pages().items()
+        if not (folder / name).exists() or (folder / name).read_text(encoding="utf-8") != text
+    ]
+    if check and stale:
+        raise OstiaryError(f"Not as the code says: {', '.join(stale)}. Run `make docs`.")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in _pages().items():
+        if name in stale:
+            (folder / name).write_text(text, encoding="utf-8")
+    print_line(f"{len(stale)} pages were written." if stale else "The reference is current.")
+
+
+def _pages() -> Mapping[str, str]:
+    return {
+        "settings.md": _settings(),
+        "errors.md": _errors(),
+        "events.md": _events(),
+        "http-api.md": _http_api(),
+    }
+
+
+def _settings() -> str:
+    rows = [
+        (f"`{PREFIX}{'__'.join(path).upper()}`", f"`{default}`" if default else "none", text)
+        for path, default, text in _fields(Settings, ())
+    ]
+    intro = (
+        "Every setting is an environment variable, a line of `.env`, a file in the folder that "
+        "`OSTIARY_SECRETS_DIR` names, or an argument of `Ostiary(…)`. Durations are written as `15m` or `30d`."
+    )
+    return _page("Settings", intro, ("variable", "default", "what it does"), rows)
+
+
+def _fields(model: type[BaseModel], path: tuple[str, ...]) -> Iterable[tuple[tuple[str, ...], str, str]]:
+    for name, field in model.model_fields.items():
+        if isinstance(field.default, BaseModel):
+            yield from _fields(type(field.default), (*path, name))
+        else:
+            yield (*path, name), _written(field.default), field.description or ""
+
+
+def _written(default: Any) -> str:
+    if default in (None, [], {}):
+        return ""
+    if hasattr(default, "total_seconds"):
+        seconds = default.total_seconds()
+        for unit, size in _UNIT_SECONDS:
+            if seconds >= size and seconds % size == 0:
+                return f"{int(seconds // size)}{unit}"
+        return f"{int(seconds * 1000)}ms"
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def _errors() -> str:
+    rows = [
+        (f"`{code.value}`", str(problem.status), problem.title, problem.detail)
+        for code, problem in sorted(PROBLEMS.items())
+    ]
+    intro = "Refusals are `application/problem+json` (RFC 9457); programs branch on `code`."
+    return _page("Error codes", intro, ("code", "status", "title", "what to do"), rows)
+
+
+def _events() -> str:
+    rows = [(f"`{action.value}`", action.name.replace("_", " ").lower()) for action in Action]
+    intro = "What `audit_events.action` can say, as `subject:object:verb`."
+    return _page("Events", intro, ("action", "what happened"), rows)
+
+
+def _http_api() -> str:
+    document = Ostiary().openapi()
+    rows = [
+        (f"`{method.upper()} {path}`", operation["summary"], ", ".join(sorted(operation["responses"])))
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if method in _METHODS
+    ]
+    intro = "The whole contract, with bodies and answers, is at `/reference` and `/openapi.json` of a running server."
+    return _page("HTTP API", intro, ("route", "what it does", "answers"), rows)
+
+
+def _page(title: str, intro: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [
+        f"# {title}",
+        "",
+        "<!-- Written by `make docs`; do not edit. -->",
+        "",
+        intro,
+        "",
+        f"| {' | '.join(columns)} |",
+        f"|{'---|' * len(columns)}",
+        *(f"| {' | '.join(_cell(cell) for cell in row)} |" for row in rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

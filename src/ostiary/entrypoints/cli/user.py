@@ -1,0 +1,266 @@
+"""`ostiary user`: accounts, from the operator's side."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+
+from ostiary.app import Ostiary
+from ostiary.entrypoints.cli.output import print_facts, print_json, print_line, print_table
+from ostiary.features.audit import SYSTEM, Origin
+from ostiary.features.identities import (
+    IDENTITY_PREFIX,
+    IdentityFilter,
+    IdentityNotFound,
+    Status,
+    parse_email,
+    parse_identifier,
+)
+from ostiary.features.registration import NewAccount
+from ostiary.foundation.errors import OstiaryError
+from ostiary.foundation.ids import format_id, parse_id
+from ostiary.foundation.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from uuid import UUID
+
+    from ostiary.features.identities import Identity
+
+app = App(name="user", help="Make, look at and change accounts.", help_format="markdown")
+
+Who = Annotated[str, Parameter(help="An id (idn_…), an e-mail address, or a phone number.")]
+Kind = Annotated[
+    str, Parameter(help="The kind of account: user, admin, service, or one of the application's.")
+]
+Json = Annotated[bool, Parameter(help="Print JSON.")]
+
+
+@app.command
+async def create(
+    *,
+    email: str | None = None,
+    phone: str | None = None,
+    entity_type: Kind = "user",
+    admin: bool = False,
+    role: list[str] | None = None,
+    display_name: str | None = None,
+    password_stdin: bool = False,
+    json: Json = False,
+) -> None:
+    """Make an account. The password is asked for, and never an argument.
+
+    Example: `ostiary user create --email ada@example.org --role editor`.
+
+    Parameters
+    ----------
+    email:
+        Its e-mail address.
+    phone:
+        Its phone number, with country code.
+    admin:
+        Make an administrator with the role ostiary:operator.
+    role:
+        A role to grant; may be repeated.
+    display_name:
+        What to call its owner.
+    password_stdin:
+        Read the password from the standard input instead of asking.
+    """
+    account = NewAccount(
+        entity_type="admin" if admin else entity_type,
+        email=email,
+        phone=phone,
+        password=_password(from_stdin=password_stdin),
+        profile={"display_name": display_name} if display_name else {},
+    )
+    roles = [*(role or ()), *(["ostiary:operator"] if admin else ())]
+    async with _running() as auth:
+        made = await auth.services.registration.create(
+            account, roles=roles, by=SYSTEM, origin=Origin(), now=auth.clock.now()
+        )
+    external_id = format_id(IDENTITY_PREFIX, made.id)
+    if json:
+        print_json({"id": external_id})
+    else:
+        print_line(f"Made {external_id}.")
+
+
+@app.command
+async def show(who: Who, *, entity_type: Kind = "user", json: Json = False) -> None:
+    """Show one account, its roles and its live sessions. That it was looked at is recorded.
+
+    Example: `ostiary user show ada@example.org`.
+    """
+    async with _running() as auth:
+        services, now = auth.services, auth.clock.now()
+        identity_id = await _find(auth, who, entity_type)
+        identity = await services.administration.read(identity_id, by=SYSTEM, now=now)
+        roles = await services.roles.granted(services.database, identity_id, now=now)
+        sessions = await services.sessions.list(identity_id, now=now)
+    facts = _facts(identity) | {"roles": [grant.role for grant in roles], "live_sessions": len(sessions)}
+    if json:
+        print_json(facts)
+    else:
+        print_facts(identity.external_id, facts | {"roles": ", ".join(facts["roles"]) or None})
+
+
+@app.command(name="list")
+async def list_(
+    *,
+    entity_type: str | None = None,
+    status: Literal["pending_verification", "active", "suspended"] | None = None,
+    email: str | None = None,
+    limit: int = 50,
+    after: str | None = None,
+    json: Json = False,
+) -> None:
+    """List accounts in the order they were made.
+
+    Example: `ostiary user list --status suspended --json`.
+
+    Parameters
+    ----------
+    entity_type:
+        Only this kind.
+    status:
+        Only in this state.
+    email:
+        Only with this address.
+    limit:
+        At most so many.
+    after:
+        Go on after this id.
+    """
+    matching = IdentityFilter(
+        entity_type=entity_type,
+        status=Status(status) if status else None,
+        email_normalized=parse_email(email).normalized if email else None,
+    )
+    async with _running() as auth:
+        found = await auth.services.identities.list(
+            matching, limit=limit, after=parse_id(IDENTITY_PREFIX, after) if after else None
+        )
+    if json:
+        print_json([_facts(identity) for identity in found])
+        return
+    columns = ("id", "kind", "email", "phone", "status", "last sign-in")
+    print_table(
+        f"{len(found)} accounts",
+        columns,
+        ((i.external_id, i.entity_type, i.email, i.phone, i.status.value, i.last_login_at) for i in found),
+    )
+
+
+@app.command
+async def suspend(who: Who, *, entity_type: Kind = "user", json: Json = False) -> None:
+    """Keep somebody out from their next request on.
+
+    Example: `ostiary user suspend ada@example.org`.
+    """
+    async with _running() as auth:
+        identity_id = await _find(auth, who, entity_type)
+        await auth.services.administration.suspend(identity_id, by=SYSTEM, now=auth.clock.now())
+    _done(identity_id, "suspended", json=json)
+
+
+@app.command
+async def reactivate(who: Who, *, entity_type: Kind = "user", json: Json = False) -> None:
+    """Let somebody sign in again.
+
+    Example: `ostiary user reactivate ada@example.org`.
+    """
+    async with _running() as auth:
+        identity_id = await _find(auth, who, entity_type)
+        await auth.services.administration.reactivate(identity_id, by=SYSTEM, now=auth.clock.now())
+    _done(identity_id, "reactivated", json=json)
+
+
+@app.command
+async def unlock(who: Who, *, entity_type: Kind = "user", json: Json = False) -> None:
+    """Give somebody their attempts at the password back.
+
+    Example: `ostiary user unlock ada@example.org`.
+    """
+    async with _running() as auth:
+        identity_id = await _find(auth, who, entity_type)
+        await auth.services.administration.unlock(identity_id, by=SYSTEM, now=auth.clock.now())
+    _done(identity_id, "unlocked", json=json)
+
+
+@app.command
+async def end_sessions(who: Who, *, entity_type: Kind = "user", json: Json = False) -> None:
+    """End every session and token somebody has.
+
+    Example: `ostiary user end-sessions ada@example.org`.
+    """
+    async with _running() as auth:
+        identity_id = await _find(auth, who, entity_type)
+        await auth.services.administration.end_sessions(identity_id, by=SYSTEM, now=auth.clock.now())
+    _done(identity_id, "signed out everywhere", json=json)
+
+
+@app.command
+async def require_password_change(who: Who, *, entity_type: Kind = "user", json: Json = False) -> None:
+    """Demand a new password at the next sign-in, because the old one is known to others.
+
+    Example: `ostiary user require-password-change ada@example.org`.
+    """
+    async with _running() as auth:
+        identity_id = await _find(auth, who, entity_type)
+        await auth.services.administration.require_password_change(
+            identity_id, by=SYSTEM, now=auth.clock.now()
+        )
+    _done(identity_id, "asked for a new password at the next sign-in", json=json)
+
+
+@asynccontextmanager
+async def _running() -> AsyncIterator[Ostiary]:
+    async with Ostiary() as auth:
+        yield auth
+
+
+async def _find(auth: Ostiary, who: str, entity_type: str) -> UUID:
+    if who.startswith(f"{IDENTITY_PREFIX}_"):
+        return parse_id(IDENTITY_PREFIX, who)
+    identity = await auth.services.identities.find(entity_type, parse_identifier(who))
+    if identity is None:
+        raise IdentityNotFound
+    return identity.id
+
+
+def _facts(identity: Identity) -> dict[str, Any]:
+    return {
+        "id": identity.external_id,
+        "entity_type": identity.entity_type,
+        "entity_id": identity.entity_id,
+        "email": identity.email,
+        "phone": identity.phone,
+        "status": identity.status,
+        "must_change_password": identity.must_change_password,
+        "failed_login_attempts": identity.failed_login_attempts,
+        "locked_until": identity.locked_until,
+        "last_login_at": identity.last_login_at,
+        "created_at": identity.created_at,
+    }
+
+
+def _done(identity_id: UUID, what: str, *, json: bool) -> None:
+    external_id = format_id(IDENTITY_PREFIX, identity_id)
+    if json:
+        print_json({"id": external_id, "done": what})
+    else:
+        print_line(f"{external_id} is {what}.")
+
+
+def _password(*, from_stdin: bool) -> Secret:
+    if from_stdin:
+        return Secret(sys.stdin.readline().rstrip("\n"))
+    first = getpass.getpass("Password: ")
+    if first != getpass.getpass("Again: "):
+        raise OstiaryError("The two passwords differ: try again.")
+    return Secret(first)
