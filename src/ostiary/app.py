@@ -27,6 +27,7 @@ from ostiary.entrypoints.api import (
 )
 from ostiary.entrypoints.http.application import HttpApplication
 from ostiary.entrypoints.http.documents import document_routes
+from ostiary.entrypoints.http.gate import Gate
 from ostiary.entrypoints.http.openapi import openapi_document
 from ostiary.entrypoints.http.routes import Route
 from ostiary.entrypoints.http.settings import HttpSettings
@@ -113,6 +114,7 @@ class Services:
     administration: Administration
     verifier: AccessTokenVerifier
     routes: Sequence[Route]
+    gate: Gate
     http: HttpApplication
 
 
@@ -425,6 +427,7 @@ class Ostiary:
             ),
             verifier=verifier,
             routes=routes,
+            gate=Gate(http_settings, verifier),
             http=HttpApplication(
                 (*routes, *document_routes(routes, http_settings, version=VERSION)),
                 http_settings,

@@ -15,6 +15,7 @@ from ostiary.entrypoints.http.errors import ProblemCode
 from ostiary.entrypoints.http.routes import PUBLIC, AddressLimit, Route, signed_in
 from ostiary.entrypoints.http.settings import HttpSettings
 from ostiary.foundation.jose import Algorithm, SigningKey, sign
+from ostiary.foundation.limits import MemoryLimits, Rate
 from ostiary.verifier import AccessClaims, AccessTokenVerifier, RevocationSet
 
 ISSUER = "https://auth.example"
@@ -56,20 +57,6 @@ class StandingClock:
 
     def now(self) -> datetime:
         return self.moment
-
-
-class CountedLimits:
-    """Fixed windows in memory."""
-
-    def __init__(self) -> None:
-        self.counts: dict[tuple[str, str, int], int] = {}
-
-    async def hit(
-        self, name: str, subject: str, *, limit: int, per: timedelta, now: datetime
-    ) -> timedelta | None:
-        window = (name, subject, int(now.timestamp() // per.total_seconds()))
-        self.counts[window] = self.counts.get(window, 0) + 1
-        return per if self.counts[window] > limit else None
 
 
 @dataclass(frozen=True)
@@ -141,7 +128,7 @@ ROUTES = (
         "GET", "/v1/admin/roles/{name}", guard=signed_in(entity_types=["admin"], roles=["ostiary:operator"])
     ),
     route("POST", "/v1/token/introspect", body=Introspection, oauth=True),
-    route("POST", "/v1/limited", limit=AddressLimit("limited", timedelta(minutes=1), 2)),
+    route("POST", "/v1/limited", limit=AddressLimit("limited", Rate(2, timedelta(minutes=1)))),
 )
 
 
@@ -151,7 +138,7 @@ class Door:
     def __init__(self, routes=ROUTES, **settings: Any) -> None:
         self.settings = HttpSettings(**({"public_url": ISSUER} | settings))
         self.clock = StandingClock()
-        self.limits = CountedLimits()
+        self.limits = MemoryLimits()
         self.key = SigningKey.generate(Algorithm.ES256, "k1")
         self.revocations = RevocationSet(timedelta(seconds=10))
         self.revocations.confirm(START)

@@ -78,7 +78,7 @@ def test_a_route_documents_what_the_pipeline_adds():
         "DELETE",
         "/v1/x",
         guard=signed_in(roles=["a"], recent=True),
-        limit=AddressLimit("x", None, 1),
+        limit=AddressLimit("x", None),
         problems=(ProblemCode.NOT_FOUND,),
     )
 

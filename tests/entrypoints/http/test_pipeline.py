@@ -10,12 +10,13 @@ from ostiary.entrypoints.http.answers import Answer
 from ostiary.entrypoints.http.cookies import Cookie, CookieName
 from ostiary.entrypoints.http.routes import PUBLIC, AddressLimit, signed_in
 from ostiary.foundation.errors import OstiaryError, Unavailable
+from ostiary.foundation.limits import Rate
 from ostiary.verifier import Revocation, RevocationKind
 
 pytestmark = pytest.mark.anyio
 
 COOKIE = "__Host-ostiary_access"
-GENEROUS = AddressLimit("x", timedelta(minutes=1), 1000)
+GENEROUS = AddressLimit("x", Rate(1000, timedelta(minutes=1)))
 
 
 async def test_a_bearer_token_identifies(door):

@@ -22,6 +22,7 @@ from ostiary.entrypoints.http.errors import (
     oauth_answer,
     problem_answer,
 )
+from ostiary.entrypoints.http.gate import merged
 from ostiary.entrypoints.http.pipeline import Pipeline
 from ostiary.entrypoints.http.routes import RouteTable, path_as_sent
 
@@ -87,7 +88,7 @@ class HttpApplication:
         if scope["type"] != "http":
             raise RuntimeError(f"The HTTP door does not speak {scope['type']!r}.")
         started = perf_counter()
-        headers = _merged(scope["headers"])
+        headers = merged(scope["headers"])
         route: Route | None = None
         try:
             methods, parameters = self._find(scope)
@@ -118,7 +119,7 @@ class HttpApplication:
         allowed = ", ".join(sorted(methods.keys() | also)).encode()
         if method != "OPTIONS":
             raise HttpProblem(ProblemCode.METHOD_NOT_ALLOWED, headers=((b"allow", allowed),))
-        preflight = self._pipeline.origins.preflight(headers, allowed)
+        preflight = self._pipeline.gate.origins.preflight(headers, allowed)
         return Answer(204, headers=((b"allow", allowed), *preflight))
 
     def _refuse(self, error: Exception, route: Route | None) -> Answer:
@@ -143,8 +144,8 @@ class HttpApplication:
                 raise ValueError("Cookies, content type and length are not given as headers of an answer.")
             fields = [(name, value) for name, value in fields if name not in replaced]
             fields += answer.headers
-        fields += self._pipeline.origins.cors(headers)
-        fields += [(b"set-cookie", self._pipeline.cookies.write(cookie)) for cookie in answer.cookies]
+        fields += self._pipeline.gate.origins.cors(headers)
+        fields += [(b"set-cookie", self._pipeline.gate.cookies.write(cookie)) for cookie in answer.cookies]
         body = b""
         if answer.body is not None:
             body = answer.body if isinstance(answer.body, bytes) else _encode(answer.body)
@@ -152,17 +153,3 @@ class HttpApplication:
         if answer.status != _NO_CONTENT:
             fields.append((b"content-length", b"%d" % len(body)))
         return {"type": "http.response.start", "status": answer.status, "headers": fields}, body
-
-
-def _merged(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Join repeated headers as RFC 9110 §5.3 does, so that none can hide behind another of its name.
-
-    What must come once does not parse when joined, and is refused by whoever reads it.
-    """
-    merged: dict[bytes, bytes] = {}
-    for name, value in headers:
-        if name in merged:
-            merged[name] += (b"; " if name == b"cookie" else b", ") + value
-        else:
-            merged[name] = value
-    return merged

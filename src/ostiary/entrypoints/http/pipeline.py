@@ -7,13 +7,12 @@ raises or goes on; an error anywhere ends the request, so none can leave an auth
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from ostiary.entrypoints.http.bodies import read_body, require_media_type
-from ostiary.entrypoints.http.cookies import CookieJar
-from ostiary.entrypoints.http.cross_site import Origins, Provenance
+from ostiary.entrypoints.http.cross_site import Provenance
 from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
+from ostiary.entrypoints.http.gate import Gate
 from ostiary.entrypoints.http.proxies import TrustedProxies
 from ostiary.entrypoints.http.request import Request
 from ostiary.foundation.limits import MemoryLimits
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from ostiary.foundation.limits import Limits
     from ostiary.verifier import AccessTokenVerifier
 
-_BEARER = re.compile(rb"bearer +([a-z0-9._~+/-]{1,8192}=*)", re.IGNORECASE)
 _LONGEST_USER_AGENT: Final = 512
 
 
@@ -39,11 +37,8 @@ class Pipeline:
     def __init__(
         self, settings: HttpSettings, *, verifier: AccessTokenVerifier, limits: Limits, clock: Clock
     ) -> None:
-        self.origins = Origins(settings.public_url, settings.allowed_origins)
-        self.cookies = CookieJar(secure=settings.is_https)
+        self.gate = Gate(settings, verifier)
         self._proxies = TrustedProxies(settings.trusted_proxies)
-        self._recent = settings.recent_authentication
-        self._verifier = verifier
         self._limits = limits
         self._memory_limits = MemoryLimits()
         self._clock = clock
@@ -68,15 +63,16 @@ class Pipeline:
             ),
             user_agent=_user_agent(headers),
             now=self._clock.now(),
-            cookies=self.cookies.read(headers.get(b"cookie")),
-            provenance=self.origins.provenance(headers),
+            cookies=self.gate.cookies.read(headers.get(b"cookie")),
+            provenance=self.gate.origins.provenance(headers),
         )
         _refuse_cross_site(request)
         if route.limit is not None:
             await self._admit(route.limit, request)
         if route.guard.identified:
-            self._identify(request)
-            self._guard(request, route)
+            principal, request.credential = self.gate.identify(headers, request.cookies, now=request.now)
+            self.gate.require(principal, route.guard, now=request.now)
+            request.principal = principal
         if route.decode_query is not None:
             request.query = route.decode_query(scope.get("query_string", b""))
         if route.decode_body is not None:
@@ -94,24 +90,6 @@ class Pipeline:
         if wait is not None:
             raise HttpProblem(ProblemCode.TOO_MANY_ATTEMPTS, retry_after=wait)
 
-    def _identify(self, request: Request) -> None:
-        """Verify the access token: of the Authorization header if it is a bearer's, else of the cookie."""
-        token = _bearer_token(request.headers.get(b"authorization"))
-        request.credential = "bearer"
-        if token is None:
-            token = request.cookies.access
-            request.credential = "cookie"
-        if token is None:
-            raise HttpProblem(ProblemCode.UNAUTHENTICATED)
-        request.principal = self._verifier.verify(token, now=request.now)
-
-    def _guard(self, request: Request, route: Route) -> None:
-        if request.principal is None:
-            raise HttpProblem(ProblemCode.UNAUTHENTICATED)
-        refusal = route.guard.refusal(request.principal, now=request.now, recent=self._recent)
-        if refusal is not None:
-            raise HttpProblem(refusal)
-
 
 def _refuse_cross_site(request: Request) -> None:
     """Refuse to change anything for another site, or with a browser's cookies but no word of its origin.
@@ -122,19 +100,6 @@ def _refuse_cross_site(request: Request) -> None:
         return
     if request.provenance is Provenance.FOREIGN or request.cookies.carried:
         raise HttpProblem(ProblemCode.CROSS_SITE_REQUEST)
-
-
-def _bearer_token(authorization: bytes | None) -> str | None:
-    """Read a bearer token (RFC 6750 §2.1); None if the header is absent or of another scheme.
-
-    Raises `HttpProblem` for a malformed one: it never falls back to another credential.
-    """
-    if authorization is None or authorization[:7].rstrip().lower() != b"bearer":
-        return None
-    found = _BEARER.fullmatch(authorization)
-    if found is None:
-        raise HttpProblem(ProblemCode.INVALID_TOKEN)
-    return found[1].decode("ascii")
 
 
 def _user_agent(headers: Mapping[bytes, bytes]) -> str:

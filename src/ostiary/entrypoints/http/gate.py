@@ -1,0 +1,95 @@
+"""Who asks, and whether they may: the same decision at our own routes and at a host's.
+
+A bearer token wins over a cookie. A cookie counts only where the request says that our own site or an allowed
+origin made it, unless it changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, Literal
+
+from ostiary.entrypoints.http.cookies import CookieJar, OwnCookies
+from ostiary.entrypoints.http.cross_site import Origins, Provenance
+from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from ostiary.entrypoints.http.routes import Guard
+    from ostiary.entrypoints.http.settings import HttpSettings
+    from ostiary.verifier import AccessTokenVerifier, Principal
+
+_BEARER: Final = re.compile(rb"bearer +([a-z0-9._~+/-]{1,8192}=*)", re.IGNORECASE)
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+Credential = Literal["bearer", "cookie"]
+
+
+class Gate:
+    """Identifies and guards."""
+
+    def __init__(self, settings: HttpSettings, verifier: AccessTokenVerifier) -> None:
+        self.origins: Final = Origins(settings.public_url, settings.allowed_origins)
+        self.cookies: Final = CookieJar(secure=settings.is_https)
+        self._recent = settings.recent_authentication
+        self._verifier = verifier
+
+    def admit(self, method: str, headers: Mapping[bytes, bytes], guard: Guard, *, now: datetime) -> Principal:
+        """Return who asks at a host's route, if `guard` lets them pass.
+
+        Raises `HttpProblem`, `InvalidToken`, `RevokedToken`, `RevocationsStale`. A cookie is held to its origin; a
+        bearer token is not, because which sites may call a host's route with one is the host's CORS policy.
+        """
+        principal, credential = self.identify(headers, self.cookies.read(headers.get(b"cookie")), now=now)
+        is_ours = self.origins.provenance(headers) is Provenance.OURS
+        if credential == "cookie" and method not in _SAFE_METHODS and not is_ours:
+            raise HttpProblem(ProblemCode.CROSS_SITE_REQUEST)
+        self.require(principal, guard, now=now)
+        return principal
+
+    def identify(
+        self, headers: Mapping[bytes, bytes], cookies: OwnCookies, *, now: datetime
+    ) -> tuple[Principal, Credential]:
+        """Verify the access token: of the Authorization header if it is a bearer's, else of the cookie."""
+        token = _bearer_token(headers.get(b"authorization"))
+        credential: Credential = "bearer"
+        if token is None:
+            token, credential = cookies.access, "cookie"
+        if token is None:
+            raise HttpProblem(ProblemCode.UNAUTHENTICATED)
+        return self._verifier.verify(token, now=now), credential
+
+    def require(self, principal: Principal, guard: Guard, *, now: datetime) -> None:
+        """Refuse a principal whom `guard` does not let pass."""
+        refusal = guard.refusal(principal, now=now, recent=self._recent)
+        if refusal is not None:
+            raise HttpProblem(refusal)
+
+
+def merged(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Join repeated headers as RFC 9110 §5.3 does, so that none can hide behind another of its name.
+
+    What must come once does not parse when joined, and is refused by whoever reads it.
+    """
+    merged: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in merged:
+            merged[name] += (b"; " if name == b"cookie" else b", ") + value
+        else:
+            merged[name] = value
+    return merged
+
+
+def _bearer_token(authorization: bytes | None) -> str | None:
+    """Read a bearer token (RFC 6750 §2.1); None if the header is absent or of another scheme.
+
+    Raises `HttpProblem` for a malformed one: it never falls back to another credential.
+    """
+    if authorization is None or authorization[:7].rstrip().lower() != b"bearer":
+        return None
+    found = _BEARER.fullmatch(authorization)
+    if found is None:
+        raise HttpProblem(ProblemCode.INVALID_TOKEN)
+    return found[1].decode("ascii")

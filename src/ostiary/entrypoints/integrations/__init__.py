@@ -1,0 +1,1 @@
+"""Ostiary inside other frameworks: one module for each."""
