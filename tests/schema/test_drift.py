@@ -24,8 +24,8 @@ POSTGRESQL = {
     "column missing": (("ALTER TABLE ostiary.users DROP COLUMN locale",), {"column users.locale"}),
     "column unexpected": (("ALTER TABLE ostiary.users ADD nickname text",), {"column users.nickname"}),
     "column type": (
-        ("ALTER TABLE ostiary.sessions ALTER fingerprint TYPE varchar(20)",),
-        {"column sessions.fingerprint"},
+        ("ALTER TABLE ostiary.sessions ALTER device_label TYPE varchar(20)",),
+        {"column sessions.device_label"},
     ),
     "column nullable": (
         ("ALTER TABLE ostiary.identities ALTER status DROP NOT NULL",),
@@ -102,8 +102,8 @@ SQLITE = {
     "column missing": (("ALTER TABLE ostiary_users DROP COLUMN locale",), {"column users.locale"}),
     "column unexpected": (("ALTER TABLE ostiary_users ADD nickname TEXT",), {"column users.nickname"}),
     "column type": (
-        rewrite("sessions", "fingerprint TEXT", "fingerprint BLOB"),
-        {"column sessions.fingerprint"},
+        rewrite("sessions", "device_label TEXT", "device_label BLOB"),
+        {"column sessions.device_label"},
     ),
     "column nullable": (
         rewrite("identities", "status TEXT NOT NULL", "status TEXT"),

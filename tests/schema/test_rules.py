@@ -80,6 +80,11 @@ async def add_grant(database, identity_id):
     return role_id
 
 
+async def add_key(database, kid, algorithm, state):
+    row = {"kid": kid, "algorithm": algorithm, "state": state, "public_jwk": {}, "private_key": b"sealed"}
+    await insert(database, "signing_keys", **row, created_at=NOW)
+
+
 async def add_event(database):
     row = {"id": fresh_id(), "occurred_at": NOW, "action": "identity:session:created", "success": True}
     return await insert(database, "audit_events", **row)
@@ -215,6 +220,28 @@ async def test_one_challenge_lives_for_a_purpose_and_destination(migrated, known
     assert refusal.value.constraint == f"uq_challenges_{columns}"
 
 
+async def test_one_key_of_an_algorithm_is_active(migrated):
+    """A second active key of an algorithm is refused; other states and other algorithms are free."""
+    await add_key(migrated, "1", "ES256", "active")
+    await add_key(migrated, "2", "ES256", "next")
+    await add_key(migrated, "3", "EdDSA", "active")
+
+    with pytest.raises(UniqueViolation) as refusal:
+        await add_key(migrated, "4", "ES256", "active")
+
+    assert refusal.value.constraint == "uq_signing_keys_algorithm"
+    assert await count(migrated, "signing_keys") == 3
+
+
+async def test_a_sign_in_by_nobody_is_recorded(migrated):
+    """An attempt at an identifier nobody holds has a place in the login history."""
+    login = {"id": fresh_id(), "identity_id": None, "method": "password", "success": False}
+
+    await insert(migrated, "login_history", **login, occurred_at=NOW)
+
+    assert await count(migrated, "login_history") == 1
+
+
 async def test_values_outside_the_model_are_refused(migrated):
     """A status or a count that the model does not know never reaches a row."""
     with pytest.raises(RuleViolation):
@@ -279,6 +306,22 @@ async def test_audit_events_cannot_be_truncated(migrated, dialect):
         await run(migrated, "TRUNCATE ostiary.audit_events")
 
     assert await count(migrated, "audit_events") == 1
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=False)
+@pytest.mark.parametrize("key", ["id", "seq"])
+async def test_audit_events_cannot_be_replaced(migrated, dialect, key):
+    """SQLite's REPLACE, which delete triggers do not see, is refused whichever key it aims at."""
+    event_id = await add_event(migrated)
+    aim = {"id": event_id} if key == "id" else {"id": fresh_id(), "seq": 1}
+    row = {**aim, "occurred_at": NOW, "action": "forged", "success": True}
+    columns, places = ", ".join(row), ", ".join(f"${number}" for number in range(1, len(row) + 1))
+
+    with pytest.raises(RuleViolation):
+        await run(migrated, f"REPLACE INTO ostiary.audit_events ({columns}) VALUES ({places})", *row.values())
+
+    actions = await migrated.fetch_all(Query("SELECT action FROM ostiary.audit_events", into=str))
+    assert actions == ["identity:session:created"]
 
 
 async def test_audit_numbers_are_not_used_twice(migrated):

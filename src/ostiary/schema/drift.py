@@ -1,7 +1,8 @@
 """Drift: what a database holds against what it should hold.
 
 What it should hold is made from tables.py by the same kind of database (on PostgreSQL as temporary objects that
-are rolled back, on SQLite in memory), so both sides are described by the same hand and every difference is real: columns, types, defaults, keys, checks, cascades, index predicates, triggers, functions.
+are rolled back, on SQLite in memory), so both sides are described by the same hand and every difference is
+real: columns, types, defaults, keys, checks, cascades, index predicates, triggers, functions.
 """
 
 from __future__ import annotations

@@ -139,6 +139,8 @@ signing_keys = _table(
     Column("activates_at", MOMENT),
     Column("retires_at", MOMENT),
     _one_of("state", "next", "active", "retiring", "retired"),
+    # Of several workers that start together on an empty database, one gets to add the key that signs.
+    Index(None, "algorithm", unique=True, **_where("state = 'active'")),
 )
 
 # Proofs
@@ -201,7 +203,6 @@ sessions = _table(
     "sessions",
     Column("id", UUID, primary_key=True),
     _identity(),
-    Column("fingerprint", TEXT),
     Column("ip_address", TEXT),
     Column("user_agent", TEXT),
     Column("device_label", TEXT),

@@ -66,6 +66,13 @@ WHEN OLD.seq > coalesce((SELECT through_seq FROM ostiary.audit_purge_mark), 0) B
   SELECT RAISE(ABORT, 'Audit events are append-only: only rows up to the purge mark may be deleted.');
 END
 """,
+    # REPLACE removes the row in its way without a DELETE trigger.
+    """
+CREATE TRIGGER ostiary.audit_events_no_replace BEFORE INSERT ON ostiary.audit_events
+WHEN EXISTS (SELECT 1 FROM ostiary.audit_events WHERE seq = NEW.seq OR id = NEW.id) BEGIN
+  SELECT RAISE(ABORT, 'Audit events are append-only: this one is recorded already.');
+END
+""",
 )
 
 

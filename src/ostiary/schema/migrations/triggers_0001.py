@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from ostiary.schema.triggers import guard_profile_table
-
 _FUNCTIONS: Final = (
     """
 CREATE FUNCTION ostiary.delete_identity_of_profile() RETURNS trigger
@@ -34,6 +32,24 @@ END $$
 """,
 )
 
+_GUARDS_POSTGRESQL: Final = (
+    (
+        "CREATE OR REPLACE TRIGGER ostiary_delete_identity AFTER DELETE ON ostiary.{table}"
+        " FOR EACH ROW EXECUTE FUNCTION ostiary.delete_identity_of_profile()"
+    ),
+    (
+        "CREATE OR REPLACE TRIGGER ostiary_truncate_identities BEFORE TRUNCATE ON ostiary.{table}"
+        " FOR EACH STATEMENT EXECUTE FUNCTION ostiary.delete_identity_of_profile()"
+    ),
+)
+
+_GUARDS_SQLITE: Final = (
+    (
+        'CREATE TRIGGER "ostiary_{table}_delete_identity" AFTER DELETE ON "ostiary_{table}" BEGIN'
+        " DELETE FROM ostiary_identities WHERE id = OLD.identity_id; END"
+    ),
+)
+
 _AUDIT_POSTGRESQL: Final = (
     (
         "CREATE TRIGGER audit_events_append_only BEFORE UPDATE OR DELETE ON ostiary.audit_events"
@@ -57,16 +73,22 @@ WHEN OLD.seq > coalesce((SELECT through_seq FROM ostiary.audit_purge_mark), 0) B
   SELECT RAISE(ABORT, 'Audit events are append-only: only rows up to the purge mark may be deleted.');
 END
 """,
+    # REPLACE removes the row in its way without a DELETE trigger.
+    """
+CREATE TRIGGER ostiary.audit_events_no_replace BEFORE INSERT ON ostiary.audit_events
+WHEN EXISTS (SELECT 1 FROM ostiary.audit_events WHERE seq = NEW.seq OR id = NEW.id) BEGIN
+  SELECT RAISE(ABORT, 'Audit events are append-only: this one is recorded already.');
+END
+""",
 )
 
 
 def create_statements(dialect: str) -> list[str]:
     """Return what makes the functions and triggers of this revision."""
-    prefix = "ostiary_" if dialect == "sqlite" else "ostiary."
-    functions, audit = ((), _AUDIT_SQLITE) if dialect == "sqlite" else (_FUNCTIONS, _AUDIT_POSTGRESQL)
-    guards = [
-        statement
-        for table in ("users", "admins", "services")
-        for statement in guard_profile_table(prefix + table, dialect)
-    ]
-    return [*functions, *guards, *audit]
+    if dialect == "sqlite":
+        return [*_on_profiles(_GUARDS_SQLITE), *_AUDIT_SQLITE]
+    return [*_FUNCTIONS, *_on_profiles(_GUARDS_POSTGRESQL), *_AUDIT_POSTGRESQL]
+
+
+def _on_profiles(guards: tuple[str, ...]) -> list[str]:
+    return [guard.format(table=table) for table in ("users", "admins", "services") for guard in guards]

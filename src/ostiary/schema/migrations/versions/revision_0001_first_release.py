@@ -186,6 +186,7 @@ def _signing_keys() -> None:
         ),
         primary_key("signing_keys", "kid"),
     )
+    create_index("signing_keys", "algorithm", unique=True, where="state = 'active'")
 
 
 def _challenges() -> None:
@@ -254,7 +255,6 @@ def _sessions() -> None:
         "sessions",
         sa.Column("id", UUID, nullable=False),
         sa.Column("identity_id", UUID, nullable=False),
-        sa.Column("fingerprint", TEXT),
         sa.Column("ip_address", TEXT),
         sa.Column("user_agent", TEXT),
         sa.Column("device_label", TEXT),
