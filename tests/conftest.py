@@ -11,10 +11,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
+import httpx2
 import hypothesis
 import pytest
 
 from ostiary.foundation.storage import database_at
+from ostiary.testing import auth_for_tests
 
 # The same examples at every run, and no timed assertion: a busy machine is no failure.
 hypothesis.settings.register_profile("ostiary", deadline=None, derandomize=True)
@@ -176,3 +178,24 @@ async def _opened(url):
         yield database
     finally:
         await database.close()
+
+
+@pytest.fixture
+async def running(migrated_url, tmp_path):
+    """A started installation on either database, with a clock to move."""
+    async with auth_for_tests(database_url=migrated_url, data=tmp_path) as started:
+        yield started
+
+
+@pytest.fixture
+def auth(running):
+    """The started `Ostiary` of `running`."""
+    return running.auth
+
+
+@pytest.fixture
+async def client(auth):
+    """An HTTP client at the door of `auth`."""
+    transport = httpx2.ASGITransport(app=auth)
+    async with httpx2.AsyncClient(transport=transport, base_url=auth.settings.public_url) as opened:
+        yield opened

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from ostiary.features.audit import store
-from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.ids import new_id
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class Audit:
         """Write the event of a plain read; a failure is logged and never breaks the read."""
         try:
             await self._add(self._database, event, now)
-        except OstiaryError:
+        except Exception:  # noqa: BLE001 - whatever it is, the read it concerns was allowed and is answered
             _log.warning("The audit line of a read (%s) could not be written.", event.action, exc_info=True)
 
     async def record_login(self, tx: Transaction, login: Login, *, now: datetime) -> None:

@@ -1,0 +1,56 @@
+"""Small builders: people, requests to sign in, and what the database holds."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from ostiary.features.audit import Origin
+from ostiary.features.registration import NewAccount
+from ostiary.features.sessions import Refused, Rotated
+from ostiary.features.sign_in import PasswordSignIn
+from ostiary.foundation.secret import Secret
+from ostiary.foundation.storage import Query
+from ostiary.testing.auth import PASSWORD
+
+if TYPE_CHECKING:
+    from ostiary import Ostiary
+    from ostiary.features.registration import Registered
+
+ORIGIN = Origin("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0")
+WRONG = "a phrase that is not theirs"
+_numbers = itertools.count(1)
+
+
+async def registered(auth: Ostiary, email: str | None = None, **fields) -> Registered:
+    """Register somebody over the door's own journey."""
+    account = NewAccount(
+        **{
+            "entity_type": "user",
+            "email": f"person{next(_numbers)}@example.org" if email is None else email,
+            "phone": None,
+            "password": Secret(PASSWORD),
+        }
+        | fields
+    )
+    return await auth.services.registration.register(account, origin=ORIGIN, now=auth.clock.now())
+
+
+async def attempt(auth: Ostiary, identifier: str, password: str = PASSWORD, **fields):
+    """Try to sign somebody in."""
+    wish = PasswordSignIn(
+        **{"entity_type": "user", "identifier": identifier, "password": Secret(password)} | fields
+    )
+    return await auth.services.sign_in.with_password(wish, origin=ORIGIN, now=auth.clock.now())
+
+
+async def rotate(auth: Ostiary, refresh_token: Secret | str) -> Rotated | Refused:
+    """Exchange a refresh token."""
+    presented = refresh_token if isinstance(refresh_token, Secret) else Secret(refresh_token)
+    return await auth.services.sessions.rotate(presented, origin=ORIGIN, now=auth.clock.now())
+
+
+async def count(auth: Ostiary, table: str, where: str = "TRUE") -> int:
+    """Count rows."""
+    query = Query(f"SELECT count(*) FROM ostiary.{table} WHERE {where}", into=int)
+    return await auth.services.database.fetch_one(query) or 0
