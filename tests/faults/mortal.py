@@ -9,8 +9,10 @@ import asyncio
 import multiprocessing
 import os
 import signal
+from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ostiary import Ostiary, app
@@ -21,8 +23,7 @@ from ostiary.foundation.storage import database_at
 from ostiary.testing import MovableClock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-    from datetime import datetime
+    from collections.abc import AsyncIterator
 
     from ostiary.foundation.storage import Database, Parameter, Query, Transaction
 
