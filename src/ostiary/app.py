@@ -309,9 +309,14 @@ class Ostiary:
 
     def openapi(self) -> Mapping[str, Any]:
         """Return the OpenAPI document, started or not."""
-        # The routes exist only beside the objects they call; none of these is opened or kept.
-        unused = self._build(database_at("sqlite:///unused"), RootKeys({1: bytes(KEY_SIZE)}))
-        return openapi_document(unused.routes, self._http_settings(), version=VERSION)
+        return openapi_document(self.routes(), self._http_settings(), version=VERSION)
+
+    def routes(self) -> Sequence[Route]:
+        """Return the route table of the API, started or not."""
+        if self._services is not None:
+            return self._services.routes
+        # Routes exist only beside the objects they call; none of these is opened or kept.
+        return self._build(database_at("sqlite:///unused"), RootKeys({1: bytes(KEY_SIZE)})).routes
 
     def _http_settings(self) -> HttpSettings:
         settings = self.settings

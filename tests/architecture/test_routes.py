@@ -1,0 +1,65 @@
+"""The route table: every route is guarded, and those that are not are few and known."""
+
+from __future__ import annotations
+
+import pytest
+
+from ostiary import Ostiary
+from ostiary.entrypoints.http.routes import Guard
+
+PUBLIC = {
+    "POST /v1/register",
+    "POST /v1/bootstrap",
+    "POST /v1/login",
+    "POST /v1/refresh",
+    "GET /.well-known/jwks.json",
+    "GET /.well-known/oauth-authorization-server",
+    "GET /healthz",
+    "GET /readyz",
+    "GET /metrics",
+}
+SIGNED_IN = {
+    "POST /v1/logout",
+    "POST /v1/logout-all",
+    "GET /v1/me",
+    "PATCH /v1/me",
+    "DELETE /v1/me",
+    "GET /v1/me/sessions",
+    "DELETE /v1/me/sessions/{id}",
+    "GET /v1/me/login-history",
+    "POST /v1/me/password",
+    "POST /v1/me/reauthenticate",
+    "POST /v1/token/introspect",
+    "POST /v1/token/revoke",
+}
+RECENT = {"POST /v1/logout-all", "DELETE /v1/me", "DELETE /v1/me/sessions/{id}"}
+
+
+@pytest.fixture(scope="module")
+def routes(tmp_path_factory):
+    document = Ostiary(data=tmp_path_factory.mktemp("data"))
+    return {f"{route.method} {route.path}": route for route in document.routes()}
+
+
+def test_the_contract_is_all_there_and_nothing_else_is_public(routes):
+    """Exactly the routes of the contract exist, and exactly these need no token (ADM-01)."""
+    public = {name for name, route in routes.items() if not route.guard.identified}
+
+    assert public == PUBLIC
+    assert set(routes) - public == SIGNED_IN
+
+
+def test_every_route_declares_its_guard(routes):
+    """A route without a guard cannot be made, and none is here."""
+    assert all(isinstance(route.guard, Guard) for route in routes.values())
+
+
+def test_ses_07_what_ends_sessions_or_accounts_needs_recent_proof(routes):
+    """These three ask for authentication within the last minutes."""
+    assert {name for name, route in routes.items() if route.guard.recent} == RECENT
+
+
+def test_every_route_says_what_it_does(routes):
+    """Summary and tag are there for the reference, and a GET has no body."""
+    assert all(route.summary and route.tag for route in routes.values())
+    assert not any(route.body for route in routes.values() if route.method == "GET")
