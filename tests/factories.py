@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from ostiary.features.audit import Origin
 from ostiary.features.registration import NewAccount
-from ostiary.features.sessions import Refused, Rotated
 from ostiary.features.sign_in import PasswordSignIn
 from ostiary.foundation.secret import Secret
 from ostiary.foundation.storage import Query
@@ -16,6 +15,7 @@ from ostiary.testing.auth import PASSWORD
 if TYPE_CHECKING:
     from ostiary import Ostiary
     from ostiary.features.registration import Registered
+    from ostiary.features.sessions import Refused, Rotated
 
 ORIGIN = Origin("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0")
 WRONG = "a phrase that is not theirs"

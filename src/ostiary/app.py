@@ -1,65 +1,34 @@
-"""The composition root: every object of an installation is built here, once.
-
-The only module that may import everything.
-"""
+"""`Ostiary`: what an application mounts, wraps or serves; it starts, follows revocations, and stops."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from ostiary import schema
 from ostiary import settings as environment
-from ostiary.entrypoints.api import (
-    FOLDS,
-    AccountDoor,
-    OperationsDoor,
-    RegistrationDoor,
-    ResourceServerDoor,
-    SignInDoor,
-)
-from ostiary.entrypoints.http.application import HttpApplication
-from ostiary.entrypoints.http.documents import document_routes
-from ostiary.entrypoints.http.gate import Gate
 from ostiary.entrypoints.http.openapi import openapi_document
-from ostiary.entrypoints.http.routes import Route
-from ostiary.entrypoints.http.settings import HttpSettings
-from ostiary.entrypoints.metrics import Metrics
-from ostiary.features.account import Account
-from ostiary.features.administration import Administration
-from ostiary.features.audit import Audit
-from ostiary.features.challenges import Challenges
-from ostiary.features.identities import EntityType, EntityTypes, Identities, Lockout, NewIdentity
-from ostiary.features.passwords import Argon2Parameters, Passwords, Policy
-from ostiary.features.profiles import PROFILE_TYPES, Profiles, ProfileType
-from ostiary.features.registration import Registration
-from ostiary.features.roles import Roles
-from ostiary.features.sessions import AccessTokens, Lifetimes, Revocations, Sessions
-from ostiary.features.sign_in import SignIn
-from ostiary.features.signing_keys import SigningKeys
+from ostiary.features.identities import EntityType, EntityTypes, NewIdentity
+from ostiary.features.profiles import PROFILE_TYPES, ProfileType
 from ostiary.first_run import root_keys
 from ostiary.foundation.clock import SystemClock
 from ostiary.foundation.crypto import KEY_SIZE, RootKeys
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.errors import OstiaryError, Unavailable
-from ostiary.foundation.jose import Algorithm
-from ostiary.foundation.limits import SqlLimits
 from ostiary.foundation.storage import Database, database_at
-from ostiary.verifier import AccessTokenVerifier, RevocationSet
+from ostiary.services import Services, build, http_settings
 from ostiary.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
     from uuid import UUID
 
+    from ostiary.entrypoints.http.routes import Route
     from ostiary.features.identities import CreateProfile
+    from ostiary.features.sessions import Revocations
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.storage import Transaction
     from ostiary.settings import Settings
@@ -72,7 +41,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("ostiary")
 _FORGET_EXPIRED_EVERY: Final = 600
-_FORGET_GUESSES_AFTER: Final = timedelta(days=1)
 
 
 class NotStarted(RuntimeError):
@@ -93,29 +61,6 @@ class UnsafeForProduction(OstiaryError):
             "Ostiary does not start in production like this:\n" + "\n".join(f"  - {d}" for d in dangers)
         )
         self.dangers = dangers
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """The built objects of a started installation, for doors, commands and tests."""
-
-    database: Database
-    identities: Identities
-    profiles: Profiles
-    passwords: Passwords
-    challenges: Challenges
-    roles: Roles
-    audit: Audit
-    signing_keys: SigningKeys
-    sessions: Sessions
-    registration: Registration
-    sign_in: SignIn
-    account: Account
-    administration: Administration
-    verifier: AccessTokenVerifier
-    routes: Sequence[Route]
-    gate: Gate
-    http: HttpApplication
 
 
 class Ostiary:
@@ -309,7 +254,7 @@ class Ostiary:
 
     def openapi(self) -> Mapping[str, Any]:
         """Return the OpenAPI document, started or not."""
-        return openapi_document(self.routes(), self._http_settings(), version=VERSION)
+        return openapi_document(self.routes(), http_settings(self.settings), version=VERSION)
 
     def routes(self) -> Sequence[Route]:
         """Return the route table of the API, started or not."""
@@ -318,146 +263,12 @@ class Ostiary:
         # Routes exist only beside the objects they call; none of these is opened or kept.
         return self._build(database_at("sqlite:///unused"), RootKeys({1: bytes(KEY_SIZE)})).routes
 
-    def _http_settings(self) -> HttpSettings:
-        settings = self.settings
-        return HttpSettings(
-            public_url=settings.public_url,
-            trusted_proxies=settings.trusted_proxies,
-            allowed_origins=settings.allowed_origins,
-            recent_authentication=settings.sessions.recent_authentication,
-        )
-
     def _build(self, database: Database, keys: RootKeys) -> Services:
-        settings, entropy = self.settings, self._entropy
-        tokens = settings.tokens
-        audit = Audit(database, entropy)
-        roles = Roles(entropy)
-        profiles = Profiles(database, entropy)
-        challenges = Challenges(database, entropy)
-        identities = Identities(
+        return build(
+            self.settings,
             database,
-            entropy,
-            unknown_key=keys.derive("unknown identifiers"),
-            lockout=Lockout(),
-            forget_after=_FORGET_GUESSES_AFTER,
-        )
-        passwords = _passwords(settings, entropy)
-        signing_keys = SigningKeys(database, keys, entropy, algorithm=Algorithm(tokens.algorithm))
-        live = RevocationSet(settings.revocation.max_age)
-        verifier = AccessTokenVerifier(
-            signing_keys.public, live, issuer=settings.public_url, audience=settings.audience
-        )
-        sessions = Sessions(
-            database,
-            entropy,
-            identities=identities,
-            roles=roles,
-            audit=audit,
-            revocations=Revocations(database, live, access_lifetime=tokens.access_lifetime),
-            access_tokens=AccessTokens(
-                signing_keys,
-                entropy,
-                issuer=settings.public_url,
-                audience=settings.audience,
-                lifetime=tokens.access_lifetime,
-            ),
-            lifetimes=Lifetimes(
-                access=tokens.access_lifetime,
-                refresh=tokens.refresh_lifetime,
-                idle=settings.sessions.idle_lifetime,
-                grace=tokens.refresh_grace,
-            ),
-        )
-        registration = Registration(
-            database,
+            keys,
+            entropy=self._entropy,
+            clock=self.clock,
             entity_types=self._entity_types,
-            identities=identities,
-            passwords=passwords,
-            challenges=challenges,
-            roles=roles,
-            sessions=sessions,
-            audit=audit,
         )
-        sign_in = SignIn(
-            database,
-            entity_types=self._entity_types,
-            identities=identities,
-            passwords=passwords,
-            sessions=sessions,
-            audit=audit,
-        )
-        account = Account(
-            database,
-            identities=identities,
-            profiles=profiles,
-            passwords=passwords,
-            sessions=sessions,
-            audit=audit,
-        )
-        metrics = Metrics(live)
-        routes = tuple(
-            chain.from_iterable(
-                door.routes()
-                for door in (
-                    RegistrationDoor(registration, identities),
-                    SignInDoor(sign_in, sessions, account, identities),
-                    AccountDoor(account, identities, profiles, sessions, audit),
-                    ResourceServerDoor(
-                        verifier,
-                        signing_keys,
-                        account,
-                        issuer=settings.public_url,
-                        audience=settings.audience,
-                    ),
-                    OperationsDoor(database, live, metrics),
-                )
-            )
-        )
-        http_settings = self._http_settings()
-        return Services(
-            database=database,
-            identities=identities,
-            profiles=profiles,
-            passwords=passwords,
-            challenges=challenges,
-            roles=roles,
-            audit=audit,
-            signing_keys=signing_keys,
-            sessions=sessions,
-            registration=registration,
-            sign_in=sign_in,
-            account=account,
-            administration=Administration(
-                database, identities=identities, roles=roles, sessions=sessions, audit=audit
-            ),
-            verifier=verifier,
-            routes=routes,
-            gate=Gate(http_settings, verifier),
-            http=HttpApplication(
-                (*routes, *document_routes(routes, http_settings, version=VERSION)),
-                http_settings,
-                verifier=verifier,
-                limits=SqlLimits(database, keys.derive("rate limits")),
-                clock=self.clock,
-                folds=FOLDS,
-                metrics=metrics,
-            ),
-        )
-
-
-def _passwords(settings: Settings, entropy: Entropy) -> Passwords:
-    wanted = settings.passwords
-    strict = settings.profile == "strict"
-    return Passwords(
-        entropy=entropy,
-        parameters=Argon2Parameters(
-            memory_kib=wanted.memory_kib,
-            time_cost=wanted.time_cost,
-            weak_hash_for_tests=wanted.weak_hash_for_tests,
-        ),
-        policy=Policy.strict() if strict else Policy(min_length=wanted.min_length),
-        peppers=wanted.peppers,
-        threads=wanted.threads,
-        queue_limit=wanted.queue_limit,
-        weak_hash_for_tests=wanted.weak_hash_for_tests,
-    )

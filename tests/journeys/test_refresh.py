@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pathlib
 from datetime import timedelta
 
 import pytest
@@ -306,9 +307,10 @@ async def _dump(auth) -> str:
         )
         rows.append(str(await auth.services.database.fetch_one(query)))
     if auth.services.database.dialect == "sqlite":
-        path = auth.settings.database.removeprefix("sqlite:///")
-        import pathlib
-
-        for file in (path, f"{path}-wal"):
-            rows.append(pathlib.Path(file).read_bytes().decode("latin-1"))
+        rows += _files(auth.settings.database.removeprefix("sqlite:///"))
     return " ".join(rows)
+
+
+def _files(path: str) -> list[str]:
+    """The bytes of a SQLite database and its log, as they lie on the disk."""
+    return [pathlib.Path(path + suffix).read_bytes().decode("latin-1") for suffix in ("", "-wal")]

@@ -1,0 +1,234 @@
+"""Every object of an installation, built here once and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+
+from ostiary.entrypoints.api import (
+    FOLDS,
+    AccountDoor,
+    OperationsDoor,
+    RegistrationDoor,
+    ResourceServerDoor,
+    SignInDoor,
+)
+from ostiary.entrypoints.http.application import HttpApplication
+from ostiary.entrypoints.http.documents import document_routes
+from ostiary.entrypoints.http.gate import Gate
+from ostiary.entrypoints.http.routes import Route
+from ostiary.entrypoints.http.settings import HttpSettings
+from ostiary.entrypoints.metrics import Metrics
+from ostiary.features.account import Account
+from ostiary.features.administration import Administration
+from ostiary.features.audit import Audit
+from ostiary.features.challenges import Challenges
+from ostiary.features.identities import EntityTypes, Identities, Lockout
+from ostiary.features.passwords import Argon2Parameters, Passwords, Policy
+from ostiary.features.profiles import Profiles
+from ostiary.features.registration import Registration
+from ostiary.features.roles import Roles
+from ostiary.features.sessions import AccessTokens, Lifetimes, Revocations, Sessions
+from ostiary.features.sign_in import SignIn
+from ostiary.features.signing_keys import SigningKeys
+from ostiary.foundation.jose import Algorithm
+from ostiary.foundation.limits import SqlLimits
+from ostiary.foundation.storage import Database
+from ostiary.verifier import AccessTokenVerifier, RevocationSet
+from ostiary.version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from ostiary.foundation.clock import Clock
+    from ostiary.foundation.crypto import RootKeys
+    from ostiary.foundation.entropy import Entropy
+    from ostiary.settings import Settings
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+    Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+_FORGET_GUESSES_AFTER: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The built objects of a started installation, for doors, commands and tests."""
+
+    database: Database
+    identities: Identities
+    profiles: Profiles
+    passwords: Passwords
+    challenges: Challenges
+    roles: Roles
+    audit: Audit
+    signing_keys: SigningKeys
+    sessions: Sessions
+    registration: Registration
+    sign_in: SignIn
+    account: Account
+    administration: Administration
+    verifier: AccessTokenVerifier
+    routes: Sequence[Route]
+    gate: Gate
+    http: HttpApplication
+
+
+def http_settings(settings: Settings) -> HttpSettings:
+    """Return what the HTTP doors must know about the place they stand in."""
+    return HttpSettings(
+        public_url=settings.public_url,
+        trusted_proxies=settings.trusted_proxies,
+        allowed_origins=settings.allowed_origins,
+        recent_authentication=settings.sessions.recent_authentication,
+    )
+
+
+def build(
+    settings: Settings,
+    database: Database,
+    keys: RootKeys,
+    *,
+    entropy: Entropy,
+    clock: Clock,
+    entity_types: EntityTypes,
+) -> Services:
+    """Build every object of an installation around a database, which need not be open yet."""
+    tokens = settings.tokens
+    audit = Audit(database, entropy)
+    roles = Roles(entropy)
+    profiles = Profiles(database, entropy)
+    challenges = Challenges(database, entropy)
+    identities = Identities(
+        database,
+        entropy,
+        unknown_key=keys.derive("unknown identifiers"),
+        lockout=Lockout(),
+        forget_after=_FORGET_GUESSES_AFTER,
+    )
+    passwords = _passwords(settings, entropy)
+    signing_keys = SigningKeys(database, keys, entropy, algorithm=Algorithm(tokens.algorithm))
+    live = RevocationSet(settings.revocation.max_age)
+    verifier = AccessTokenVerifier(
+        signing_keys.public, live, issuer=settings.public_url, audience=settings.audience
+    )
+    sessions = Sessions(
+        database,
+        entropy,
+        identities=identities,
+        roles=roles,
+        audit=audit,
+        revocations=Revocations(database, live, access_lifetime=tokens.access_lifetime),
+        access_tokens=AccessTokens(
+            signing_keys,
+            entropy,
+            issuer=settings.public_url,
+            audience=settings.audience,
+            lifetime=tokens.access_lifetime,
+        ),
+        lifetimes=Lifetimes(
+            access=tokens.access_lifetime,
+            refresh=tokens.refresh_lifetime,
+            idle=settings.sessions.idle_lifetime,
+            grace=tokens.refresh_grace,
+        ),
+    )
+    registration = Registration(
+        database,
+        entity_types=entity_types,
+        identities=identities,
+        passwords=passwords,
+        challenges=challenges,
+        roles=roles,
+        sessions=sessions,
+        audit=audit,
+    )
+    sign_in = SignIn(
+        database,
+        entity_types=entity_types,
+        identities=identities,
+        passwords=passwords,
+        sessions=sessions,
+        audit=audit,
+    )
+    account = Account(
+        database,
+        identities=identities,
+        profiles=profiles,
+        passwords=passwords,
+        sessions=sessions,
+        audit=audit,
+    )
+    metrics = Metrics(live)
+    routes = tuple(
+        chain.from_iterable(
+            door.routes()
+            for door in (
+                RegistrationDoor(registration, identities),
+                SignInDoor(sign_in, sessions, account, identities),
+                AccountDoor(account, identities, profiles, sessions, audit),
+                ResourceServerDoor(
+                    verifier,
+                    signing_keys,
+                    account,
+                    issuer=settings.public_url,
+                    audience=settings.audience,
+                ),
+                OperationsDoor(database, live, metrics),
+            )
+        )
+    )
+    http = http_settings(settings)
+    return Services(
+        database=database,
+        identities=identities,
+        profiles=profiles,
+        passwords=passwords,
+        challenges=challenges,
+        roles=roles,
+        audit=audit,
+        signing_keys=signing_keys,
+        sessions=sessions,
+        registration=registration,
+        sign_in=sign_in,
+        account=account,
+        administration=Administration(
+            database, identities=identities, roles=roles, sessions=sessions, audit=audit
+        ),
+        verifier=verifier,
+        routes=routes,
+        gate=Gate(http, verifier),
+        http=HttpApplication(
+            (*routes, *document_routes(routes, http, version=VERSION)),
+            http,
+            verifier=verifier,
+            limits=SqlLimits(database, keys.derive("rate limits")),
+            clock=clock,
+            folds=FOLDS,
+            metrics=metrics,
+        ),
+    )
+
+
+def _passwords(settings: Settings, entropy: Entropy) -> Passwords:
+    wanted = settings.passwords
+    strict = settings.profile == "strict"
+    return Passwords(
+        entropy=entropy,
+        parameters=Argon2Parameters(
+            memory_kib=wanted.memory_kib,
+            time_cost=wanted.time_cost,
+            weak_hash_for_tests=wanted.weak_hash_for_tests,
+        ),
+        policy=Policy.strict() if strict else Policy(min_length=wanted.min_length),
+        peppers=wanted.peppers,
+        threads=wanted.threads,
+        queue_limit=wanted.queue_limit,
+        weak_hash_for_tests=wanted.weak_hash_for_tests,
+    )
