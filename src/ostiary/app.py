@@ -17,7 +17,7 @@ from ostiary.first_run import root_keys
 from ostiary.foundation.clock import SystemClock
 from ostiary.foundation.crypto import KEY_SIZE, RootKeys
 from ostiary.foundation.entropy import Entropy
-from ostiary.foundation.errors import OstiaryError, Unavailable
+from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.storage import Database, database_at
 from ostiary.services import Services, build, http_settings
 from ostiary.version import VERSION
@@ -243,7 +243,7 @@ class Ostiary:
             now = self.clock.now()
             try:
                 await revocations.catch_up(now=now)
-            except Unavailable as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, asking again is right
                 if not is_down:
                     _log.warning("New revocations cannot be read: %s", error)
                 is_down = True

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ostiary.entrypoints.api import (
     FOLDS,
@@ -41,18 +41,10 @@ from ostiary.verifier import AccessTokenVerifier, RevocationSet
 from ostiary.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
-
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.crypto import RootKeys
     from ostiary.foundation.entropy import Entropy
     from ostiary.settings import Settings
-
-    Scope = MutableMapping[str, Any]
-    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-    Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 
 _FORGET_GUESSES_AFTER: Final = timedelta(days=1)
 

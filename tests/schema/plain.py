@@ -29,7 +29,7 @@ async def fetch(url, statement):
 
 def start(code, *arguments):
     """Start another Python that runs `code`, its standard streams open to us."""
-    return subprocess.Popen(  # noqa: S603 - our own interpreter, our own code
+    return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         env={**os.environ, "PYTHONPATH": str(Path(ostiary.__file__).parents[1])},
         stdin=subprocess.PIPE,
