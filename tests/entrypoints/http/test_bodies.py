@@ -263,7 +263,9 @@ async def test_a_client_that_leaves_is_no_error(door, caplog):
     ("body", "media_type", "status"),
     [
         (b"token=abc&token_type_hint=x", "application/x-www-form-urlencoded", 200),
-        (b"token=abc", "application/json", 415),
+        (b'{"token": "abc"}', "application/json", 200),
+        (b"token=abc", "application/json", 400),
+        (b"token=abc", "text/plain", 415),
         (b"token=a&token=b", "application/x-www-form-urlencoded", 400),
         (b"hint=a", "application/x-www-form-urlencoded", 400),
         (b"token=%00", "application/x-www-form-urlencoded", 400),
@@ -271,8 +273,8 @@ async def test_a_client_that_leaves_is_no_error(door, caplog):
         (b"&".join([b"a%d=1" % i for i in range(200)]), "application/x-www-form-urlencoded", 400),
     ],
 )
-async def test_oauth_routes_read_forms(door, body, media_type, status):
-    """OAuth parameters come as a form; unknown ones are passed over, repeated ones refused (RFC 6749 §3.2)."""
+async def test_oauth_routes_read_forms_and_json(door, body, media_type, status):
+    """OAuth parameters come as a form or as JSON; unknown ones are passed over, repeated ones refused (RFC 6749 §3.2)."""
     reply = await door.knock("POST", "/v1/token/introspect", {"content-type": media_type}, body)
 
     assert reply.status == status

@@ -69,6 +69,11 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
             return body
 
 
+def is_form(headers: Mapping[bytes, bytes]) -> bool:
+    """Say whether the body comes as a form."""
+    return _FORM.fullmatch(headers.get(b"content-type", b"")) is not None
+
+
 def require_media_type(headers: Mapping[bytes, bytes], *, form: bool) -> None:
     """Refuse a body that is not plainly JSON (or a form), before it is decoded."""
     media_type = headers.get(b"content-type", b"")

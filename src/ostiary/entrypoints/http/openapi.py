@@ -99,10 +99,12 @@ def _operation(route: Route, schemas: Mapping[Any, Json], components: Json) -> J
     if parameters:
         operation["parameters"] = parameters
     if route.body is not None:
-        media_type = "application/x-www-form-urlencoded" if route.oauth else "application/json"
+        media_types = ["application/json"]
+        if route.oauth:
+            media_types.insert(0, "application/x-www-form-urlencoded")
         operation["requestBody"] = {
             "required": any(field.required for field in msgspec.structs.fields(route.body)),
-            "content": {media_type: {"schema": schemas[route.body]}},
+            "content": {media_type: {"schema": schemas[route.body]} for media_type in media_types},
         }
     return operation
 

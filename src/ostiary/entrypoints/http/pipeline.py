@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ostiary.entrypoints.http.bodies import read_body, require_media_type
+from ostiary.entrypoints.http.bodies import is_form, read_body, require_media_type
 from ostiary.entrypoints.http.cross_site import Provenance
 from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
 from ostiary.entrypoints.http.gate import Gate
@@ -77,9 +77,10 @@ class Pipeline:
             request.query = route.decode_query(scope.get("query_string", b""))
         if route.decode_body is not None:
             body = await read_body(receive, headers)
+            decode = route.decode_form if route.decode_form and is_form(headers) else route.decode_body
             if body:
-                require_media_type(headers, form=route.oauth)
-            request.body = route.decode_body(body)
+                require_media_type(headers, form=decode is route.decode_form)
+            request.body = decode(body)
         answer = await route.handler(request)
         _require_declared(answer, route, request)
         return answer

@@ -87,7 +87,7 @@ class Route:
     """One method of one address.
 
     `answers` lists every status and the type of its body: whatever else a handler returns is an error, so
-    nothing undeclared can leave (ADM-03). `query` is never read unless declared. `oauth` routes take a form
+    nothing undeclared can leave (ADM-03). `query` is never read unless declared. `oauth` routes take a form as well as JSON
     and answer errors as RFC 6749 does.
     """
 
@@ -121,9 +121,12 @@ class Route:
     @cached_property
     def decode_body(self) -> Decoder | None:
         """The decoder of this route's bodies, made once."""
-        if self.body is None:
-            return None
-        return form_decoder(self.body) if self.oauth else json_decoder(self.body)
+        return None if self.body is None else json_decoder(self.body)
+
+    @cached_property
+    def decode_form(self) -> Decoder | None:
+        """The decoder of this route's bodies as OAuth sends them; None where only JSON is read."""
+        return form_decoder(self.body) if self.body is not None and self.oauth else None
 
     @cached_property
     def decode_query(self) -> Decoder | None:
@@ -151,7 +154,7 @@ class Route:
             found += [ProblemCode.INVALID_REQUEST]
         if self.body:
             found += [ProblemCode.BODY_TOO_LARGE, ProblemCode.UNSUPPORTED_MEDIA_TYPE]
-        if self.body and not self.oauth:
+        if self.body:
             found += [ProblemCode.MALFORMED_JSON]
         found += [*self.problems, ProblemCode.INTERNAL_ERROR, ProblemCode.UNAVAILABLE]
         return tuple(dict.fromkeys(found))
