@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from ostiary.entrypoints.http.answers import Answer
 from ostiary.entrypoints.http.cookies import Cookie, CookieName
@@ -23,15 +23,15 @@ Delivery = Literal["body", "cookie"]
 _PREFIXES = {kind.entity_type: kind.prefix for kind in PROFILE_TYPES}
 
 
-class TokensBody(Struct, frozen=True, omit_defaults=True):
+class TokensBody(Struct, frozen=True):
     """A session's tokens; in cookie mode the tokens themselves are in cookies and not here."""
 
     session_id: str
     expires_in: int
     refresh_expires_in: int
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - RFC 6750's word
-    access_token: str = ""
-    refresh_token: str = ""
+    access_token: str | UnsetType = UNSET
+    refresh_token: str | UnsetType = UNSET
 
     @classmethod
     def of(cls, tokens: Tokens, delivery: Delivery) -> TokensBody:
@@ -41,8 +41,8 @@ class TokensBody(Struct, frozen=True, omit_defaults=True):
             session_id=external_session_id(tokens.session_id),
             expires_in=tokens.expires_in,
             refresh_expires_in=tokens.refresh_expires_in,
-            access_token=tokens.access_token.reveal() if in_body else "",
-            refresh_token=tokens.refresh_token.reveal() if in_body else "",
+            access_token=tokens.access_token.reveal() if in_body else UNSET,
+            refresh_token=tokens.refresh_token.reveal() if in_body else UNSET,
         )
 
 
