@@ -1,0 +1,89 @@
+"""The published document holds: whatever is sent, no 5xx, no undocumented answer."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import threading
+from contextlib import suppress
+
+import httpx2
+import pytest
+import schemathesis
+import uvicorn
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from ostiary import Ostiary
+from ostiary.testing.auth import PASSWORD
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+_numbers = itertools.count(1)
+WEAK = {"weak_hash_for_tests": True, "memory_kib": 8, "time_cost": 1}
+
+
+@pytest.fixture
+def served(migrated_url, tmp_path):
+    """The address of a real server on either database."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    auth = Ostiary(database_url=migrated_url, data=tmp_path, public_url=address, passwords=WEAK)
+    server = uvicorn.Server(uvicorn.Config(auth, log_level="critical", lifespan="on"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    transport = httpx2.HTTPTransport(retries=10)
+    with httpx2.Client(transport=transport, base_url=address, timeout=30) as client:
+        while client.get("/readyz").status_code != 200:
+            pass
+    yield address
+    server.should_exit = True
+    thread.join()
+    listening.close()
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_no_request_gets_an_undocumented_answer(served, mode):
+    """Every route, with requests that fit the document and ones that do not, with a token and without."""
+    schema = schemathesis.openapi.from_url(f"{served}/openapi.json")
+    checked = set()
+    for result in schema.get_all_operations():
+        operation = result.ok()
+        for headers in ({}, _somebody(served)):
+            _knock(operation, mode, headers)
+        checked.add(operation.label)
+
+    assert len(checked) == 21
+
+
+def _knock(operation, mode, headers) -> None:
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @settings(max_examples=8, suppress_health_check=list(HealthCheck))
+    def check(case):
+        case.call_and_validate(headers=headers, checks=CHECKS)
+
+    # A route without parameters or body has no request that does not fit.
+    with suppress(Unsatisfiable):
+        check()
+
+
+def _somebody(address: str) -> dict[str, str]:
+    """Sign somebody new in, since what is sent may sign them out again."""
+    account = {"email": f"person{next(_numbers)}@example.org", "password": PASSWORD}
+    with httpx2.Client(base_url=address, timeout=30) as client:
+        client.post("/v1/register", json=account)
+        login = client.post("/v1/login", json={"identifier": account["email"], "password": PASSWORD})
+    return {"Authorization": f"Bearer {login.json()['tokens']['access_token']}"}
