@@ -160,6 +160,18 @@ async def test_the_reference_shows_every_route_and_code(documented):
     assert len(page.anchors) == len(set(page.anchors))
 
 
+async def test_the_reference_sends_one_body(documented):
+    """An example sends its body once: as JSON, or as the form an OAuth client sends."""
+    text = (await documented.knock("GET", "/reference")).body.decode()
+    examples = {
+        example.split("&#x27;")[1]: example for example in re.findall(r"curl -X .*?</code>", text, re.DOTALL)
+    }
+
+    assert examples[f"{ISSUER}/v1/login"].count("Content-Type: application/json") == 1
+    assert "-d &#x27;token=…&#x27;" in examples[f"{ISSUER}/v1/token/introspect"]
+    assert "Content-Type" not in examples[f"{ISSUER}/v1/token/introspect"]
+
+
 async def test_web_02_the_reference_escapes_what_it_shows():
     """Text of a route stays text."""
     routes = [

@@ -82,10 +82,12 @@ def _article(route: Route, operation: Json, server: str, schemas: _Schemas) -> s
     if parameters := operation.get("parameters"):
         rows = [(field["name"], schemas.describe(field["schema"]), field["required"]) for field in parameters]
         reads += f"<h4>Parameters</h4>{_fields_table(rows)}"
-    contents = operation.get("requestBody", {}).get("content", {})
-    for content in contents.values():
-        reads += f"<h4>Body</h4>{_fields_table(schemas.fields(content['schema']))}"
-    body = {media_type: schemas.example(content["schema"]) for media_type, content in contents.items()}
+    example = None
+    if route.body is not None:
+        # Where a form is read as well, both media types have this one schema.
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        reads += f"<h4>Body</h4>{_fields_table(schemas.fields(schema))}"
+        example = schemas.example(schema)
     answers = "".join(
         _answer(status, operation["responses"][str(status)].get("content"), schemas)
         for status in route.answers
@@ -96,7 +98,7 @@ def _article(route: Route, operation: Json, server: str, schemas: _Schemas) -> s
         f"<td>{escape(PROBLEMS[code].title)}</td></tr>"
         for code in route.all_problems
     )
-    curl = _curl(method, server + route.path, body, signed_in=route.guard.identified)
+    curl = _curl(route, server, example)
     return (
         f'<article id="{operation["operationId"]}">'
         f'<h3><span class="method {method.lower()}">{method}</span><code>{escape(route.path)}</code>'
@@ -132,16 +134,15 @@ def _fields_table(rows: Iterable[tuple[str, str, bool]]) -> str:
     return f"<table>{cells}</table>"
 
 
-def _curl(method: str, url: str, body: dict[str, Any], *, signed_in: bool) -> str:
-    lines = [f"curl -X {method} '{url}'"]
-    if signed_in:
+def _curl(route: Route, server: str, example: Json | None) -> str:
+    lines = [f"curl -X {route.method} '{server}{route.path}'"]
+    if route.guard.identified:
         lines.append('-H "Authorization: Bearer $ACCESS_TOKEN"')
-    for media_type, example in body.items():
-        lines.append(f"-H 'Content-Type: {media_type}'")
-        if media_type == "application/json":
-            lines.append(f"-d '{json.dumps(example, ensure_ascii=False)}'")
-        else:
-            lines += [f"-d '{name}={value}'" for name, value in example.items()]
+    if example is not None and route.oauth:
+        lines += [f"-d '{name}={value}'" for name, value in example.items()]
+    elif example is not None:
+        lines.append("-H 'Content-Type: application/json'")
+        lines.append(f"-d '{json.dumps(example, ensure_ascii=False)}'")
     return " \\\n  ".join(lines)
 
 

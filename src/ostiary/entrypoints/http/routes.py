@@ -87,8 +87,8 @@ class Route:
     """One method of one address.
 
     `answers` lists every status and the type of its body: whatever else a handler returns is an error, so
-    nothing undeclared can leave (ADM-03). `query` is never read unless declared. `oauth` routes take a form as well as JSON
-    and answer errors as RFC 6749 does.
+    nothing undeclared can leave (ADM-03). `query` is never read unless declared. `oauth` routes take a form as
+    well as JSON and answer errors as RFC 6749 does.
     """
 
     method: str
