@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ostiary.foundation.entropy import Entropy
     from ostiary.settings import Settings
 
-_KEY_FILE: Final = "root.key"
+KEY_FILE: Final = "root.key"
 
 
 def generate_key(entropy: Entropy, *, version: int = 1) -> str:
@@ -30,7 +30,7 @@ def root_keys(settings: Settings, entropy: Entropy) -> RootKeys:
     """
     if settings.root_keys is not None:
         return RootKeys(settings.root_keys)
-    path = settings.root_keys_file or settings.data / _KEY_FILE
+    path = settings.root_keys_file or settings.data / KEY_FILE
     if settings.root_keys_file is None:
         _generate(path, entropy)
     try:

@@ -47,7 +47,8 @@ def command() -> App:
 def main() -> None:
     """Run the command of this process's arguments."""
     try:
-        command()()
+        # Named, not defaulted: the arguments are those of this very call, under a test runner as well.
+        command()(sys.argv[1:])
     except OstiaryError as error:
         print_error(error)
         sys.exit(2 if type(error).__name__ == "InvalidSettings" else 1)

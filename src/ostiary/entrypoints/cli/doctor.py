@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ostiary import schema
 from ostiary.entrypoints.api.operations import DATABASE_TIME
 from ostiary.entrypoints.cli.output import print_json, print_table
-from ostiary.first_run import root_keys
+from ostiary.first_run import KEY_FILE, root_keys
 from ostiary.foundation.clock import SystemClock
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.errors import OstiaryError
@@ -61,8 +61,8 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding("production", ok=False, detail=danger)
     if settings.data.exists():
         yield _private("data folder", settings.data)
-    if (settings.data / "root.key").exists():
-        yield _private("root key", settings.data / "root.key")
+    if (settings.data / KEY_FILE).exists():
+        yield _private("root key", settings.data / KEY_FILE)
     try:
         revision = await schema.current(settings.database)
         yield Finding("database", ok=True, detail="reachable")
@@ -72,10 +72,17 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
             "schema", not differences, "; ".join(map(str, differences)) or "as this release wants it"
         )
         yield await _clock(settings)
-        root_keys(settings, Entropy())
-        yield Finding("root keys", ok=True, detail="readable")
+        yield _root_keys(settings)
     except OstiaryError as error:
         yield Finding("database or keys", ok=False, detail=str(error))
+
+
+def _root_keys(settings: Settings) -> Finding:
+    is_configured = settings.root_keys is not None or settings.root_keys_file is not None
+    if not is_configured and not (settings.data / KEY_FILE).exists():
+        return Finding("root keys", ok=True, detail="none yet: the first start makes one")
+    root_keys(settings, Entropy())
+    return Finding("root keys", ok=True, detail="readable")
 
 
 def _private(what: str, path: Path) -> Finding:
