@@ -38,9 +38,9 @@ class Challenges:
     ) -> Secret:
         """Make a challenge, superseding any live one for the same owner, purpose and destination."""
         token = BearerSecret.new(TOKEN_KIND, new_id(now, self._entropy), self._entropy)
-        await tx.execute(store.SUPERSEDE, purpose, destination, identity_id, now)
+        issue = store.ISSUE_TO_NOBODY if identity_id is None else store.ISSUE_TO_IDENTITY
         await tx.execute(
-            store.INSERT, token.id, identity_id, purpose, destination, token.digest, now, now + lifetime
+            issue, token.id, identity_id, purpose, destination, token.digest, now, now + lifetime
         )
         return token.text
 

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from ostiary.features.challenges.model import Challenge, Consumed
 from ostiary.foundation.storage import Query
 
-SUPERSEDE: Query[Any] = Query(
-    """
-    UPDATE ostiary.challenges SET consumed_at = $4
-     WHERE purpose = $1 AND destination = $2 AND consumed_at IS NULL
-       AND (identity_id = $3 OR (identity_id IS NULL AND CAST($3 AS uuid) IS NULL))
-    """
-)
 
-INSERT: Query[Any] = Query(
-    """
-    INSERT INTO ostiary.challenges
-           (id, identity_id, purpose, destination, format, secret_digest, attempts, max_attempts, created_at, expires_at)
-    VALUES ($1, $2, $3, $4, 'link', $5, 0, 1, $6, $7)
-    """
-)
+def _issue(live_one: str) -> Query[Any]:
+    # The live row there may be is taken over, so of two that are issued at once the later one holds, and none fails.
+    return Query(
+        f"""
+        INSERT INTO ostiary.challenges
+               (id, identity_id, purpose, destination, format, secret_digest, attempts, max_attempts, created_at,
+                expires_at)
+        VALUES ($1, $2, $3, $4, 'link', $5, 0, 1, $6, $7)
+        ON CONFLICT {live_one}
+        DO UPDATE SET id = excluded.id, secret_digest = excluded.secret_digest, created_at = excluded.created_at,
+                      expires_at = excluded.expires_at
+        """
+    )
+
+
+ISSUE_TO_IDENTITY: Final = _issue("(identity_id, purpose, destination) WHERE consumed_at IS NULL")
+ISSUE_TO_NOBODY: Final = _issue("(purpose, destination) WHERE consumed_at IS NULL AND identity_id IS NULL")
 
 CONSUME = Query(
     # The row count decides the race: sixteen callers with the same secret get one success.

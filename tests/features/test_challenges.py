@@ -1,0 +1,99 @@
+"""One-time secrets: issued over the older one, used once, for one purpose, by their own owner only."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from tests.factories import count, registered
+
+from ostiary.features.challenges import Purpose
+from ostiary.foundation.secret import Secret
+
+pytestmark = pytest.mark.anyio
+
+DAY = timedelta(days=1)
+
+
+async def issue(auth, identity_id=None, destination="somewhere"):
+    async with auth.services.database.transaction() as tx:
+        return await auth.services.challenges.issue(
+            tx,
+            Purpose.BOOTSTRAP,
+            identity_id=identity_id,
+            destination=destination,
+            lifetime=DAY,
+            now=auth.clock.now(),
+        )
+
+
+async def consume(auth, token):
+    async with auth.services.database.transaction() as tx:
+        return await auth.services.challenges.consume(tx, Purpose.BOOTSTRAP, token, now=auth.clock.now())
+
+
+@pytest.mark.parametrize("owned", [True, False])
+async def test_rec_01_the_newest_of_sixteen_is_the_only_one(auth, owned):
+    """However many are issued at once, none fails, one lives, and it was one of those handed out."""
+    owner = (await registered(auth)).identity_id if owned else None
+    tokens = await asyncio.gather(*(issue(auth, owner) for _ in range(16)))
+    assert await count(auth, "challenges", "consumed_at IS NULL") == 1
+
+    used = [await consume(auth, token) for token in tokens]
+
+    assert sum(outcome is not None for outcome in used) == 1
+
+
+async def test_rec_01_a_newer_one_supersedes_the_older(auth):
+    """The older secret is dead the moment the newer exists; another destination has a life of its own."""
+    older, elsewhere = await issue(auth), await issue(auth, destination="elsewhere")
+    newer = await issue(auth)
+
+    assert await consume(auth, older) is None
+    assert (await consume(auth, newer)).destination == "somewhere"
+    assert (await consume(auth, elsewhere)).destination == "elsewhere"
+
+
+async def test_rec_01_of_sixteen_uses_one_succeeds(auth):
+    """The row decides the race, and a used secret is used for good."""
+    token = await issue(auth)
+
+    outcomes = await asyncio.gather(*(consume(auth, token) for _ in range(16)))
+
+    assert sum(outcome is not None for outcome in outcomes) == 1
+    assert await consume(auth, token) is None
+
+
+@pytest.mark.parametrize(("early", "works"), [(timedelta(microseconds=1), True), (timedelta(0), False)])
+async def test_rec_01_it_ends_to_the_microsecond(auth, running, early, works):
+    """A secret works until its time is up, and not at that moment."""
+    token = await issue(auth)
+    running.clock.move(DAY - early)
+
+    assert (await consume(auth, token) is not None) is works
+
+
+async def test_rec_01_a_use_that_is_rolled_back_did_not_happen(auth):
+    """Whoever could not finish what the secret was for can still use it."""
+    token = await issue(auth)
+
+    async def use_and_fail():
+        async with auth.services.database.transaction() as tx:
+            await auth.services.challenges.consume(tx, Purpose.BOOTSTRAP, token, now=auth.clock.now())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await use_and_fail()
+
+    assert await consume(auth, token) is not None
+
+
+async def test_rec_01_another_secret_for_the_same_row_opens_nothing(auth):
+    """The id alone is worth nothing: the secret part must be the one that was issued."""
+    first, second = await issue(auth), await issue(auth, destination="elsewhere")
+    *named, _ = first.reveal().split("_", 3)
+    *_, secret = second.reveal().split("_", 3)
+    forged = "_".join((*named, secret))
+
+    assert await consume(auth, Secret(forged)) is None
