@@ -83,11 +83,20 @@ class Administration:
         by: Actor,
         now: datetime,
     ) -> None:
-        """Give somebody a role; their next access token names it. Raises `InvalidRoleName`."""
+        """Give somebody a role, or another time to hold it; their next access token names it.
+
+        Raises `InvalidRoleName`.
+        """
         async with self._change(Action.ROLE_GRANTED, identity_id, by, now, reason=role) as tx:
+            held = await self._roles.granted(tx, identity_id, now=now)
             await self._roles.grant(
                 tx, identity_id, role, granted_by=by.id or by.kind, expires_at=expires_at, now=now
             )
+            if any(grant.role == role and grant.outlives(expires_at) for grant in held):
+                # Tokens that were minted for the longer time would outlive the grant (ADM-05).
+                await self._sessions.end_access_tokens(
+                    tx, identity_id, reason=EndReason.ROLE_REMOVED, now=now
+                )
 
     async def remove_role(self, identity_id: UUID, role: str, *, by: Actor, now: datetime) -> bool:
         """Take a role away from the next request on (ADM-05); False when they did not have it."""

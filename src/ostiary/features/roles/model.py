@@ -18,3 +18,7 @@ class Grant:
     granted_by: str | None
     granted_at: datetime
     expires_at: datetime | None
+
+    def outlives(self, moment: datetime | None) -> bool:
+        """Say whether the role is held beyond `moment`; None is for ever."""
+        return moment is not None and (self.expires_at is None or self.expires_at > moment)
