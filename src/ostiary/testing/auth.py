@@ -19,6 +19,7 @@ from ostiary.verifier import Principal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
+    from datetime import datetime
 
 PASSWORD: Final = "a phrase that only tests know"  # noqa: S105 - opens nothing but a test's own database
 _WEAK: Final = {"weak_hash_for_tests": True, "memory_kib": 8, "time_cost": 1}
@@ -36,6 +37,28 @@ class SignedInForTests:
     def headers(self) -> dict[str, str]:
         """The header that makes a request theirs."""
         return {"Authorization": f"Bearer {self.access_token}"}
+
+
+def principal(
+    name: str, *, roles: Iterable[str] = (), entity_type: str = "user", now: datetime | None = None
+) -> Principal:
+    """Make a principal out of nothing, for `app.dependency_overrides`: no token stands behind it."""
+    moment = now or MovableClock().now()
+    return Principal(
+        identity_id=f"idn_{name}",
+        entity_type=entity_type,
+        entity_id=f"{entity_type}_{name}",
+        session_id=f"ses_{name}",
+        token_id=name,
+        client_id="ostiary",
+        epoch=0,
+        roles=frozenset(roles),
+        scope=frozenset(),
+        amr=("pwd",),
+        authenticated_at=moment,
+        issued_at=moment,
+        expires_at=moment + timedelta(minutes=15),
+    )
 
 
 class AuthForTests:

@@ -91,7 +91,7 @@ def test_several_workers_on_sqlite_are_refused_with_the_reason(run):
     assert "OSTIARY_DATABASE_URL" in refused.err
 
 
-def test_production_refuses_to_start_on_what_is_unsafe(run, monkeypatch):
+def test_production_refuses_to_start_on_what_is_unsafe(run, monkeypatch, place):
     """Generated keys and plain HTTP are named together, each with what to do, and nothing is made."""
     monkeypatch.setenv("OSTIARY_ENV", "production")
     for name in list(os.environ):
@@ -102,7 +102,7 @@ def test_production_refuses_to_start_on_what_is_unsafe(run, monkeypatch):
     assert refused.code == 1
     assert "OSTIARY_ROOT_KEYS" in refused.err
     assert "OSTIARY_PUBLIC_URL" in refused.err
-    assert not os.listdir()
+    assert not list(place.iterdir())
 
 
 def test_production_refuses_a_database_of_another_revision(run, monkeypatch, database_url):
