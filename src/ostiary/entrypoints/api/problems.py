@@ -11,7 +11,7 @@ from ostiary.features.profiles import InvalidProfile, ProfileNotFound
 from ostiary.features.registration import RegistrationRefused
 from ostiary.features.sessions import SignInOvertaken
 from ostiary.foundation.ids import InvalidId
-from ostiary.foundation.storage import RuleViolation, Unstorable
+from ostiary.foundation.storage import RuleViolation, UniqueViolation, Unstorable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,6 +68,8 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     RuleViolation: ProblemCode.INVALID_REQUEST,
     SignInOvertaken: ProblemCode.INVALID_CREDENTIALS,
     UnacceptablePassword: _password,
+    # A key of the application's own, taken in its creation hook.
+    UniqueViolation: ProblemCode.IDENTIFIER_TAKEN,
     UnknownEntityType: _entity_type,
     Unstorable: ProblemCode.INVALID_REQUEST,
 }

@@ -1,0 +1,66 @@
+"""What applications use in their own tests does what it says."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ostiary import Ostiary
+from ostiary.testing import MovableClock, auth_for_tests, principal
+from ostiary.verifier import InvalidToken
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_somebody_is_signed_in_with_the_roles_asked_for(ostiary_auth):
+    """Made on first mention, the same identity ever after."""
+    first = await ostiary_auth.signed_in("alice", roles=["editor"])
+    second = await ostiary_auth.signed_in("alice")
+
+    assert first.principal.roles == second.principal.roles == {"editor"}
+    assert first.principal.identity_id == second.principal.identity_id
+    assert ostiary_auth.auth.verify(first.access_token) == first.principal
+
+
+async def test_administrators_and_services_are_made_as_well(ostiary_auth):
+    """Every kind of account can be signed in."""
+    for entity_type in ("admin", "service"):
+        somebody = await ostiary_auth.signed_in("root", entity_type=entity_type)
+        assert somebody.principal.entity_type == entity_type
+
+
+async def test_time_moves_only_when_it_is_moved(ostiary_auth):
+    """A token is good until the clock is moved past its end, to the second."""
+    alice = await ostiary_auth.signed_in("alice")
+    ostiary_auth.move(minutes=15, seconds=-1)
+    assert ostiary_auth.auth.verify(alice.access_token)
+
+    ostiary_auth.move(seconds=1)
+
+    with pytest.raises(InvalidToken):
+        ostiary_auth.auth.verify(alice.access_token)
+
+
+async def test_an_applications_own_auth_can_be_run(tmp_path):
+    """With its own settings, when it was made with a clock that moves; otherwise it says what to do."""
+    mine = Ostiary(data=tmp_path, clock=MovableClock(), public_url="https://app.example.org/auth")
+    async with auth_for_tests(mine) as running:
+        assert running.auth is mine
+
+    with pytest.raises(TypeError, match="MovableClock"):
+        async with auth_for_tests(Ostiary(data=tmp_path)):
+            pass
+
+
+def test_a_clock_stands_still():
+    """Two readings are one moment."""
+    clock = MovableClock(datetime(2026, 3, 1, tzinfo=UTC))
+    clock.move(timedelta(days=1))
+
+    assert clock.now() == clock.now() == datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def test_a_principal_can_be_made_of_nothing():
+    """For dependency overrides, where no token is checked."""
+    assert principal("alice", roles=["editor"]).has_role("editor")
