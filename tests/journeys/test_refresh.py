@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import pathlib
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from tests.factories import count, registered, rotate
 from ostiary import Ostiary
 from ostiary.features.sessions import Refusal, Refused, Rotated
 from ostiary.foundation.storage import Query
+from ostiary.schema.tables import METADATA
 from ostiary.testing import auth_for_tests
 from ostiary.verifier import RevokedToken
 
@@ -139,11 +141,14 @@ async def test_rt_05_the_database_holds_nothing_that_can_be_presented(auth, migr
     tokens = (await registered(auth)).tokens
     tokens = (await rotate(auth, tokens.refresh_token)).tokens
     bootstrap = await auth.services.registration.issue_bootstrap(now=auth.clock.now())
+    random_parts = [token.reveal().split("_", 3)[3] for token in (tokens.refresh_token, bootstrap)]
+    raw = [base64.urlsafe_b64decode(part + "=") for part in random_parts]
     secrets = [
-        tokens.refresh_token.reveal().split("_", 3)[3],
+        *random_parts,
         tokens.access_token.reveal(),
-        bootstrap.reveal().split("_", 3)[3],
         "a phrase that only tests know",
+        *(part.hex() for part in raw),
+        *(part.decode("latin-1") for part in raw),
     ]
 
     dump = await _dump(auth)
@@ -280,35 +285,16 @@ def _email(text):
 
 
 async def _dump(auth) -> str:
-    """Write every row of every table as text, bytes both as hexadecimal and as they are."""
-    tables = [
-        "identities",
-        "users",
-        "admins",
-        "services",
-        "roles",
-        "role_grants",
-        "challenges",
-        "sessions",
-        "refresh_tokens",
-        "revocations",
-        "audit_events",
-        "login_history",
-        "rate_limits",
-        "unknown_identifiers",
-        "signing_keys",
-    ]
-    rows = []
-    for table in tables:
-        query = Query(
-            postgresql=f"SELECT coalesce(string_agg(row_to_json(entry)::text, ' '), '') FROM ostiary.{table} AS entry",
-            sqlite=f"SELECT count(*) FROM ostiary.{table}",
-            into=str if auth.services.database.dialect == "postgresql" else int,
-        )
-        rows.append(str(await auth.services.database.fetch_one(query)))
+    """Write every row of every table as text, bytes as hexadecimal; of SQLite, the files as they lie on the disk."""
     if auth.services.database.dialect == "sqlite":
-        rows += _files(auth.settings.database.removeprefix("sqlite:///"))
-    return " ".join(rows)
+        return " ".join(_files(auth.settings.database.removeprefix("sqlite:///")))
+    every_row = "SELECT coalesce(string_agg(row_to_json(entry)::text, ' '), '') FROM {} AS entry"
+    return " ".join(
+        [
+            await auth.services.database.fetch_one(Query(every_row.format(table.fullname), into=str))
+            for table in METADATA.sorted_tables
+        ]
+    )
 
 
 def _files(path: str) -> list[str]:
