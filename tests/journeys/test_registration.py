@@ -57,6 +57,7 @@ async def test_sixteen_at_once_with_one_address_make_one_account(auth):
     "variant",
     [
         "ADA@EXAMPLE.ORG",
+        " ada@example.org ",
         "ada@Example.Org",
         "\uff41da@example.org",
         "ada\uff20example.org",

@@ -112,7 +112,7 @@ async def test_abu_01_at_the_hundredth_failure_only_an_operator_opens(auth, alic
         await attempt(auth, EMAIL, WRONG)
     running.move(days=365)
 
-    assert (await attempt(auth, EMAIL)).reason is Refusal.LOCKED
+    assert await attempt(auth, EMAIL) == Refused(Refusal.LOCKED, retry_after=timedelta(days=1))
     assert await count(auth, "identities", "failed_login_attempts = 100") == 1
 
 

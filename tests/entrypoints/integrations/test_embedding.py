@@ -129,7 +129,7 @@ def test_an_auth_that_was_not_started_says_how(auth):
     """Forgetting the lifespan is an error that names the cure, not a silent refusal."""
     client = open_client(fastapi_application(auth, mounted=False))
 
-    with pytest.raises(NotStarted, match="lifespan=auth.lifespan"):
+    with pytest.raises(NotStarted, match=r"lifespan=auth\.lifespan"):
         client.get("/hello")
 
 

@@ -44,7 +44,8 @@ class PhoneNumber:
 
 def parse_email(text: str) -> EmailAddress:
     """Normalise, then validate. Raises `InvalidAddress`."""
-    normalized = unicodedata.normalize("NFKC", text)
+    # Telephone keyboards add the spaces around it.
+    normalized = unicodedata.normalize("NFKC", text).strip(" ")
     if len(normalized) > _LONGEST_EMAIL or normalized.count("@") != 1:
         raise InvalidAddress("email", "This is not an e-mail address: name@domain is expected.")
     try:

@@ -12,6 +12,8 @@ from ostiary.foundation.ids import format_id
 
 IDENTITY_PREFIX: Final = "idn"
 _SHORTEST_WAIT: Final = timedelta(seconds=1)
+# What is locked until somebody opens it tells its callers to come back tomorrow, not in eight thousand years.
+_LONGEST_WAIT: Final = timedelta(days=1)
 
 
 class Status(StrEnum):
@@ -78,7 +80,7 @@ class Attempt:
 
     def retry_after(self, now: datetime) -> timedelta:
         """How long a refused attempt has to wait."""
-        return max(_SHORTEST_WAIT, (self.locked_until or now) - now)
+        return min(_LONGEST_WAIT, max(_SHORTEST_WAIT, (self.locked_until or now) - now))
 
 
 @dataclass(frozen=True, slots=True)
