@@ -17,8 +17,9 @@ _errors = Console(stderr=True, highlight=False)
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document."""
+    """Print one JSON document, at once: a server that follows does not end for whoever waits to read it."""
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    sys.stdout.flush()
 
 
 def print_line(text: str) -> None:
