@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 
 from ostiary.app import Ostiary
 from ostiary.entrypoints.cli.output import print_facts, print_json, print_line, print_table
+from ostiary.features.administration import Administration
 from ostiary.features.audit import SYSTEM, Origin
 from ostiary.features.identities import (
     IDENTITY_PREFIX,
@@ -26,7 +27,7 @@ from ostiary.foundation.ids import format_id, parse_id
 from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from uuid import UUID
 
     from ostiary.features.identities import Identity
@@ -162,10 +163,7 @@ async def suspend(who: Who, *, entity_type: Kind = "user", json: Json = False) -
 
     Example: `ostiary user suspend ada@example.org`.
     """
-    async with _running() as auth:
-        identity_id = await _find(auth, who, entity_type)
-        await auth.services.administration.suspend(identity_id, by=SYSTEM, now=auth.clock.now())
-    _done(identity_id, "suspended", json=json)
+    await _act(who, entity_type, Administration.suspend, "suspended", json=json)
 
 
 @app.command
@@ -174,10 +172,7 @@ async def reactivate(who: Who, *, entity_type: Kind = "user", json: Json = False
 
     Example: `ostiary user reactivate ada@example.org`.
     """
-    async with _running() as auth:
-        identity_id = await _find(auth, who, entity_type)
-        await auth.services.administration.reactivate(identity_id, by=SYSTEM, now=auth.clock.now())
-    _done(identity_id, "reactivated", json=json)
+    await _act(who, entity_type, Administration.reactivate, "reactivated", json=json)
 
 
 @app.command
@@ -186,10 +181,7 @@ async def unlock(who: Who, *, entity_type: Kind = "user", json: Json = False) ->
 
     Example: `ostiary user unlock ada@example.org`.
     """
-    async with _running() as auth:
-        identity_id = await _find(auth, who, entity_type)
-        await auth.services.administration.unlock(identity_id, by=SYSTEM, now=auth.clock.now())
-    _done(identity_id, "unlocked", json=json)
+    await _act(who, entity_type, Administration.unlock, "unlocked", json=json)
 
 
 @app.command
@@ -198,10 +190,7 @@ async def end_sessions(who: Who, *, entity_type: Kind = "user", json: Json = Fal
 
     Example: `ostiary user end-sessions ada@example.org`.
     """
-    async with _running() as auth:
-        identity_id = await _find(auth, who, entity_type)
-        await auth.services.administration.end_sessions(identity_id, by=SYSTEM, now=auth.clock.now())
-    _done(identity_id, "signed out everywhere", json=json)
+    await _act(who, entity_type, Administration.end_sessions, "signed out everywhere", json=json)
 
 
 @app.command
@@ -210,18 +199,33 @@ async def require_password_change(who: Who, *, entity_type: Kind = "user", json:
 
     Example: `ostiary user require-password-change ada@example.org`.
     """
-    async with _running() as auth:
-        identity_id = await _find(auth, who, entity_type)
-        await auth.services.administration.require_password_change(
-            identity_id, by=SYSTEM, now=auth.clock.now()
-        )
-    _done(identity_id, "asked for a new password at the next sign-in", json=json)
+    await _act(
+        who,
+        entity_type,
+        Administration.require_password_change,
+        "asked for a new password at the next sign-in",
+        json=json,
+    )
 
 
 @asynccontextmanager
 async def _running() -> AsyncIterator[Ostiary]:
     async with Ostiary() as auth:
         yield auth
+
+
+async def _act(
+    who: str, entity_type: str, act: Callable[..., Awaitable[None]], done: str, *, json: bool
+) -> None:
+    """Do something of `Administration` to an account, and say that it is done."""
+    async with _running() as auth:
+        identity_id = await _find(auth, who, entity_type)
+        await act(auth.services.administration, identity_id, by=SYSTEM, now=auth.clock.now())
+    external_id = format_id(IDENTITY_PREFIX, identity_id)
+    if json:
+        print_json({"id": external_id, "done": done})
+    else:
+        print_line(f"{external_id} is {done}.")
 
 
 async def _find(auth: Ostiary, who: str, entity_type: str) -> UUID:
@@ -247,14 +251,6 @@ def _facts(identity: Identity) -> dict[str, Any]:
         "last_login_at": identity.last_login_at,
         "created_at": identity.created_at,
     }
-
-
-def _done(identity_id: UUID, what: str, *, json: bool) -> None:
-    external_id = format_id(IDENTITY_PREFIX, identity_id)
-    if json:
-        print_json({"id": external_id, "done": what})
-    else:
-        print_line(f"{external_id} is {what}.")
 
 
 def _password(*, from_stdin: bool) -> Secret:
