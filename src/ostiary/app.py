@@ -85,7 +85,7 @@ class Ostiary:
                 kind.entity_type,
                 prefix=kind.prefix,
                 create=partial(self._create_profile, kind),
-                open_registration=kind.entity_type == "user",
+                open_registration=kind.entity_type == "user" and self.settings.registration.open,
             )
 
     def entity_type(

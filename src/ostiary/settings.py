@@ -161,7 +161,7 @@ class RegistrationSettings(_Section):
     """Registration."""
 
     open: bool = True
-    """Whether anybody may register over HTTP."""
+    """Whether anybody may register as a user over HTTP; other kinds say so themselves."""
 
 
 class Settings(BaseSettings):

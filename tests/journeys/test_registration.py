@@ -253,6 +253,16 @@ async def test_challenges_are_found_by_their_owner_and_go_with_them(auth):
     assert {table for table, rows in remaining.items() if rows} == {"audit_events", "login_history"}
 
 
+async def test_registration_can_be_closed(migrated_url, tmp_path):
+    """With the setting off nobody registers as a user, and operators still make accounts."""
+    closed = {"registration": {"open": False}}
+    async with auth_for_tests(database_url=migrated_url, data=tmp_path, **closed) as running:
+        with pytest.raises(RegistrationRefused):
+            await registered(running.auth)
+
+        assert (await running.signed_in("ada")).principal.entity_type == "user"
+
+
 @pytest.fixture
 async def market(migrated_url, tmp_path):
     """An application with a kind of account of its own, whose rows have integer keys."""
