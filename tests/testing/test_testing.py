@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -64,3 +66,11 @@ def test_a_clock_stands_still():
 def test_a_principal_can_be_made_of_nothing():
     """For dependency overrides, where no token is checked."""
     assert principal("alice", roles=["editor"]).has_role("editor")
+
+
+def test_the_plugin_costs_other_peoples_test_runs_nothing():
+    """Loading it imports no part of the system but itself."""
+    program = "import sys, ostiary.testing.plugin; print([m for m in sys.modules if m.startswith('ostiary')])"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+
+    assert shown.stdout.strip() == "['ostiary', 'ostiary.testing', 'ostiary.testing.plugin']"
