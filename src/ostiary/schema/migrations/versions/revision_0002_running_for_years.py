@@ -47,17 +47,17 @@ def upgrade() -> None:
         op.execute("CREATE SEQUENCE ostiary.audit_seq")
         for function in PARTITION_FUNCTIONS:
             op.execute(function)
-    _set_aside("audit_events", _AUDIT_INDEXES, key="seq", also="uq_audit_events_id")
+    _set_aside("audit_events")
     _audit_events(by_month=True)
     if on_postgresql:
         _partition("audit_events")
     _take_over("audit_events", _AUDIT_COLUMNS)
     if on_postgresql:
         op.execute(
-            "SELECT setval('ostiary.audit_seq', greatest(1, (SELECT max(seq) FROM ostiary.audit_events),"
-            " (SELECT through_seq FROM ostiary.audit_purge_mark)))"
+            "SELECT setval('ostiary.audit_seq', greatest(1, last), last > 0) FROM (SELECT greatest(through_seq,"
+            " (SELECT max(seq) FROM ostiary.audit_events)) AS last FROM ostiary.audit_purge_mark) AS numbered"
         )
-        _set_aside("login_history", _LOGIN_INDEXES, key="id")
+        _set_aside("login_history")
         _login_history(postgresql_partition_by=_BY_MONTH)
         _partition("login_history")
         _take_over("login_history", "*")
@@ -66,16 +66,16 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     on_postgresql = op.get_context().dialect.name == "postgresql"
-    _set_aside("audit_events", (*_AUDIT_INDEXES, ("seq",)), key="id")
+    _set_aside("audit_events")
     _audit_events(by_month=False)
     overriding = "OVERRIDING SYSTEM VALUE " if on_postgresql else ""
     _take_over("audit_events", _AUDIT_COLUMNS, overriding=overriding)
     if on_postgresql:
         op.execute(
             "SELECT setval(pg_get_serial_sequence('ostiary.audit_events', 'seq'),"
-            " (SELECT last_value FROM ostiary.audit_seq))"
+            " last_value, is_called) FROM ostiary.audit_seq"
         )
-        _set_aside("login_history", _LOGIN_INDEXES, key="id")
+        _set_aside("login_history")
         _login_history()
         _take_over("login_history", "*")
         for function in ("drop_partitions", "add_partitions", "first_id_at"):
@@ -87,21 +87,10 @@ def downgrade() -> None:
         op.drop_table(table, schema=SCHEMA)
 
 
-def _set_aside(table: str, indexes: tuple[tuple[str, ...], ...], *, key: str, also: str = "") -> None:
-    """Rename a table and free the names of its indexes, so that another can take its place."""
-    on_postgresql = op.get_context().dialect.name == "postgresql"
-    if not on_postgresql and table == "audit_events":
-        for trigger in ("no_update", "no_delete", "no_replace"):
-            op.execute(f"DROP TRIGGER ostiary.audit_events_{trigger}")
-    for columns in indexes:
-        op.drop_index(f"ix_{table}_{'_'.join(columns)}", table, schema=SCHEMA)
-    if on_postgresql:
-        op.execute(f"ALTER TABLE ostiary.{table} DROP CONSTRAINT pk_{table}_{key}")
-        if also:
-            op.execute(f"ALTER TABLE ostiary.{table} DROP CONSTRAINT {also}")
-        op.execute(f"ALTER TABLE ostiary.{table} RENAME TO {table}_before")
-    else:
-        op.execute(f"ALTER TABLE ostiary.{table} RENAME TO ostiary_{table}_before")
+def _set_aside(table: str) -> None:
+    """Copy a table's rows and drop it with its indexes and triggers, so that another can take its place."""
+    op.execute(f"CREATE TABLE ostiary.{table}_before AS SELECT * FROM ostiary.{table}")
+    op.drop_table(table, schema=SCHEMA)
 
 
 def _take_over(table: str, columns: str, *, overriding: str = "") -> None:
@@ -135,7 +124,7 @@ def _audit_events(*, by_month: bool) -> None:
         seq = sa.Column("seq", BIG_NUMBER, sa.Identity(always=True), nullable=False)
         rules = [primary_key("audit_events", "seq"), unique("audit_events", "id")]
         options = {"sqlite_autoincrement": True}
-    columns = (
+    columns: tuple[Any, ...] = (
         sa.Column("id", UUID, nullable=False),
         sa.Column("occurred_at", MOMENT, nullable=False),
         sa.Column("action", TEXT, nullable=False),
