@@ -118,12 +118,14 @@ async def retire(kid: str, *, compromised: bool = False, json: Json = False) -> 
             changed = await services.signing_keys.retire(
                 tx, kid, compromised=compromised, by=SYSTEM, now=auth.clock.now()
             )
+    # A fresh key is published and active in one go: what it is now says enough.
+    keys = {key.kid: key for key in changed}.values()
     if json:
-        print_json([_facts(key) for key in changed])
+        print_json([_facts(key) for key in keys])
         return
-    for key in changed:
+    for key in keys:
         print_line(f"{key.kid} is {key.state}.")
-    if not changed:
+    if not keys:
         print_line("It was retired before.")
 
 
