@@ -486,6 +486,42 @@ async def test_a_public_key_that_was_slipped_into_the_table_is_not_believed(migr
     assert other.jwks() == genuine
 
 
+async def test_f12_whoever_is_signed_in_stays_so_through_a_rotation(running, client):
+    """The key set names the new key before it signs and the old one after, and tokens of both open the door."""
+    services = running.auth.services
+    keys = services.signing_keys
+
+    async def rotated_and_published() -> list[str]:
+        await keys.rotate_due(now=running.clock.now())
+        await keys.refresh()
+        services.verifier.replace_keys(keys.public)
+        return [key["kid"] for key in (await client.get("/.well-known/jwks.json")).json()["keys"]]
+
+    first = await rotated_and_published()
+    running.move(days=89)
+    before = await rotated_and_published()
+    running.move(hours=23, minutes=55)
+    ada = await running.signed_in("ada")
+    running.move(minutes=5)
+    after = await rotated_and_published()
+    bob = await running.signed_in("bob")
+    running.move(minutes=5)
+    answers = [await client.get("/v1/me", headers=each.headers) for each in (ada, bob)]
+
+    assert (len(first), len(before), after) == (1, 2, before)
+    assert ada.access_token.split(".")[0] != bob.access_token.split(".")[0]
+    assert [answer.status_code for answer in answers] == [200, 200]
+
+
+async def test_f12_a_copy_of_the_key_set_is_older_than_no_key_that_signs(client):
+    """How long the key set may be cached, and how old a worker's memory may be, fit into the least overlap."""
+    answer = await client.get("/.well-known/jwks.json")
+    directives = answer.headers["cache-control"].split(", ")
+    (seconds,) = [int(each.removeprefix("max-age=")) for each in directives if each.startswith("max-age=")]
+
+    assert timedelta(seconds=seconds) + LAG <= PROMPT_OVERLAP
+
+
 class Walk:
     """Workers, and copies of their key sets, through random events; every check of F12 after each of them."""
 
