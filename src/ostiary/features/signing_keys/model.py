@@ -59,7 +59,7 @@ class KeyRecord:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long keys sign (`lifetime`), how long they are published before (`overlap`), how long tokens live."""
+    """How long keys sign (`lifetime`) and are published before (`overlap`); how long the longest-lived token lives."""
 
     lifetime: timedelta = timedelta(days=90)
     overlap: timedelta = timedelta(hours=24)

@@ -97,10 +97,10 @@ class SigningKeys:
         async with self._reading:
             rows = await self._database.fetch_all(store.PUBLISHED)
             opened = {row.kid: self._opened.get(row.kid) or self._open(row) for row in rows}
-        public = {kid: key.public for kid, key in opened.items()}
-        has_changed = public.keys() != self.public.keys()
-        self._records, self._opened, self.public = rows, opened, public
-        return has_changed
+            public = {kid: key.public for kid, key in opened.items()}
+            has_changed = public.keys() != self.public.keys()
+            self._records, self._opened, self.public = rows, opened, public
+            return has_changed
 
     async def list(self) -> Sequence[KeyRecord]:
         """Return every key there ever was, in the order of their turns."""
