@@ -53,7 +53,7 @@ class Gate:
         self, headers: Mapping[bytes, bytes], cookies: OwnCookies, *, now: datetime
     ) -> tuple[Principal, Credential]:
         """Verify the access token: of the Authorization header if it is a bearer's, else of the cookie."""
-        token = _bearer_token(headers.get(b"authorization"))
+        token = bearer_token(headers.get(b"authorization"))
         credential: Credential = "bearer"
         if token is None:
             token, credential = cookies.access, "cookie"
@@ -82,7 +82,7 @@ def merged(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     return merged
 
 
-def _bearer_token(authorization: bytes | None) -> str | None:
+def bearer_token(authorization: bytes | None) -> str | None:
     """Read a bearer token (RFC 6750 §2.1); None if the header is absent or of another scheme.
 
     Raises `HttpProblem` for a malformed one: it never falls back to another credential.
