@@ -191,10 +191,15 @@ class Follower:
             self.tokens.revocations.expire(now)
 
     async def _end_turn(self, *, more: bool, began: float, half_life: float) -> None:
-        """Choose how long the next poll waits: half of what would make us stale, in whole seconds."""
-        self._wait = 0 if more else min(int(half_life), _LONGEST_WAIT)
+        """Choose how long the next poll waits: half of what would make us stale, in whole seconds.
+
+        It does not wait for more that is there already, nor where the answer was old when it came, as after the
+        machine slept.
+        """
+        is_behind = more or self.tokens.revocations.is_stale(self._clock.now())
+        self._wait = 0 if is_behind else min(int(half_life), _LONGEST_WAIT)
         if not more:
-            turn = _SHORTEST_TURN if self._wait else max(_SHORTEST_TURN, half_life / 2)
+            turn = _SHORTEST_TURN if is_behind or self._wait else max(_SHORTEST_TURN, half_life / 2)
             await asyncio.sleep(max(0.0, turn - (time.monotonic() - began)))
 
     async def _fetch_missing_keys(self, now: datetime) -> None:

@@ -137,9 +137,9 @@ class Verifier:
         except InvalidToken as refused:
             if refused.reason is not Refusal.UNKNOWN_KEY:
                 raise
-            follower.fetch_keys(now)
             if follower.tokens.revocations.is_stale(now):
                 raise RevocationsStale from None
+            follower.fetch_keys(now)
             if follower.lacks_keys:
                 raise Unavailable(
                     "A new key of the issuer is not known here yet: try again shortly."
