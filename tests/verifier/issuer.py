@@ -49,6 +49,7 @@ class Issuer:
         self.entries: list[dict[str, Any]] = []
         self.page = 5000
         self.overlap = 3
+        self.is_silent = False
         self.active = True
         self.feed_says: dict[str, Any] = {}
         self.broken: dict[str, Raw] = {}
@@ -119,7 +120,8 @@ class Issuer:
     def answer(self, path: str, query: dict[str, str], form: dict[str, str], headers) -> Raw:
         with self.changed:
             self.counts[path] += 1
-            self.requests.append({"path": path, "authorization": headers["Authorization"], **query, **form})
+            named = {"authorization": headers["Authorization"], "cache_control": headers["Cache-Control"]}
+            self.requests.append({"path": path, **named, **query, **form})
             self.changed.notify_all()
             if path == FEED:
                 self._hold(query)
@@ -138,7 +140,8 @@ class Issuer:
         if int(query["wait"]) and version == self._version:
             self._held.append(version)
             self.changed.notify_all()
-            self.changed.wait_for(lambda: self._version != version or self._closing, int(query["wait"]))
+            wait = PATIENCE if self.is_silent else int(query["wait"])
+            self.changed.wait_for(lambda: self._version != version or self._closing, wait)
             self._held.remove(version)
 
     def _feed(self, query: dict[str, str]) -> dict[str, Any]:

@@ -97,6 +97,16 @@ def test_a_token_of_the_issuer_is_turned_into_its_principal(verifier, issuer):
     assert (principal.entity_id, principal.roles) == ("usr_alice", {"editor"})
 
 
+def test_jwt_05_tokens_are_meant_for_the_audience(issuer, clock):
+    """A token for another audience is refused, that of the issuer itself included."""
+    audience = "https://reports.example.org"
+    with Verifier(issuer.url, credential=CREDENTIAL, clock=clock, audience=audience) as verifier:
+        issuer.settled()
+
+        assert refusal(verifier, issuer.token()) is Refusal.AUDIENCE
+        assert verifier.verify(issuer.token(aud=audience))
+
+
 def test_p3_nothing_passes_before_the_first_reading(unready, issuer):
     """Until the revocations were read once, a good token is refused, and waiting says so."""
     token = issuer.token()
@@ -319,6 +329,18 @@ def test_polls_wait_half_of_max_age_with_the_credential(verifier, issuer):
 
     assert [poll["wait"] for poll in polls] == ["0", "5", "5"]
     assert {poll["authorization"] for poll in polls} == {f"Bearer {CREDENTIAL}"}
+
+
+def test_f12_a_silent_poll_is_given_up_before_anything_is_refused(issuer, clock):
+    """A connection that died unnoticed costs one poll; the next one asks for an answer at once."""
+    issuer.is_silent = True
+    with Verifier(issuer.url, credential=CREDENTIAL, clock=clock, max_age=timedelta(seconds=2)) as verifier:
+        issuer.asked(FEED, 3)
+        waits = [request["wait"] for request in issuer.requests if request["path"] == FEED][:3]
+        passed = verifier.verify(issuer.token())
+
+    assert waits == ["0", "1", "0"]
+    assert passed
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -17,7 +17,7 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Final
 
 from ostiary.verifier.access_tokens import AccessTokenVerifier, RevocationsStale
-from ostiary.verifier.issuer import IssuerClient, IssuerProblem
+from ostiary.verifier.issuer import ANSWER_WITHIN, IssuerClient, IssuerProblem
 from ostiary.verifier.key_set import KeySet
 from ostiary.verifier.revocations import RevocationSet
 
@@ -61,7 +61,7 @@ class Follower:
         self._unknown_key = asyncio.Event()
         self._unknown_keys = _AtMostEvery(_FETCH_KEYS_EVERY)
         self._cursor: str | None = None
-        self._wait = 0
+        self._wait, self._patience = 0, ANSWER_WITHIN
         self._expired_at = clock.now()
         self._no_asking_before = 0.0
         self._client = IssuerClient(issuer, credential)
@@ -132,7 +132,7 @@ class Follower:
                 await self._catch_up()
             except Exception as error:  # noqa: BLE001 - whatever it is, asking again is right
                 # Not the long poll: what was missed is wanted at once.
-                self._wait = 0
+                self._wait, self._patience = 0, ANSWER_WITHIN
                 await asyncio.sleep(max(pause, self._noted(error)))
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
@@ -161,7 +161,9 @@ class Follower:
         """
         sent, began = self._clock.now(), time.monotonic()
         try:
-            answer = await self._client.revocations(after=self._cursor, wait=self._wait)
+            answer = await self._client.revocations(
+                after=self._cursor, wait=self._wait, patience=self._patience
+            )
         except IssuerProblem as problem:
             if problem.reason is IssuerProblem.Reason.REQUEST:
                 # A cursor it no longer understands; everything live is read anew.
@@ -193,11 +195,12 @@ class Follower:
     async def _end_turn(self, *, more: bool, began: float, half_life: float) -> None:
         """Choose how long the next poll waits: half of what would make us stale, in whole seconds.
 
-        It does not wait for more that is there already, nor where the answer was old when it came, as after the
-        machine slept.
+        One that stays silent is given up in time for another before that. It does not wait at all for more that is
+        there already, nor where the answer was old when it came, as after the machine slept.
         """
         is_behind = more or self.tokens.revocations.is_stale(self._clock.now())
         self._wait = 0 if is_behind else min(int(half_life), _LONGEST_WAIT)
+        self._patience = half_life / 2 if self._wait else ANSWER_WITHIN
         if not more:
             turn = _SHORTEST_TURN if is_behind or self._wait else max(_SHORTEST_TURN, half_life / 2)
             await asyncio.sleep(max(0.0, turn - (time.monotonic() - began)))

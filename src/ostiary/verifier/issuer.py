@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # Far above 5 000 entries, the most one answer holds, and far below what would hurt.
 _MAX_FEED_SIZE: Final = 8 * 1024 * 1024
 _MAX_SMALL_SIZE: Final = 256 * 1024
-_ANSWER_WITHIN: Final = 10.0
+ANSWER_WITHIN: Final = 10.0
 _ASK_WITHIN: Final = 2.0
 _TIMEOUT: Final = httpx2.Timeout(connect=5.0, read=None, write=5.0, pool=2.0)
 _LIMITS: Final = httpx2.Limits(max_connections=20, max_keepalive_connections=5)
@@ -124,17 +124,17 @@ class IssuerClient:
         """Close every connection."""
         await self._http.aclose()
 
-    async def revocations(self, *, after: str | None, wait: int) -> FeedAnswer:
+    async def revocations(self, *, after: str | None, wait: int, patience: float) -> FeedAnswer:
         """Read the feed from a cursor on, or every live entry; with news or after `wait` seconds.
 
-        Raises `IssuerProblem`.
+        Raises `IssuerProblem`, also when there is no answer `patience` seconds after that.
         """
         parameters: dict[str, str | int] = {"wait": wait} if after is None else {"after": after, "wait": wait}
         feed = await self._ask(
             "GET",
             "/v1/revocations",
             _Feed,
-            within=wait + _ANSWER_WITHIN,
+            within=wait + patience,
             max_size=_MAX_FEED_SIZE,
             params=parameters,
         )
@@ -166,7 +166,7 @@ class IssuerClient:
         path: str,
         into: type[_Body],
         *,
-        within: float = _ANSWER_WITHIN,
+        within: float = ANSWER_WITHIN,
         max_size: int = _MAX_SMALL_SIZE,
         headers: Mapping[str, str] | None = None,
         **request: Any,
@@ -212,20 +212,21 @@ def _unreadable(path: str, why: str) -> IssuerProblem:
 
 
 def _refusal(path: str, response: httpx2.Response) -> IssuerProblem:
-    status, reason = response.status_code, IssuerProblem.Reason
+    status, reason, retry_after = response.status_code, IssuerProblem.Reason, _retry_after(response)
     if status in {401, 403}:
         return IssuerProblem(
             reason.CREDENTIAL,
             f"The issuer refuses the service credential at {path} ({status}): give the verifier one that exists, "
             "was not revoked and has the scope revocations:read.",
-            retry_after=timedelta(seconds=_LONGEST_RETRY_AFTER),
+            retry_after=retry_after,
         )
     if status == 429 or status >= 500:  # noqa: PLR2004 - a status code is its own name
         message = f"The issuer cannot answer at {path} now ({status}); it is asked again."
-        return IssuerProblem(reason.BUSY, message, retry_after=_retry_after(response))
+        return IssuerProblem(reason.BUSY, message, retry_after=retry_after)
     return IssuerProblem(
         reason.REQUEST,
         f"The issuer answers {status} at {path}: see that the address is that of an Ostiary, mount prefix included.",
+        retry_after=retry_after,
     )
 
 
