@@ -1,10 +1,12 @@
 """The guide to checking tokens in another service is run."""
 
+import logging
 import re
 import sys
 from pathlib import Path
 from types import ModuleType
 
+import pytest
 from starlette.testclient import TestClient
 from tests.verifier.issuer import CREDENTIAL, issuer_on_loopback
 
@@ -13,6 +15,17 @@ from ostiary.testing import MovableClock
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "verify.md"
 
 
+@pytest.fixture
+def _root_logger():
+    """Litestar sets up logging for the whole process, which is right for an application and not for a test."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
+
+
+@pytest.mark.usefixtures("_root_logger")
 def test_the_guide_to_verifying_runs(monkeypatch):
     """Its blocks, one after the other, make services of every framework that check the tokens of one issuer."""
     sources = re.findall(r"<!-- run -->\n```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)

@@ -99,7 +99,8 @@ def litestar(auth):
             return request.user.entity_id
 
         handlers.append(endpoint)
-    app = Litestar(handlers, plugins=[ProblemDetailsPlugin()], openapi_config=None)
+    # Its default would set the level of the root logger for every later test.
+    app = Litestar(handlers, plugins=[ProblemDetailsPlugin()], openapi_config=None, logging_config=None)
 
     def ask(name, headers):
         with LitestarTestClient(app) as client:

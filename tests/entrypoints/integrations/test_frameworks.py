@@ -157,7 +157,7 @@ def test_litestar_without_the_plugin_still_refuses(verifier):
     async def hello() -> str:
         return "in"
 
-    with TestClient(Litestar([hello], openapi_config=None)) as client:
+    with TestClient(Litestar([hello], openapi_config=None, logging_config=None)) as client:
         answer = client.get("/")
 
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
