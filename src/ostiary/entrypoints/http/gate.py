@@ -75,7 +75,7 @@ class Gate:
     ) -> tuple[Principal, Credential]:
         """Verify the access token: of the Authorization header if it is a bearer's, else of the cookie."""
         self.require_right_clock()
-        token = _bearer_token(headers.get(b"authorization"))
+        token = bearer_token(headers.get(b"authorization"))
         credential: Credential = "bearer"
         if token is None:
             token, credential = cookies.access, "cookie"
@@ -90,7 +90,7 @@ class Gate:
 
         Raises `HttpProblem` for a credential that is dead or not for `scope`.
         """
-        text = _bearer_token(headers.get(b"authorization"))
+        text = bearer_token(headers.get(b"authorization"))
         if text is None or not text.startswith(_SERVICE_CREDENTIAL):
             return None
         service = await self._services.authenticate(Secret(text), now=now)
@@ -126,7 +126,7 @@ def merged(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     return merged
 
 
-def _bearer_token(authorization: bytes | None) -> str | None:
+def bearer_token(authorization: bytes | None) -> str | None:
     """Read a bearer token (RFC 6750 §2.1); None if the header is absent or of another scheme.
 
     Raises `HttpProblem` for a malformed one: it never falls back to another credential.
