@@ -162,7 +162,9 @@ class RevocationSettings(_Section):
     """Revocations."""
 
     max_age: Duration = timedelta(seconds=10)
-    """How old the knowledge of revocations may be before tokens are refused."""
+    """How old the knowledge of revocations may be."""
+    when_stale: Literal["ask", "refuse"] = "ask"
+    """What happens while it is older: `ask` the database about each token, or `refuse`."""
     catch_up_interval: Duration = timedelta(seconds=1)
     """How often each worker reads what it may not have been told."""
     poll_interval: Duration = timedelta(milliseconds=100)
