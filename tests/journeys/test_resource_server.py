@@ -20,7 +20,9 @@ pytestmark = pytest.mark.anyio
 @asynccontextmanager
 async def served(auth, listening):
     """Serve a started auth over HTTP while the block lasts."""
-    server = uvicorn.Server(uvicorn.Config(auth, log_level="critical", lifespan="off"))
+    # A poll whose client has gone would otherwise be waited for.
+    config = uvicorn.Config(auth, log_level="critical", lifespan="off", timeout_graceful_shutdown=0)
+    server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         yield
