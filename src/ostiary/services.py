@@ -135,6 +135,7 @@ def build(
         entropy,
         identities=identities,
         roles=roles,
+        challenges=challenges,
         audit=audit,
         revocations=revocations,
         access_tokens=AccessTokens(

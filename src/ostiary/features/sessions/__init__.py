@@ -6,9 +6,9 @@ before it is acknowledged.
 """
 
 from ostiary.features.sessions.access_tokens import AccessTokens
+from ostiary.features.sessions.endings import ENDINGS, EndReason
 from ostiary.features.sessions.model import (
     Authentication,
-    EndReason,
     Lifetimes,
     Refusal,
     Refused,
@@ -22,6 +22,7 @@ from ostiary.features.sessions.revocations import Cursor, InvalidCursor, Revocat
 from ostiary.features.sessions.service import Sessions, SignInOvertaken
 
 __all__ = [
+    "ENDINGS",
     "AccessTokens",
     "Authentication",
     "Cursor",

@@ -19,22 +19,6 @@ SESSION_PREFIX: Final = "ses"
 REFRESH_KIND: Final = "refresh"
 
 
-class EndReason(StrEnum):
-    """Why a session ended."""
-
-    LOGOUT = "logout"
-    LOGOUT_ELSEWHERE = "logout_elsewhere"
-    LOGOUT_EVERYWHERE = "logout_everywhere"
-    REAUTHENTICATED = "reauthenticated"
-    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a reason
-    REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - a reason
-    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - a reason
-    IDENTITY_SUSPENDED = "identity_suspended"
-    IDENTITY_DELETED = "identity_deleted"
-    ROLE_REMOVED = "role_removed"
-    OPERATOR = "operator"
-
-
 class Refusal(StrEnum):
     """Why a refresh token may not be exchanged; the answer outside is one and the same."""
 

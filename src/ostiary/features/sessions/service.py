@@ -7,9 +7,9 @@ from uuid import UUID
 
 from ostiary.features.audit import NOBODY, Action, Event, Login, Origin
 from ostiary.features.sessions import store
+from ostiary.features.sessions.endings import ENDINGS, EndReason, Reach, require
 from ostiary.features.sessions.model import (
     REFRESH_KIND,
-    EndReason,
     Refusal,
     Refused,
     Rotated,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ostiary.features.audit import Audit
+    from ostiary.features.challenges import Challenges
     from ostiary.features.identities import Identities
     from ostiary.features.roles import Roles
     from ostiary.features.sessions.access_tokens import AccessTokens
@@ -58,6 +59,7 @@ class Sessions:
         *,
         identities: Identities,
         roles: Roles,
+        challenges: Challenges,
         audit: Audit,
         revocations: Revocations,
         access_tokens: AccessTokens,
@@ -67,6 +69,7 @@ class Sessions:
         self._entropy = entropy
         self._identities = identities
         self._roles = roles
+        self._challenges = challenges
         self._audit = audit
         self._access_tokens = access_tokens
         self._lifetimes = lifetimes
@@ -164,17 +167,21 @@ class Sessions:
         self, tx: Transaction, identity_id: UUID, session_id: UUID, *, reason: EndReason, now: datetime
     ) -> bool:
         """End one session of this identity with all its tokens; False when there is no such live session."""
+        require(reason, sessions=Reach.NAMED)
         ended = await tx.fetch_one(store.END, session_id, identity_id, now, reason)
         if ended is None:
             return False
         await self._bury(tx, identity_id, ended, reason, now)
+        await self._cancel_flows(tx, identity_id, reason)
         return True
 
     async def end_others(
         self, tx: Transaction, identity_id: UUID, *, keep: UUID, reason: EndReason, now: datetime
     ) -> int:
         """End every session of an identity but `keep`, and return how many there were."""
+        require(reason, sessions=Reach.NAMED)
         ended = await tx.fetch_all(store.END_OTHERS, identity_id, keep, now, reason)
+        await self._cancel_flows(tx, identity_id, reason)
         for session_id in ended:
             await self._bury(tx, identity_id, session_id, reason, now)
         return len(ended)
@@ -184,8 +191,10 @@ class Sessions:
 
         Raising the epoch also overtakes every sign-in that is under way.
         """
+        require(reason, sessions=Reach.ALL)
         # The identity's row first: everybody who ends several sessions waits there, in one order.
-        epoch = await self.end_access_tokens(tx, identity_id, reason=reason, now=now)
+        epoch = await self._raise_epoch(tx, identity_id, reason, now)
+        await self._cancel_flows(tx, identity_id, reason)
         await tx.execute(store.END_ALL, identity_id, now, reason)
         await self._audit.all_sessions_ended(tx, identity_id, now=now)
         return epoch
@@ -194,6 +203,10 @@ class Sessions:
         self, tx: Transaction, identity_id: UUID, *, reason: EndReason, now: datetime
     ) -> int:
         """End every access token of an identity, and return its new epoch; its sessions can still refresh."""
+        require(reason, sessions=Reach.NONE)
+        return await self._raise_epoch(tx, identity_id, reason, now)
+
+    async def _raise_epoch(self, tx: Transaction, identity_id: UUID, reason: EndReason, now: datetime) -> int:
         epoch = await self._identities.raise_epoch(tx, identity_id, now=now)
         await self.revocations.end_epochs_below(
             tx, format_id("idn", identity_id), of=identity_id, epoch=epoch, reason=reason, by=None, now=now
@@ -249,6 +262,10 @@ class Sessions:
                 ),
                 now=now,
             )
+
+    async def _cancel_flows(self, tx: Transaction, identity_id: UUID, reason: EndReason) -> None:
+        if ENDINGS[reason].cancels_flows:
+            await self._challenges.cancel(tx, identity_id)
 
     async def _bury(
         self, tx: Transaction, identity_id: UUID, session_id: UUID, reason: EndReason, now: datetime
