@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "serve": ("serve:serve", "Serve Ostiary."),
     "user": ("user:app", "Make, look at and change accounts."),
     "schema": ("schema:app", "Create, deploy and check the database's tables."),
+    "audit": ("audit:app", "Verify and export the audit events."),
     "keys": ("keys:app", "Make root keys."),
     "doctor": ("doctor:doctor", "Look at settings, files, database, schema and clock."),
     "reference": ("reference:reference", "Write the reference pages from the code."),
