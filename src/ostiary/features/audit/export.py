@@ -139,7 +139,8 @@ class NdjsonExport:
             if self._selection.is_everything():
                 yield from self._waiting_seal()
         elif self._selection.includes(item):
-            yield from self._waiting_seal()
+            if self._seal is not None and item.seq <= self._seal.to_seq:
+                yield from self._waiting_seal()
             self._events += 1
             yield self._write(_Line(event=_event_line(item)))
 
