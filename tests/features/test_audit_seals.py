@@ -405,8 +405,9 @@ async def tampered_seals(database, plan):
             columns = "events, leaves, merkle_root, previous_root, signature, sealed_at"
             text = f"""INSERT INTO ostiary.audit_seals (from_seq, to_seq, {columns})
                        SELECT $2, to_seq + 1000, {columns} FROM ostiary.audit_seals WHERE from_seq = $1"""
-            await tamper(database, text, from_seq, 500_000)
-            return {Kind.SEAL_FORGED}, 500_000
+            place = [500_000, SMALLEST_SEQ, LARGEST_SEQ][chosen % 3]
+            await tamper(database, text, from_seq, place)
+            return {Kind.SEAL_FORGED}, place
         case "exchange":
             text = "UPDATE ostiary.audit_seals SET from_seq = $2, to_seq = to_seq + $3 WHERE from_seq = $1"
             await tamper(database, text, from_seq, -9, 10**9)
@@ -489,6 +490,20 @@ async def test_writers_that_never_pause_do_not_keep_the_seals_from_being_made(mi
 
         assert [[seal.events for seal in seals] for seals in made] == [[], [1], [1]]
         assert await kinds(seals) == []
+
+
+async def test_an_older_copy_of_the_database_is_not_sealed_beyond_its_numbers(migrated_postgresql_url):
+    """What was settled before the copy took the database's place may be given out again."""
+    async with opened(migrated_postgresql_url) as database:
+        seals = Seals(database, KEY)
+        async with database.transaction() as tx:
+            await Audit(database, Entropy()).record(tx, EVENT, now=START)
+            await database.fetch_one(Query("SELECT setval('ostiary.audit_seq', 100) AS n", into=int))
+            made = await seals.seal_due(now=LATER)
+        await database.fetch_one(Query("SELECT setval('ostiary.audit_seq', 5) AS n", into=int))
+        made += await seals.seal_due(now=LATER)
+
+        assert [seal.to_seq for seal in made] == [5]
 
 
 async def test_what_is_younger_than_thirty_seconds_of_database_time_is_not_sealed(migrated, seals):

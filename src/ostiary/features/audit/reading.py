@@ -64,8 +64,10 @@ async def walk(
     reader: RecordReader | None = None
     begin = SMALLEST_SEQ
     # Seals are read before rows: what they cover is settled, so no row is missed that is only just committed.
-    while page := await database.fetch_all(store.SEALS, begin, from_seq, _SEALS_PAGE):
-        begin = page[-1].from_seq
+    while begin <= LARGEST_SEQ and (
+        page := await database.fetch_all(store.SEALS, begin, from_seq, _SEALS_PAGE)
+    ):
+        begin = page[-1].from_seq + 1
         ours = [seal for seal in page if seal.is_signed_by(key)]
         if reader is None and ours:
             start = from_seq if from_seq == SMALLEST_SEQ else min(from_seq, ours[0].from_seq)

@@ -47,7 +47,6 @@ class Seals:
     def __init__(self, database: Database, key: bytes) -> None:
         self._database = database
         self._key = key
-        self._settled_through = 0
         self._watched: _Watched | None = None
 
     async def seal_due(self, *, now: datetime) -> list[Seal]:
@@ -55,7 +54,7 @@ class Seals:
 
         Any number of workers may call it at once, and be killed at any point. Raises `SealNotOurs`.
         """
-        through = await self._look()
+        through = await self._settled_through()
         last = await self._database.fetch_one(store.LAST_SEAL)
         if last is not None and not last.is_signed_by(self._key):
             raise SealNotOurs
@@ -80,9 +79,11 @@ class Seals:
         Rows younger than `kept_since` may not have been purged; `expected_root` is one that was noted elsewhere.
         """
         examination = Examination(
-            self._key, from_seq=from_seq, kept_since=kept_since, expected_root=expected_root
+            self._key, from_seq=max(1, from_seq), kept_since=kept_since, expected_root=expected_root
         )
-        return Verification(self._database, self._key, examination, from_seq, to_seq or LARGEST_SEQ)
+        return Verification(
+            self._database, self._key, examination, from_seq, LARGEST_SEQ if to_seq is None else to_seq
+        )
 
     async def last_seq(self) -> int:
         """Return the number of the newest row, or a later one that was given out."""
@@ -111,8 +112,8 @@ class Seals:
             if selection.includes(record):
                 yield export.line(record)
 
-    async def _look(self) -> int:
-        """Return a number below which nothing can appear any more.
+    async def _settled_through(self) -> int:
+        """Return a number up to which nothing can appear any more, 0 if none is known to be.
 
         A transaction that draws a number holds a lock on the sequence until it ends. So a number is settled when
         whoever held such a lock after it was given out has ended; those are waited for from one call to the next.
@@ -123,13 +124,11 @@ class Seals:
             seq = await self._database.fetch_one(store.GIVEN_OUT_THROUGH) or 0
             watched = _Watched(seq, await self._writing())
         else:
-            watched = _Watched(watched.seq, watched.writing & await self._writing())
-        if watched.writing:
-            self._watched = watched
-        else:
-            self._watched = None
-            self._settled_through = max(self._settled_through, watched.seq)
-        return self._settled_through
+            # Numbers begin again at a smaller one when an older copy of the database takes its place.
+            seq = await self._database.fetch_one(store.GIVEN_OUT_THROUGH) or 0
+            watched = _Watched(min(seq, watched.seq), watched.writing & await self._writing())
+        self._watched = watched if watched.writing else None
+        return 0 if watched.writing else watched.seq
 
     async def _writing(self) -> frozenset[str]:
         return frozenset(await self._database.fetch_all(store.STILL_WRITING))

@@ -96,15 +96,15 @@ LAST_SEAL = Query(
     into=Seal,
 )
 
-# Behind the seal that begins at $1, leaving out those that end before $2, at most $3 of them.
+# From the number $1 on, leaving out those that end before $2, at most $3 of them.
 SEALS = Query(
     postgresql=f"""
     SELECT {_SEAL_ON_POSTGRESQL} FROM ostiary.audit_seals
-     WHERE from_seq > $1 AND to_seq >= $2 ORDER BY from_seq LIMIT $3
+     WHERE from_seq >= $1 AND to_seq >= $2 ORDER BY from_seq LIMIT $3
     """,
     sqlite=f"""
     SELECT {_SEAL_ON_SQLITE} FROM ostiary.audit_seals
-     WHERE from_seq > $1 AND to_seq >= $2 ORDER BY from_seq LIMIT $3
+     WHERE from_seq >= $1 AND to_seq >= $2 ORDER BY from_seq LIMIT $3
     """,
     into=Seal,
 )
