@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -367,6 +367,25 @@ async def tampered_rows(database, plan):
             }
     await tamper(database, MOVE, id_, 0)
     return {(Kind.ROW_INSERTED, 0, id_), (Kind.ROW_DELETED, seq, id_)}
+
+
+VALUES = {
+    "id": UUID(int=7 << 64),
+    "seq": 0,
+    "occurred_at": START - timedelta(microseconds=1),
+    "success": False,
+    "session_id": UUID(int=1),
+    "metadata": {},
+}
+
+
+@pytest.mark.parametrize("column", [field.name for field in fields(Record)])
+async def test_adm_06_every_column_of_a_row_is_under_its_seal(migrated, column):
+    """There is none that can be changed unseen, in any row."""
+    seals = await sealed_log(migrated, 1)
+    await tamper(migrated, f"UPDATE ostiary.audit_events SET {column} = $1", VALUES.get(column, "another"))
+
+    assert {Kind.ROW_ALTERED, Kind.ROW_INSERTED} & {kind for kind, _ in await kinds(seals)}
 
 
 @given(plan=ROW_PLANS, batches=st.lists(st.integers(1, 4), min_size=2, max_size=4))
