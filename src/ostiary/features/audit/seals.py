@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import UUID
 
@@ -89,9 +90,12 @@ class Record:
 
     def leaf(self) -> Leaf:
         """Return what a seal remembers of this row."""
-        *columns, metadata = astuple(self)
+        *columns, metadata = _columns(self)
         content = _RECORD + b"".join(map(_field, (*columns, _canonical_json(metadata))))
         return Leaf(self.seq, self.id[:_ID_SIZE].ljust(_ID_SIZE, b"\0"), hashlib.sha256(content).digest())
+
+
+_columns: Final = attrgetter(*(field.name for field in fields(Record)))
 
 
 @dataclass(frozen=True, slots=True)
