@@ -14,11 +14,12 @@ from ostiary.features.sessions.model import (
     Refused,
     Rotated,
     Session,
+    SessionFigures,
     Tokens,
     external_session_id,
     parse_session_id,
 )
-from ostiary.features.sessions.revocations import Revocations
+from ostiary.features.sessions.revocations import RevocationFigures, Revocations
 from ostiary.features.sessions.service import Sessions, SignInOvertaken
 
 __all__ = [
@@ -28,9 +29,11 @@ __all__ = [
     "Lifetimes",
     "Refusal",
     "Refused",
+    "RevocationFigures",
     "Revocations",
     "Rotated",
     "Session",
+    "SessionFigures",
     "Sessions",
     "SignInOvertaken",
     "Tokens",

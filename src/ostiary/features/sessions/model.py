@@ -33,6 +33,7 @@ class EndReason(StrEnum):
     IDENTITY_DELETED = "identity_deleted"
     ROLE_REMOVED = "role_removed"
     OPERATOR = "operator"
+    STALE = "stale"
 
 
 class Refusal(StrEnum):
@@ -184,6 +185,32 @@ class Rotation:
         if now >= self.idle_expires_at:
             return Refusal.SESSION_IDLE
         return Refusal.EXPIRED if now >= self.token_expires_at else None
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A session and whose it is."""
+
+    id: UUID
+    identity_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """A session whose row was just deleted; when it was over, and whether its history says so already."""
+
+    id: UUID
+    over_at: datetime
+    is_recorded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFigures:
+    """How many sessions there are: all, those that can still be refreshed, those used within seven days."""
+
+    total: int
+    active: int
+    recent: int
 
 
 def external_session_id(session_id: UUID) -> str:

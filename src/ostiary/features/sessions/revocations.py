@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from ostiary.foundation.storage import Query
+from ostiary.foundation.storage import Query, bounded_delete
 from ostiary.verifier import Revocation, RevocationKind, RevocationSet
 
 if TYPE_CHECKING:
@@ -95,6 +95,35 @@ AFTER = Query(
     into=FeedRow,
 )
 
+# The newest row stays whatever its age: on SQLite the next number is the largest plus one, and a number that was
+# given before would be passed over by whoever reads on from it.
+PURGE: Query[Any] = bounded_delete(
+    "revocations",
+    key="seq",
+    where="expires_at <= $1 AND seq < (SELECT max(seq) FROM ostiary.revocations)",
+    order="expires_at",
+    limit="$2",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationFigures:
+    """How many revocations there are, and how many of them still end a token."""
+
+    total: int
+    active: int
+    expired: int
+
+
+FIGURES = Query(
+    """
+    SELECT count(*) AS total, count(*) FILTER (WHERE expires_at > $1) AS active,
+           count(*) FILTER (WHERE expires_at <= $1) AS expired
+      FROM ostiary.revocations
+    """,
+    into=RevocationFigures,
+)
+
 
 class Revocations:
     """Writes revocations, and keeps this worker's set of the live ones, `live`, up to date."""
@@ -139,6 +168,14 @@ class Revocations:
         self._settled_through = max(
             (row.seq for row in rows if row.is_settled), default=self._settled_through
         )
+
+    async def purge(self, tx: Transaction, *, expired_by: datetime, limit: int) -> int:
+        """Delete up to `limit` revocations whose every token was dead by itself by then; return how many."""
+        return await tx.execute(PURGE, expired_by, limit)
+
+    async def figures(self, tx: Transaction, *, now: datetime) -> RevocationFigures:
+        """Count the revocations."""
+        return await tx.fetch_one(FIGURES, now) or RevocationFigures(0, 0, 0)
 
     async def _add(
         self,

@@ -4,6 +4,7 @@ Nothing outside this package commits, and nothing here knows a table.
 """
 
 from ostiary.foundation.errors import OstiaryError
+from ostiary.foundation.storage.bounded import bounded_delete
 from ostiary.foundation.storage.database import (
     TRANSACTION_LIMIT,
     Database,
@@ -32,6 +33,7 @@ __all__ = [
     "TransactionFailed",
     "UniqueViolation",
     "Unstorable",
+    "bounded_delete",
     "database_at",
 ]
 
