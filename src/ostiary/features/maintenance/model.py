@@ -137,6 +137,7 @@ class TaskStatus:
     task: Task
     running: Run | None
     last: Run | None
+    is_due: bool
     next_due: datetime
 
 

@@ -169,7 +169,9 @@ class Maintenance:
             unfinished = await self._database.fetch_one(store.UNFINISHED, task.name)
             last = await self._database.fetch_one(store.LAST_FINISHED, task.name)
             running = unfinished if unfinished and unfinished.leased_until > now else None
-            found.append(TaskStatus(task, running, last, task.next_due(_later(unfinished, last), now)))
+            latest = _later(unfinished, last)
+            is_due = task.is_due(latest, now)
+            found.append(TaskStatus(task, running, last, is_due, task.next_due(latest, now)))
         return found
 
     async def runs(self, *, limit: int) -> list[Run]:

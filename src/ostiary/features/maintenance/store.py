@@ -128,7 +128,7 @@ TABLES = Query(
     """,
     sqlite="""
     SELECT substr(part.tbl_name, 9) AS name, NULL AS rows, sum(page.pgsize) AS bytes
-      FROM sqlite_schema AS part JOIN dbstat AS page ON page.name = part.name AND page.aggregate
+      FROM sqlite_schema AS part JOIN dbstat AS page ON page.name = part.name AND page.aggregate = TRUE
      WHERE part.tbl_name LIKE 'ostiary!_%' ESCAPE '!' GROUP BY 1 ORDER BY 3 DESC, 1
     """,
     into=TableFigures,
@@ -148,7 +148,7 @@ INDEXES = Query(
     """,
     sqlite="""
     SELECT substr(part.tbl_name, 9) AS "table", substr(part.name, 9) AS name, NULL AS scans, sum(page.pgsize) AS bytes
-      FROM sqlite_schema AS part JOIN dbstat AS page ON page.name = part.name AND page.aggregate
+      FROM sqlite_schema AS part JOIN dbstat AS page ON page.name = part.name AND page.aggregate = TRUE
      WHERE part.type = 'index' AND part.name LIKE 'ostiary!_%' ESCAPE '!' GROUP BY 1, 2 ORDER BY 4 DESC, 2
     """,
     into=IndexFigures,

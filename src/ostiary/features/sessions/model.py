@@ -197,11 +197,17 @@ class Owned:
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """A session whose row was just deleted; when it was over, and whether its history says so already."""
+    """A session whose row was just deleted. Only if it had ended does its history say already when it was over."""
 
     id: UUID
-    over_at: datetime
-    is_recorded: bool
+    ended_at: datetime | None
+    expires_at: datetime
+    idle_expires_at: datetime
+
+    @property
+    def over_at(self) -> datetime:
+        """When it was over: ended, idle for too long, or expired."""
+        return self.ended_at or min(self.expires_at, self.idle_expires_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,7 +248,7 @@ class Sessions:
                 return tokens
             purged = await tx.fetch_all(purge_sessions, moment, limit)
             for session in purged:
-                if not session.is_recorded:
+                if session.ended_at is None:
                     await self._audit.session_ended(tx, session.id, now=session.over_at)
             if tokens + len(purged):
                 return tokens + len(purged)

@@ -183,14 +183,15 @@ _ENDED: Final = "ended_at IS NOT NULL AND ended_at <= $1"
 
 
 def _purge_tokens(where: str, order: str) -> Query[Any]:
+    over = f"SELECT id FROM ostiary.sessions WHERE {where} ORDER BY {order} LIMIT $2"
+    tokens = "SELECT id FROM ostiary.refresh_tokens WHERE session_id"
     return Query(
-        f"""
-        DELETE FROM ostiary.refresh_tokens WHERE id IN (
-            SELECT token.id
-              FROM (SELECT id FROM ostiary.sessions WHERE {where} ORDER BY {order} LIMIT $2) AS over
-              JOIN ostiary.refresh_tokens AS token ON token.session_id = over.id
-             LIMIT $2)
-        """
+        # Arrays, as a join would be planned as a walk through every token there is.
+        postgresql=f"""
+        DELETE FROM ostiary.refresh_tokens
+         WHERE id = ANY (ARRAY({tokens} = ANY (ARRAY({over})) LIMIT $2 FOR UPDATE SKIP LOCKED))
+        """,
+        sqlite=f"DELETE FROM ostiary.refresh_tokens WHERE id IN ({tokens} IN ({over}) LIMIT $2)",
     )
 
 
@@ -201,9 +202,7 @@ def _purge_sessions(where: str, order: str) -> Query[Purged]:
         where=where,
         order=order,
         limit="$2",
-        returning="""
-            id, coalesce(ended_at, CASE WHEN idle_expires_at < expires_at THEN idle_expires_at ELSE expires_at END)
-                AS over_at, ended_at IS NOT NULL AS is_recorded""",
+        returning="id, ended_at, expires_at, idle_expires_at",
         into=Purged,
     )
 
