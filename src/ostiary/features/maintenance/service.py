@@ -17,7 +17,7 @@ from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.ids import new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -112,12 +112,24 @@ class Maintenance:
         self._batch_size = batch_size
         # Until then there is nothing to ask the database about a task.
         self._look_again: dict[str, datetime] = {}
+        self._done_at: dict[str, datetime] = {}
+        self._kept: set[str] = set()
         self.holder: Final = holder
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the tasks, in the order they are run in."""
         return tuple(self._tasks)
+
+    @property
+    def last_successes(self) -> Mapping[str, datetime]:
+        """When each task was last done, by whomever, as this worker last saw it."""
+        return self._done_at
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this worker keeps the lease of any task that runs briskly."""
+        return bool(self._kept)
 
     async def run(self, name: str, *, now: datetime, on_progress: Progress | None = None) -> Finished | Held:
         """Run a task now, due or not, unless somebody is running it; `on_progress` is told the rows so far.
@@ -160,6 +172,7 @@ class Maintenance:
 
     async def resign(self, *, now: datetime) -> None:
         """Give up every lease this worker keeps, so that another can go on at once."""
+        self._kept.clear()
         await self._database.execute(store.RESIGN, self.holder, now)
 
     async def status(self, *, now: datetime) -> list[TaskStatus]:
@@ -211,9 +224,15 @@ class Maintenance:
 
     async def _next_look(self, task: Task, now: datetime) -> datetime:
         unfinished = await self._database.fetch_one(store.UNFINISHED, task.name)
-        if unfinished is not None and unfinished.holder != self.holder:
-            return unfinished.leased_until
         last = await self._database.fetch_one(store.LAST_FINISHED, task.name)
+        if last is not None and last.outcome is Outcome.DONE and last.finished_at is not None:
+            self._done_at[task.name] = last.finished_at
+        self._kept.discard(task.name)
+        if unfinished is not None and unfinished.holder == self.holder:
+            self._kept.add(task.name)
+            self._done_at[task.name] = unfinished.started_at
+        elif unfinished is not None:
+            return unfinished.leased_until
         return task.next_due(_later(unfinished, last), now)
 
     async def _work(

@@ -7,6 +7,7 @@ from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.storage.bounded import bounded_delete
 from ostiary.foundation.storage.database import (
     TRANSACTION_LIMIT,
+    Connections,
     Database,
     OutcomeUnknown,
     Parameter,
@@ -22,6 +23,7 @@ from ostiary.foundation.storage.database import (
 
 __all__ = [
     "TRANSACTION_LIMIT",
+    "Connections",
     "Database",
     "OutcomeUnknown",
     "Parameter",
