@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.factories import count, registered, rotate
+from tests.factories import count, insert, registered, rotate
 
 from ostiary.entrypoints.cli.maintenance import maintenance_of
 from ostiary.features.audit import store as audit_store
@@ -88,6 +88,16 @@ async def test_the_newest_revocation_keeps_its_number(auth, maintenance, rows):
 
     assert removed == 1
     assert await count(auth, "revocations", f"seq = {largest}") == 1
+
+
+async def test_what_ends_everything_is_never_removed(auth, maintenance, rows):
+    """Its expiry was reckoned by lifetimes that may have been longer before, and there is one row of it."""
+    await insert(auth, "revocations", seq=7, kind="all", subject="everything", not_before=rows.now,
+                 expires_at=rows.now - 9 * DAY, revoked_at=rows.now)  # fmt: skip
+    await rows.revocations(rows.now + DAY)
+
+    assert await done(maintenance, "revocations", rows.now) == 0
+    assert await count(auth, "revocations", "kind = 'all'") == 1
 
 
 async def test_expired_sessions_go_with_their_tokens_and_leave_their_history(running, maintenance):
@@ -302,6 +312,28 @@ async def test_old_months_are_dropped_whole_and_writing_goes_on(auth, maintenanc
     assert await auth.services.database.fetch_one(mark) == last
     await registered(auth)
     assert await count(auth, "login_history", f"occurred_at >= '{rows.now}'") == 1
+
+
+@on_postgresql
+async def test_whoever_reads_old_records_is_not_waited_for(auth, migrated_url, maintenance, rows):
+    """A month that is being read stays for another time, and the run says that it could not."""
+    long_ago = rows.now - 470 * DAY
+    months = Query("SELECT ostiary.add_partitions('login_history', $1, $1)", into=int)
+    await auth.services.database.fetch_one(months, long_ago)
+    await rows.login_history(long_ago)
+    reader = await asyncpg.connect(migrated_url)
+    await reader.execute("BEGIN")
+    await reader.fetch("SELECT * FROM ostiary.login_history")
+
+    refused = await maintenance.run("login-history", now=rows.now)
+    await reader.execute("COMMIT")
+    await reader.close()
+
+    assert (refused.outcome, refused.removed) == (Outcome.FAILED, 0)
+    assert "LockNotAvailable" in refused.detail
+    assert await count(auth, "login_history", f"occurred_at <= '{long_ago}'") == 1
+    await done(maintenance, "login-history", rows.now + timedelta(minutes=10))
+    assert await count(auth, "login_history", f"occurred_at <= '{long_ago}'") == 0
 
 
 @on_postgresql

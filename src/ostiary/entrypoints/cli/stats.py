@@ -53,7 +53,9 @@ def _show(figures: Figures) -> None:
         print_bars("Clean-up, seconds of the last run", done)
 
 
-def _size(size: float) -> str:
+def _size(size: float | None) -> str:
+    if size is None:
+        return "a table of unknown size"
     for unit in _UNITS:
         if size < _STEP or unit == _UNITS[-1]:
             break

@@ -186,14 +186,17 @@ class TaskFigures:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How large an installation is, and how its clean-up does. Sizes are in bytes, indexes included."""
+    """How large an installation is, and how its clean-up does.
+
+    Sizes are in bytes, indexes included; None where the database does not know those of single tables.
+    """
 
     as_of: datetime
     database_bytes: int
     revocations: RevocationFigures
-    revocations_bytes: int
+    revocations_bytes: int | None
     sessions: SessionFigures
-    sessions_bytes: int
+    sessions_bytes: int | None
     tables: list[TableFigures]
     indexes: list[IndexFigures]
     maintenance: list[TaskFigures]

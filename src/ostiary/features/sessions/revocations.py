@@ -96,11 +96,12 @@ AFTER = Query(
 )
 
 # The newest row stays whatever its age: on SQLite the next number is the largest plus one, and a number that was
-# given before would be passed over by whoever reads on from it.
+# given before would be passed over by whoever reads on from it. The few rows that end everything stay, too: their
+# expiry follows from the lifetimes that were set when they were made, and sessions may have been given longer ones.
 PURGE: Query[Any] = bounded_delete(
     "revocations",
     key="seq",
-    where="expires_at <= $1 AND seq < (SELECT max(seq) FROM ostiary.revocations)",
+    where="expires_at <= $1 AND kind <> 'all' AND seq < (SELECT max(seq) FROM ostiary.revocations)",
     order="expires_at",
     limit="$2",
 )
