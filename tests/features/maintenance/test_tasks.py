@@ -366,6 +366,7 @@ PURGES = {
     "stale sessions": sessions_store.LOCK_STALE,
 }
 
+# Ids that no month has, for the default partitions.
 _FILL = """
 INSERT INTO ostiary.revocations (kind, subject, expires_at, revoked_at)
     SELECT 'token', n::text, now() + n * interval '1 minute', now() FROM generate_series(1, 20000) n;
@@ -386,9 +387,9 @@ INSERT INTO ostiary.sessions (id, identity_id, authenticated_at, created_at, upd
            now() + n * interval '1 minute', CASE WHEN n % 2 = 0 THEN now() + n * interval '1 minute' END
       FROM ostiary.identities, generate_series(1, 20000) n;
 INSERT INTO ostiary.audit_events_default (id, occurred_at, action, success)
-    SELECT gen_random_uuid(), now(), 'a:b:c', TRUE FROM generate_series(1, 5000);
+    SELECT overlay(gen_random_uuid()::text PLACING 'ff' FROM 1)::uuid, now(), 'a:b:c', TRUE FROM generate_series(1, 5000);
 INSERT INTO ostiary.login_history_default (id, occurred_at, success)
-    SELECT gen_random_uuid(), now(), TRUE FROM generate_series(1, 5000);
+    SELECT overlay(gen_random_uuid()::text PLACING 'ff' FROM 1)::uuid, now(), TRUE FROM generate_series(1, 5000);
 INSERT INTO ostiary.refresh_tokens (id, session_id, secret_digest, issued_at, expires_at)
     SELECT gen_random_uuid(), id, '', now(), now() FROM ostiary.sessions;
 ANALYZE;
