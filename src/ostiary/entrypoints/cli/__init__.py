@@ -28,6 +28,8 @@ _COMMANDS: Final = {
     "service": ("service:app", "Make, list and revoke credentials of services."),
     "revoke": ("revoke:revoke", "End every session and token there is."),
     "audit": ("audit:app", "Verify and export the audit events."),
+    "maintenance": ("maintenance:app", "Remove what is over, and look at how that goes."),
+    "stats": ("stats:stats", "Show how large things are."),
     "doctor": ("doctor:doctor", "Look at settings, files, database, schema and clock."),
     "reference": ("reference:reference", "Write the reference pages from the code."),
 }

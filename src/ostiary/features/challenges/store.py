@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ostiary.features.challenges.model import Challenge, Consumed
-from ostiary.foundation.storage import Query
+from ostiary.foundation.storage import Query, bounded_delete
 
 
 def _issue(live_one: str) -> Query[Any]:
@@ -54,4 +54,8 @@ FIND_ACTIVE = Query(
      ORDER BY id
     """,
     into=Challenge,
+)
+
+PURGE: Query[Any] = bounded_delete(
+    "challenges", key="id", where="expires_at <= $1", order="expires_at", limit="$2"
 )

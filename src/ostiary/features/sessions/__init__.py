@@ -14,11 +14,12 @@ from ostiary.features.sessions.model import (
     Refused,
     Rotated,
     Session,
+    SessionFigures,
     Tokens,
     external_session_id,
     parse_session_id,
 )
-from ostiary.features.sessions.revocations import Cursor, InvalidCursor, Revocations
+from ostiary.features.sessions.revocations import Cursor, InvalidCursor, RevocationFigures, Revocations
 from ostiary.features.sessions.service import Sessions, SignInOvertaken
 
 __all__ = [
@@ -31,9 +32,11 @@ __all__ = [
     "Lifetimes",
     "Refusal",
     "Refused",
+    "RevocationFigures",
     "Revocations",
     "Rotated",
     "Session",
+    "SessionFigures",
     "Sessions",
     "SignInOvertaken",
     "Tokens",

@@ -170,6 +170,38 @@ class Rotation:
         return Refusal.EXPIRED if now >= self.token_expires_at else None
 
 
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A session and whose it is."""
+
+    id: UUID
+    identity_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """A session whose row was just deleted. Only if it had ended does its history say already when it was over."""
+
+    id: UUID
+    ended_at: datetime | None
+    expires_at: datetime
+    idle_expires_at: datetime
+
+    @property
+    def over_at(self) -> datetime:
+        """When it was over: ended, idle for too long, or expired."""
+        return self.ended_at or min(self.expires_at, self.idle_expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFigures:
+    """How many sessions there are: all, those that can still be refreshed, those used within seven days."""
+
+    total: int
+    active: int
+    recent: int
+
+
 def external_session_id(session_id: UUID) -> str:
     """Write a session's id as it is shown outside, `ses_…`."""
     return format_id(SESSION_PREFIX, session_id)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from ostiary.features.audit import NOBODY, Action, Event, Login, Origin
+from ostiary.features.audit import NOBODY, SYSTEM, Action, Event, Login, Origin
 from ostiary.features.sessions import store
 from ostiary.features.sessions.endings import ENDINGS, EndReason, Reach, require
 from ostiary.features.sessions.model import (
@@ -15,6 +16,7 @@ from ostiary.features.sessions.model import (
     Rotated,
     Rotation,
     Session,
+    SessionFigures,
     Tokens,
     device_label,
     external_session_id,
@@ -22,7 +24,7 @@ from ostiary.features.sessions.model import (
 from ostiary.foundation.bearer import SECRET_SIZE, BearerSecret, InvalidBearerSecret
 from ostiary.foundation.crypto import associated_data, derive_key, seal, unseal
 from ostiary.foundation.errors import OstiaryError
-from ostiary.foundation.ids import format_id, new_id
+from ostiary.foundation.ids import first_id_at, format_id, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
     from ostiary.foundation.storage import Database, Transaction
 
 _USER_AGENT_LENGTH: Final = 400
+_FIRST_ID: Final = UUID(int=0)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_RECENTLY: Final = timedelta(days=7)
 
 
 class SignInOvertaken(OstiaryError):
@@ -222,6 +227,60 @@ class Sessions:
         except InvalidBearerSecret:
             return None
         return await tx.fetch_one(store.SESSION_OF_REFRESH_TOKEN, token.id, token.digest, identity_id)
+
+    async def end_stale(self, tx: Transaction, *, unused_since: datetime, limit: int, now: datetime) -> int:
+        """End up to `limit` sessions that were not used since then; return how many."""
+        stale = await tx.fetch_all(store.LOCK_STALE, unused_since, limit)
+        for session in stale:
+            await self.end(tx, session.identity_id, session.id, reason=EndReason.STALE, now=now)
+            await self._audit.record(
+                tx,
+                Event(
+                    Action.SESSION_ENDED,
+                    SYSTEM,
+                    target_kind="identity",
+                    target_id=format_id("idn", session.identity_id),
+                    session_id=session.id,
+                    reason=EndReason.STALE,
+                ),
+                now=now,
+            )
+        return len(stale)
+
+    async def purge(self, tx: Transaction, *, expired_by: datetime, ended_by: datetime, limit: int) -> int:
+        """Delete some of the sessions that had expired or ended by then, with their tokens; return how many rows.
+
+        Their history is told first when they were over. Zero says that none is left.
+        """
+        for moment, purge_tokens, purge_sessions in (
+            (expired_by, store.PURGE_TOKENS_OF_EXPIRED, store.PURGE_EXPIRED),
+            (ended_by, store.PURGE_TOKENS_OF_ENDED, store.PURGE_ENDED),
+        ):
+            tokens = await tx.execute(purge_tokens, moment, limit)
+            if tokens >= limit:
+                return tokens
+            purged = await tx.fetch_all(purge_sessions, moment, limit)
+            for session in purged:
+                if session.ended_at is None:
+                    await self._audit.session_ended(tx, session.id, now=session.over_at)
+            if tokens + len(purged):
+                return tokens + len(purged)
+        return 0
+
+    async def purge_spent(
+        self, tx: Transaction, *, spent_by: datetime, after: UUID | None, limit: int
+    ) -> tuple[int, UUID | None]:
+        """Delete spent refresh tokens among the next `limit` or so; return how many, and after which id to go on.
+
+        The id is None at the end. Whoever presents a purged token is refused as unknown (docs/decisions/0011).
+        """
+        first, bound = after or _FIRST_ID, first_id_at(spent_by + _MILLISECOND)
+        end = await tx.fetch_one(store.SPENT_WINDOW_ENDS, first, bound, limit)
+        return await tx.execute(store.PURGE_SPENT, first, end or bound, spent_by), end
+
+    async def figures(self, tx: Transaction, *, now: datetime) -> SessionFigures:
+        """Count the sessions."""
+        return await tx.fetch_one(store.FIGURES, now, now - _RECENTLY) or SessionFigures(0, 0, 0)
 
     async def _spend(self, token: BearerSecret, successor: BearerSecret, now: datetime) -> Rotation | None:
         sealed = seal(
