@@ -240,11 +240,12 @@ PURGE_SPENT: Query[Any] = Query(
 )
 
 FIGURES = Query(
-    """
+    f"""
     SELECT count(*) AS total,
-           count(*) FILTER (WHERE ended_at IS NULL AND expires_at > $1 AND idle_expires_at > $1) AS active,
+           count(*) FILTER (WHERE ended_at IS NULL AND expires_at > $1 AND idle_expires_at > $1
+                           AND NOT EXISTS {_ALL_ENDED}) AS active,
            count(*) FILTER (WHERE last_used_at > $2) AS recent
-      FROM ostiary.sessions
+      FROM ostiary.sessions AS session
     """,
     into=SessionFigures,
 )
