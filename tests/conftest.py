@@ -14,6 +14,7 @@ import asyncpg
 import httpx2
 import hypothesis
 import pytest
+from tests.redis_server import redis_server
 
 from ostiary.foundation.storage import database_at
 from ostiary.testing import auth_for_tests
@@ -102,6 +103,13 @@ def postgresql_url(postgres_cluster):
 def sqlite_url(tmp_path):
     """A SQLite database that does not exist yet."""
     return f"sqlite:///{tmp_path}/ostiary.db"
+
+
+@pytest.fixture
+def redis():
+    """A Redis server of this test's own."""
+    with redis_server() as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
