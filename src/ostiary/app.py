@@ -157,6 +157,8 @@ class Ostiary:
             services.sessions.revocations.close()
             await services.follower.stop()
             services.passwords.close()
+            if services.cache is not None:
+                await services.cache.close()
             await services.database.close()
 
     async def __aenter__(self) -> Self:

@@ -50,13 +50,15 @@ from ostiary.features.sign_in import SignIn
 from ostiary.features.signing_keys import Schedule, SigningKeys
 from ostiary.foundation.channel import channel_at
 from ostiary.foundation.clock import ClockCheck
+from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.jose import Algorithm
-from ostiary.foundation.limits import SqlLimits
+from ostiary.foundation.limits import MemoryLimits, SharedLimits, SqlLimits
 from ostiary.foundation.storage import Database
 from ostiary.verifier import AccessTokenVerifier, RevocationSet
 from ostiary.version import VERSION
 
 if TYPE_CHECKING:
+    from ostiary.foundation.cache import SharedCache  # noqa: TC004 - needs an extra; no row is built from it
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.crypto import RootKeys
     from ostiary.foundation.entropy import Entropy
@@ -73,6 +75,7 @@ class Services:
     """The built objects of a started installation, for doors, commands and tests."""
 
     database: Database
+    cache: SharedCache | None
     identities: Identities
     profiles: Profiles
     passwords: Passwords
@@ -118,6 +121,7 @@ def build(
 ) -> Services:
     """Build every object of an installation around a database, which need not be open yet."""
     tokens = settings.tokens
+    cache = _cache(settings, keys, entropy)
     audit = Audit(database, entropy)
     roles = Roles(entropy)
     profiles = Profiles(database, entropy)
@@ -170,6 +174,7 @@ def build(
             idle=settings.sessions.idle_lifetime,
             grace=tokens.refresh_grace,
         ),
+        cache=cache,
     )
     registration = Registration(
         database,
@@ -270,6 +275,7 @@ def build(
     )
     return Services(
         database=database,
+        cache=cache,
         identities=identities,
         profiles=profiles,
         passwords=passwords,
@@ -303,6 +309,7 @@ def build(
             http,
             gate=gate,
             limits=SqlLimits(database, keys.derive("rate limits")),
+            memory_limits=MemoryLimits() if cache is None else SharedLimits(cache),
             clock=clock,
             folds=FOLDS,
             metrics=metrics,
@@ -342,6 +349,19 @@ def _brisk_tasks(seals: Seals, signing_keys: SigningKeys, guard: RestoreGuard) -
         Task("audit-seals", "Seal the audit events that were appended.", every(_SEAL), seal),
         Task("signing-keys", "Publish, change over and retire signing keys.", every(_KEYS), rotate),
     )
+
+
+def _cache(settings: Settings, keys: RootKeys, entropy: Entropy) -> SharedCache | None:
+    if settings.redis is None:
+        return None
+    # Imported here because the driver is an extra.
+    try:
+        from ostiary.foundation.cache import SharedCache  # noqa: PLC0415 - see above
+    except ModuleNotFoundError:
+        raise OstiaryError(
+            'OSTIARY_REDIS_URL is set, but the driver is missing: pip install "ostiary[redis]".'
+        ) from None
+    return SharedCache(settings.redis, keys.derive("shared cache"), entropy)
 
 
 def _passwords(settings: Settings, entropy: Entropy) -> Passwords:

@@ -69,11 +69,13 @@ END_OTHERS = Query(
     into=UUID,
 )
 
-END_ALL: Query[Any] = Query(
+END_ALL = Query(
     """
     UPDATE ostiary.sessions SET ended_at = $2, end_reason = $3, updated_at = $2
      WHERE identity_id = $1 AND ended_at IS NULL
-    """
+    RETURNING id
+    """,
+    into=UUID,
 )
 
 SESSION_OF_REFRESH_TOKEN = Query(
