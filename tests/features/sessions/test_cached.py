@@ -89,12 +89,16 @@ async def test_s4_an_end_that_was_rolled_back_forgets_nothing(auth, ada, find):
     """Only what was committed is forgotten."""
     read = await find()
     await auth.services.database.execute(RENAME, ada.tokens.session_id)
-    with pytest.raises(ZeroDivisionError):
+
+    async def end_and_fail() -> None:
         async with auth.services.database.transaction() as tx:
             await auth.services.sessions.end_all(
                 tx, ada.identity_id, reason=EndReason.LOGOUT_EVERYWHERE, now=auth.clock.now()
             )
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await end_and_fail()
     await all_forgotten(auth)
 
     assert await find() == read
