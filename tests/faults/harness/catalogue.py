@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tests.faults.harness.clock_faults import WrongClock
+from tests.faults.harness.database_faults import Failover, PowerCut, Slow, SplitBrain
 from tests.faults.harness.faults import CutCommit, KilledWorker, Terminated, Thundering
 
 if TYPE_CHECKING:
@@ -11,7 +13,12 @@ if TYPE_CHECKING:
 
 FAULTS: Final[tuple[Fault, ...]] = (
     KilledWorker(),
+    Failover(),
     CutCommit(),
+    SplitBrain(),
+    WrongClock(),
+    Slow(),
     Thundering(),
+    PowerCut(),
     Terminated(),
 )

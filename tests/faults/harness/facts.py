@@ -44,13 +44,20 @@ class SessionFacts:
     def ended_by(self, moment: float, *, worker: int = NO_WORKER, elsewhere: float = 0.0) -> Operation | None:
         """Return the acknowledged operation that made this session certainly dead before `moment`, if any.
 
-        `elsewhere` is how long workers other than the one that acknowledged it may take to learn of it.
+        `elsewhere` is how long workers other than the one that ended it may take to learn of it.
         """
         for operation, certain in self.causes:
-            allowed = 0.0 if operation.worker == worker else elsewhere
+            allowed = 0.0 if self._ended_at(operation) == worker else elsewhere
             if certain and operation.ended + allowed <= moment:
                 return operation
         return None
+
+    def _ended_at(self, acknowledged: Operation) -> int | None:
+        """Return the worker that knew of the end first; None where several may have been the one."""
+        workers = {
+            operation.worker for operation, _ in self.causes if operation.started <= acknowledged.ended
+        }
+        return acknowledged.worker if workers == {acknowledged.worker} else None
 
     def may_be_dead(self, moment: float) -> bool:
         """Say whether anything begun by `moment` may have ended it."""

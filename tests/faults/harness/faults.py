@@ -116,12 +116,13 @@ class CutCommit(Fault):
 
     async def inject(self, run: Run, blow: Blow) -> None:
         if blow.way == "everything":
-            run.world.wire.cut()
+            run.world.cut()
         else:
-            run.world.wire.cut_at(blow.way.encode(), run.random.randint(2, 6))
+            wire = run.world.wires[blow.worker]
+            wire.cut_at(blow.way.encode(), run.random.randint(2, 6))
 
     async def heal(self, run: Run, blow: Blow) -> None:
-        run.world.wire.mend()
+        run.world.mend()
 
 
 class Terminated(Fault):
@@ -176,13 +177,13 @@ class Thundering(Fault):
 
     async def _outage(self, run: Run) -> None:
         if run.world.cluster:
-            run.world.wire.cut()
+            run.world.cut()
         else:
             await run.world.workers[0].kill()
 
     async def _recovery(self, run: Run) -> None:
         if run.world.cluster:
-            run.world.wire.mend()
+            run.world.mend()
         await run.world.all_ready()
 
 

@@ -32,6 +32,7 @@ _WEIGHTS: Final = {
 }
 _MOST_TABS: Final = 3
 _MOST_GUESSES: Final = 3
+_THINKING: Final = 0.01
 _PAUSE: Final = 0.05
 _PAUSE_AFTER_REFUSAL: Final = 0.5
 _LONGEST_PAUSE: Final = 2.0
@@ -87,6 +88,7 @@ class Device:
             else:
                 (choice,) = self._random.choices([*_WEIGHTS], weights=_WEIGHTS.values())
                 await getattr(self, choice)(self.tokens)
+            await asyncio.sleep(_THINKING)
 
     def stop(self) -> None:
         """Let it end once what is under way has ended."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -65,20 +65,16 @@ SESSIONS: Final = Query(
 class World:
     """One installation. `cluster` is the primary; a fault that fails over puts another in its place."""
 
-    def __init__(self, folder: Path, cluster: Cluster | None, wire: Wire | None) -> None:
+    def __init__(self, folder: Path, cluster: Cluster | None, stack: AsyncExitStack) -> None:
         self.folder = folder
         self.cluster = cluster
         self.clusters = [cluster] if cluster else []
-        self._wire = wire
+        self.wires: list[Wire] = []
+        """To PostgreSQL: one of each worker's own, and one of the operator's; none to SQLite."""
         self.environment: dict[str, str] = {}
+        """The operator's."""
         self.workers: list[Worker] = []
-
-    @property
-    def wire(self) -> Wire:
-        """The wire to PostgreSQL. Raises `LookupError` on SQLite, which has none."""
-        if self._wire is None:
-            raise LookupError("There is no wire to a file.")
-        return self._wire
+        self._stack = stack
 
     @property
     def primary(self) -> Cluster:
@@ -99,13 +95,40 @@ class World:
         await standby.start()
         return standby
 
+    def lead_to(self, cluster: Cluster) -> None:
+        """Lead every wire to another cluster, which is the primary from now on."""
+        self.cluster = cluster
+        for wire in self.wires:
+            wire.server = cluster.folder
+            wire.break_connections()
+
+    def cut(self) -> None:
+        """Cut every wire."""
+        for wire in self.wires:
+            wire.cut()
+
+    def mend(self) -> None:
+        """Mend every wire."""
+        for wire in self.wires:
+            wire.mend()
+
     async def start_workers(self, count: int, settings: dict[str, str]) -> None:
         """Start so many workers, the first alone: it makes the schema and the keys."""
-        url = f"postgresql://postgres@/postgres?host={self._wire.folder}" if self._wire else self.database_url
-        self.environment = environment_of(self.folder, url, **_MAX_AGE | settings)
-        self.workers = [Worker(index, self.folder, self.environment) for index in range(count)]
+        environments = [
+            environment_of(self.folder, await self._way_to_database(), **_MAX_AGE | settings)
+            for _ in range(count + 1)
+        ]
+        self.environment = environments.pop()
+        self.workers = [Worker(index, self.folder, environments[index]) for index in range(count)]
         await self.workers[0].started()
         await asyncio.gather(*(worker.started() for worker in self.workers[1:]))
+
+    async def _way_to_database(self) -> str:
+        if self.cluster is None:
+            return self.database_url
+        wire = await self._stack.enter_async_context(Wire(self.cluster.folder).laid())
+        self.wires.append(wire)
+        return f"postgresql://postgres@/postgres?host={wire.folder}"
 
     async def all_ready(self) -> None:
         """Wait until every worker is ready, starting those that are not running."""
@@ -134,24 +157,15 @@ class World:
 async def world_on(dialect: Dialect) -> AsyncIterator[World]:
     """Make a world without workers yet; everything in it is ended, by pid, and deleted when the block ends."""
     folder = Path(tempfile.mkdtemp(prefix="ostiary-world-"))
-    try:
-        if dialect == "sqlite":
-            async with _ended(World(folder, None, None)) as world:
-                yield world
-        else:
-            cluster = await Cluster.made()
-            async with Wire(cluster.folder).laid() as wire, _ended(World(folder, cluster, wire)) as world:
+    async with AsyncExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        cluster = await Cluster.made() if dialect == "postgresql" else None
+        world = World(folder, cluster, stack)
+        try:
+            if cluster is not None:
                 await cluster.start()
-                yield world
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@asynccontextmanager
-async def _ended(world: World) -> AsyncIterator[World]:
-    try:
-        yield world
-    finally:
-        await asyncio.gather(*(worker.kill() for worker in world.workers))
-        for cluster in world.clusters:
-            await cluster.remove()
+            yield world
+        finally:
+            await asyncio.gather(*(worker.kill() for worker in world.workers))
+            for each in world.clusters:
+                await each.remove()
