@@ -112,8 +112,9 @@ class Slow(Fault):
     id = "F09"
     title = "database two seconds late; a long lock that exhausts the pools"
     ways = ("late", "locked")
+    settings: ClassVar[dict[str, str]] = {"DATABASE_POOL_SIZE": "2"}
     longest_answer = 20.0
-    _probes: ClassVar[int] = 16
+    _probes: ClassVar[int] = 9
 
     async def drive(self, run: Run) -> None:
         """Strike in both ways, and ask the workers meanwhile whether they live and are ready."""

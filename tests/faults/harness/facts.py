@@ -126,7 +126,8 @@ class Facts:
     def _ended_sessions(self, operation: Operation) -> Iterable[SessionFacts]:
         """Yield the sessions this operation ended or may have."""
         if operation.kind is Kind.REFRESH:
-            if operation.outcome != "ok" and self.may_be_reuse(operation):
+            refused = operation.reason == "invalid_refresh_token"
+            if (refused or operation.outcome == "unknown") and self.may_be_reuse(operation):
                 yield from self._named(operation.session)
         elif not operation.may_have_happened:
             return
