@@ -118,6 +118,16 @@ class TokenSettings(_Section):
     """How access tokens are signed."""
     audience: str | None = None
     """The `aud` of access tokens; the public URL if not set."""
+    key_lifetime: Duration = timedelta(days=90)
+    """How long a key signs before another one takes over."""
+    key_overlap: Duration = Field(default=timedelta(hours=24), ge=timedelta(minutes=10))
+    """How long a key is published before it signs; copies of the key set must be renewed within it."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.key_lifetime <= self.key_overlap:
+            raise ValueError("key_lifetime must be longer than key_overlap")
+        return self
 
 
 class SessionSettings(_Section):

@@ -27,7 +27,9 @@ EMPTY = dict.fromkeys(
 
 
 async def _rows(auth):
-    return {table: await count(auth, table) for table in EMPTY}
+    # A start makes and records the first signing key; that is nobody's registration.
+    own = {"audit_events": "action NOT LIKE 'signing_key:%'"}
+    return {table: await count(auth, table, own.get(table, "TRUE")) for table in EMPTY}
 
 
 async def test_a_newcomer_is_signed_in_and_recorded(auth):

@@ -126,7 +126,7 @@ async def test_resolve_marks_without_running(migrated_url):
     await resolve(migrated_url, HEAD, applied=True)
     marked = await status(migrated_url)
 
-    assert (unmarked.current, unmarked.pending) == (None, [HEAD])
+    assert (unmarked.current, unmarked.pending) == (History().revisions[-2], [HEAD])
     assert (marked.current, marked.pending) == (HEAD, [])
     assert await check(migrated_url) == []
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import signal
 import stat
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.schema.plain import OURS, fetch, run, start
 
+from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.errors import Unavailable
+from ostiary.foundation.ids import new_id
 from ostiary.schema import HEAD, SchemaError, UnknownRevision, check, connection, deploy, downgrade, status
 from ostiary.schema.history import History
 
@@ -30,11 +33,32 @@ import asyncio, os, signal, sys
 from ostiary.schema import deploy
 
 def die(step):
-    if step.number == max(1, int(step.total * float(sys.argv[2]))):
+    if step.revision == sys.argv[3] and step.number == max(1, int(step.total * float(sys.argv[2]))):
         os.kill(os.getpid(), signal.SIGKILL)
 
 asyncio.run(deploy(sys.argv[1], on_step=die))
 """
+
+
+NOW = datetime(2026, 3, 15, tzinfo=UTC)
+TRUE = {"sqlite": "1", "postgresql": "true"}
+
+
+def names(dialect, table):
+    return f"ostiary_{table}" if dialect == "sqlite" else f"ostiary.{table}"
+
+
+def uuid7_at(when):
+    return new_id(when, Entropy())
+
+
+def literal(value, dialect):
+    return f"x'{value.hex}'" if dialect == "sqlite" else f"'{value}'"
+
+
+def moment(value, dialect):
+    milliseconds = value.int >> 80
+    return f"{milliseconds}000" if dialect == "sqlite" else f"to_timestamp({milliseconds} / 1000.0)"
 
 
 async def steps_of(url):
@@ -58,6 +82,39 @@ async def test_deploying_again_changes_nothing(migrated_url):
     assert (await status(migrated_url)).pending == []
 
 
+async def test_records_survive_becoming_partitions(database_url, dialect):
+    """Events and logins written before revision 0002 are all there after it, and after going back and forth again."""
+    await deploy(database_url)
+    await downgrade(database_url, "0001")
+    events, logins = names(dialect, "audit_events"), names(dialect, "login_history")
+    ids = [
+        uuid7_at(month)
+        for month in (datetime(2024, 2, 29, tzinfo=UTC), datetime(2025, 12, 31, tzinfo=UTC), NOW)
+    ]
+    for event_id in ids:
+        await run(
+            database_url,
+            f"INSERT INTO {events} (id, occurred_at, action, success) VALUES "
+            f"({literal(event_id, dialect)}, {moment(event_id, dialect)}, 'identity:session:started', {TRUE[dialect]})",
+            f"INSERT INTO {logins} (id, occurred_at, success) VALUES "
+            f"({literal(event_id, dialect)}, {moment(event_id, dialect)}, {TRUE[dialect]})",
+        )
+    before = [await fetch(database_url, f"SELECT seq, id FROM {events} ORDER BY seq")]
+    before += [await fetch(database_url, f"SELECT id FROM {logins} ORDER BY id")]
+
+    await deploy(database_url)
+    partitioned = [await fetch(database_url, f"SELECT seq, id FROM {events} ORDER BY seq")]
+    partitioned += [await fetch(database_url, f"SELECT id FROM {logins} ORDER BY id")]
+    await downgrade(database_url, "0001")
+    await deploy(database_url)
+    again = [await fetch(database_url, f"SELECT seq, id FROM {events} ORDER BY seq")]
+
+    assert [len(rows) for rows in before] == [3, 3]
+    assert partitioned == before
+    assert again == before[:1]
+    assert await check(database_url) == []
+
+
 async def test_status_before_and_after(postgresql_url):
     """The status names the stored revision, the newest one and those between."""
     before = await status(postgresql_url)
@@ -72,13 +129,15 @@ async def test_progress_is_told_statement_by_statement(database_url):
     """Every statement is announced with its place, so that a progress line can be drawn."""
     steps = await steps_of(database_url)
 
-    assert [step.number for step in steps] == list(range(1, len(steps) + 1))
-    assert {step.total for step in steps} == {len(steps)}
+    for revision in History().revisions:
+        own = [step for step in steps if step.revision == revision]
+        assert [step.number for step in own] == list(range(1, len(own) + 1))
+        assert {step.total for step in own} == {len(own)}
     assert any("CREATE TABLE" in step.statement and "identities" in step.statement for step in steps)
 
 
 async def test_ten_processes_deploy_at_once(database_url):
-    """Of ten processes that start together one does the work and all succeed."""
+    """Of ten processes that start together one does the work of each revision and all succeed."""
     processes = [start(DEPLOY_WHEN_TOLD, database_url) for _ in range(10)]
     assert {process.stdout.readline() for process in processes} == {"ready\n"}
     for process in processes:
@@ -87,21 +146,25 @@ async def test_ten_processes_deploy_at_once(database_url):
     answers = sorted(process.communicate()[0].strip() for process in processes)
 
     assert [process.returncode for process in processes] == [0] * 10
-    assert answers == [""] * 9 + [HEAD]
+    assert " ".join(answers).split() == History().revisions
     assert await check(database_url) == []
 
 
+@pytest.mark.parametrize("revision", History().revisions)
 @pytest.mark.parametrize("part", [0.0, 0.5, 1.0], ids=["first", "middle", "last"])
-async def test_a_killed_deployment_leaves_nothing(database_url, part, dialect):
-    """After SIGKILL in the middle of a deployment the database is as before, and the next run completes."""
-    process = start(DIE_AT_STEP, database_url, str(part))
+async def test_a_killed_deployment_leaves_nothing(database_url, part, revision, dialect):
+    """After SIGKILL in the middle of a revision the database is as before it, and the next run completes."""
+    process = start(DIE_AT_STEP, database_url, str(part), revision)
     process.communicate()
     left = await fetch(database_url, OURS[dialect])
+    stored = (await status(database_url)).current
     applied = await deploy(database_url)
 
+    earlier = History().revisions[: History().revisions.index(revision)]
     assert process.returncode == -signal.SIGKILL
-    assert left == []
-    assert applied == [HEAD]
+    assert bool(left) == bool(earlier)
+    assert stored == (earlier[-1] if earlier else None)
+    assert applied == [name for name in History().revisions if name not in earlier]
     assert await check(database_url) == []
 
 
@@ -109,24 +172,29 @@ class Interrupted(Exception):
     """Stands for whatever may end a deployment between two statements."""
 
 
-async def test_an_interruption_at_any_statement_leaves_nothing(database_url, dialect):
-    """Whichever statement a deployment fails at, nothing is half-made and the next run converges."""
-    number = 0
-    applied = []
-    while not applied:
-        number += 1
+async def test_an_interruption_at_any_statement_leaves_nothing(database_url):
+    """Whichever statement of whichever revision fails, nothing is half-made and the next run goes on from there."""
+    done = []
+    await run(database_url)
+    for revision in History().revisions:
+        number = 0
+        while revision not in done:
+            number += 1
 
-        def interrupt(step, number=number):
-            if step.number == number:
-                raise Interrupted
+            def interrupt(step, aim=(revision, number)):
+                if (step.revision, step.number) == aim or step.revision not in {aim[0], *done}:
+                    raise Interrupted
 
-        try:
-            applied = await deploy(database_url, on_step=interrupt)
-        except Interrupted:
-            assert await fetch(database_url, OURS[dialect]) == []
+            before = (await status(database_url)).current
+            with suppress(Interrupted):
+                await deploy(database_url, on_step=interrupt)
+            after = (await status(database_url)).current
+            assert after in {before, revision}
+            if after == revision:
+                done.append(revision)
+        assert number > 20
 
-    assert number > 50
-    assert applied == [HEAD]
+    assert await deploy(database_url) == []
     assert await check(database_url) == []
 
 
@@ -193,10 +261,10 @@ async def test_a_schema_made_by_an_administrator_suffices(postgresql_url):
         "CREATE SCHEMA ostiary AUTHORIZATION ostiary_owner",
     )
     url = postgresql_url.replace("//postgres:", "//ostiary_owner:")
-    assert await deploy(url) == [HEAD]
+    assert await deploy(url) == History().revisions
     assert await check(url) == []
-    assert await downgrade(url, None) == [HEAD]
-    assert await deploy(url) == [HEAD]
+    assert await downgrade(url, None) == History().revisions[::-1]
+    assert await deploy(url) == History().revisions
 
     await run(postgresql_url, "DROP OWNED BY ostiary_owner", "DROP ROLE ostiary_owner")
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 
+from ostiary.features.audit import SYSTEM, Action, Audit, Event
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.ids import new_id
 from ostiary.foundation.storage import Query, ReferenceViolation, RuleViolation, UniqueViolation
@@ -86,8 +88,8 @@ async def add_key(database, kid, algorithm, state):
 
 
 async def add_event(database):
-    row = {"id": fresh_id(), "occurred_at": NOW, "action": "identity:session:created", "success": True}
-    return await insert(database, "audit_events", **row)
+    await Audit(database, Entropy()).record_read(Event(Action.IDENTITY_READ, SYSTEM), now=NOW)
+    return await database.fetch_one(Query("SELECT id FROM ostiary.audit_events ORDER BY seq DESC", into=UUID))
 
 
 async def test_deleting_an_identity_deletes_what_belongs_to_it(migrated):
@@ -313,7 +315,7 @@ async def test_audit_events_cannot_be_truncated(migrated, dialect):
 async def test_audit_events_cannot_be_replaced(migrated, dialect, key):
     """SQLite's REPLACE, which delete triggers do not see, is refused whichever key it aims at."""
     event_id = await add_event(migrated)
-    aim = {"id": event_id} if key == "id" else {"id": fresh_id(), "seq": 1}
+    aim = {"id": event_id, "seq": 7} if key == "id" else {"id": fresh_id(), "seq": 1}
     row = {**aim, "occurred_at": NOW, "action": "forged", "success": True}
     columns, places = ", ".join(row), ", ".join(f"${number}" for number in range(1, len(row) + 1))
 
@@ -321,7 +323,7 @@ async def test_audit_events_cannot_be_replaced(migrated, dialect, key):
         await run(migrated, f"REPLACE INTO ostiary.audit_events ({columns}) VALUES ({places})", *row.values())
 
     actions = await migrated.fetch_all(Query("SELECT action FROM ostiary.audit_events", into=str))
-    assert actions == ["identity:session:created"]
+    assert actions == [Action.IDENTITY_READ]
 
 
 async def test_audit_numbers_are_not_used_twice(migrated):

@@ -1,5 +1,6 @@
 """Revocations: every level counts, none is forgotten early, and not knowing is not permission."""
 
+import tracemalloc
 from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations, product
@@ -33,6 +34,11 @@ def entry(now, alice):
         return Revocation(kind=kind, **{**given, **marks.get(kind, {}), **changes})
 
     return entry_of
+
+
+def expire_all(revocations, now):
+    for _ in range(RevocationSet.ROUND):
+        revocations.expire(now)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -113,9 +119,9 @@ def test_rt_07_an_entry_lives_as_long_as_its_tokens(revocations, entry, alice, n
     """Expiry drops an entry when the last token it concerns is dead, and not a second earlier."""
     revocations.apply([entry(kind, expires_at=now + timedelta(minutes=5))])
 
-    revocations.expire(now + timedelta(minutes=5) - timedelta(seconds=1))
+    expire_all(revocations, now + timedelta(minutes=5) - timedelta(seconds=1))
     assert revocations.refusal(alice) is kind
-    revocations.expire(now + timedelta(minutes=5))
+    expire_all(revocations, now + timedelta(minutes=5))
     assert revocations.refusal(alice) is None
 
 
@@ -143,3 +149,40 @@ def test_a_stale_set_recovers(revocations, now):
     revocations.confirm(now + timedelta(minutes=1))
 
     assert not revocations.is_stale(now + timedelta(minutes=1))
+
+
+def many(count, now, *, minutes=15):
+    return (
+        Revocation(
+            seq=number,
+            kind=RevocationKind.SESSION,
+            subject=f"ses_{number:026}",
+            expires_at=now + timedelta(minutes=minutes, seconds=number % 60),
+        )
+        for number in range(count)
+    )
+
+
+def test_a_million_entries_would_take_less_than_a_hundred_megabytes(revocations, now):
+    """A tenth of a million takes less than a tenth of that; what is held does not grow with the subjects' length."""
+    tracemalloc.start()
+    revocations.apply(many(100_000, now))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert len(revocations) == 100_000
+    assert held < 10_000_000
+
+
+def test_expiry_looks_at_a_small_share_at_a_time(revocations, now):
+    """No call forgets more than a sliver of the set, and a round of calls forgets all that is dead."""
+    revocations.apply(many(20_000, now))
+    before, later = len(revocations), now + timedelta(hours=1)
+    steps = []
+    for _ in range(RevocationSet.ROUND):
+        revocations.expire(later)
+        steps.append(before - len(revocations))
+        before = len(revocations)
+
+    assert max(steps) < 200
+    assert len(revocations) == 0

@@ -119,21 +119,20 @@ async def downgrade(url: str, revision: str | None) -> list[str]:
     history = History()
     keep = history.position(revision)
     undone: list[str] = []
-    async with connect(url) as connection:
-        while True:
-            async with connection.transaction():
-                done = history.position(await stored_revision(connection))
-                if done <= keep:
-                    return undone
-                last = history.revisions[done - 1]
-                before = history.revisions[done - 2] if done > 1 else None
-                for statement in [
-                    *history.downgrade(last, connection.dialect),
-                    *_record(before, connection.dialect),
-                ]:
-                    await connection.execute(statement)
-                await _refuse_dangling(connection)
+    # All of it or nothing: what a host depends on may belong to the oldest of them.
+    async with connect(url) as connection, connection.transaction():
+        done = history.position(await stored_revision(connection))
+        for place in range(done, keep, -1):
+            last = history.revisions[place - 1]
+            before = history.revisions[place - 2] if place > 1 else None
+            for statement in [
+                *history.downgrade(last, connection.dialect),
+                *_record(before, connection.dialect),
+            ]:
+                await connection.execute(statement)
+            await _refuse_dangling(connection)
             undone.append(last)
+    return undone
 
 
 async def resolve(url: str, revision: str, *, applied: bool) -> None:

@@ -95,9 +95,9 @@ def _statements(dialect: str) -> list[str]:
 _POSTGRESQL_OBJECTS: Final = """
 WITH relation AS (
   SELECT oid, relname, relkind FROM pg_class
-   WHERE relnamespace = {schema} AND relname NOT LIKE 'ostiary\\_alembic\\_version%'
+   WHERE relnamespace = {schema} AND relname NOT LIKE 'ostiary\\_alembic\\_version%' AND NOT relispartition
 )
-SELECT 'table', '', relname::text, 'table' FROM relation WHERE relkind IN ('r', 'p')
+SELECT 'table', '', relname::text, 'table' || coalesce(' ' || pg_get_partkeydef(oid), '') FROM relation WHERE relkind IN ('r', 'p')
 UNION ALL
 SELECT 'sequence', '', relname, format_type(seqtypid, NULL)
   FROM relation JOIN pg_sequence ON seqrelid = oid

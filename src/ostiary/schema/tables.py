@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Identity, Index, MetaData, Table, text
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, Table, text
 
 from ostiary.schema.dialects import (
     BIG_NUMBER,
@@ -26,7 +26,7 @@ from ostiary.schema.dialects import (
 METADATA: Final = MetaData(schema=SCHEMA, naming_convention=NAMING)
 
 # Sequences of PostgreSQL; on SQLite the statement computes the next number.
-SEQUENCES: Final = ("revocation_seq",)
+SEQUENCES: Final = ("audit_seq", "revocation_seq")
 
 
 def _one_of(column: str, *values: str) -> CheckConstraint:
@@ -145,6 +145,20 @@ signing_keys = _table(
 
 # Proofs
 
+service_credentials = _table(
+    "service_credentials",
+    Column("id", UUID, primary_key=True),
+    _identity(),
+    Column("secret_digest", BYTES, nullable=False),
+    Column("scopes", DOCUMENT, nullable=False),
+    Column("created_at", MOMENT, nullable=False),
+    Column("created_by", TEXT),
+    Column("expires_at", MOMENT),
+    Column("revoked_at", MOMENT),
+    Column("last_used_at", MOMENT),
+    Index(None, "identity_id"),
+)
+
 challenges = _table(
     "challenges",
     Column("id", UUID, primary_key=True),
@@ -221,6 +235,7 @@ sessions = _table(
     Index("ix_sessions_expires_at_live", "expires_at", **_where("ended_at IS NULL")),
     Index(None, "expires_at"),
     Index(None, "last_used_at"),
+    Index(None, "ended_at", **_where("ended_at IS NOT NULL")),
 )
 
 refresh_tokens = _table(
@@ -260,13 +275,15 @@ revocations = _table(
     Index(None, "expires_at"),
 )
 
-# Records: no foreign keys, history outlives what it tells of.
+# Records: no foreign keys, history outlives what it tells of. On PostgreSQL a month's rows are a partition, dropped
+# whole when they are old: ids begin with the time, so a range of ids is a range of time and the id can stay the key.
+
+_BY_MONTH: Final = "RANGE (id)"
 
 audit_events = _table(
     "audit_events",
-    # The sequence is the key, because SQLite counts up by itself only on the primary key.
-    Column("seq", BIG_NUMBER, Identity(always=True), primary_key=True),
-    Column("id", UUID, nullable=False, unique=True),
+    Column("id", UUID, primary_key=True),
+    Column("seq", BIG_NUMBER, nullable=False, server_default=text("nextval('ostiary.audit_seq')")),
     Column("occurred_at", MOMENT, nullable=False),
     Column("action", TEXT, nullable=False),
     Column("actor_kind", TEXT),
@@ -279,12 +296,13 @@ audit_events = _table(
     Column("success", FLAG, nullable=False),
     Column("reason", TEXT),
     Column("metadata", DOCUMENT, nullable=False, server_default=text("'{}'")),
+    Index(None, "seq"),
     Index(None, "target_kind", "target_id", "occurred_at"),
     Index(None, "actor_id", "occurred_at"),
     Index(None, "session_id"),
     Index(None, "action", "occurred_at"),
     Index(None, "occurred_at"),
-    sqlite_autoincrement=True,
+    postgresql_partition_by=_BY_MONTH,
 )
 
 # One row: audit events up to this number may be deleted, later ones never.
@@ -311,4 +329,44 @@ login_history = _table(
     Index(None, "identity_id", "occurred_at"),
     Index(None, "session_id"),
     Index(None, "occurred_at"),
+    postgresql_partition_by=_BY_MONTH,
+)
+
+# Each seal covers the audit events of a range of numbers and the seal before it.
+audit_seals = _table(
+    "audit_seals",
+    Column("from_seq", BIG_NUMBER, primary_key=True, autoincrement=False),
+    Column("to_seq", BIG_NUMBER, nullable=False, unique=True),
+    Column("events", NUMBER, nullable=False),
+    Column("merkle_root", BYTES, nullable=False),
+    Column("previous_root", BYTES, nullable=False),
+    Column("signature", BYTES, nullable=False),
+    Column("sealed_at", MOMENT, nullable=False),
+)
+
+# What was done in the background, and by whom it is being done: an unfinished run is the lease of its task.
+maintenance_runs = _table(
+    "maintenance_runs",
+    Column("id", UUID, primary_key=True),
+    Column("task", TEXT, nullable=False),
+    Column("holder", TEXT, nullable=False),
+    Column("started_at", MOMENT, nullable=False),
+    Column("leased_until", MOMENT, nullable=False),
+    Column("finished_at", MOMENT),
+    Column("removed", BIG_NUMBER, nullable=False, server_default=text("0")),
+    Column("outcome", TEXT),
+    Column("detail", TEXT),
+    _one_of("outcome", "done", "interrupted", "failed"),
+    Index(None, "task", unique=True, **_where("finished_at IS NULL")),
+    Index(None, "task", "started_at"),
+    Index(None, "started_at"),
+)
+
+# One row: which database this was when it was last seen, so that a restored copy is recognised.
+restore_guard = _table(
+    "restore_guard",
+    Column("id", NUMBER, primary_key=True, autoincrement=False),
+    Column("fingerprint", TEXT, nullable=False),
+    Column("seen_at", MOMENT, nullable=False),
+    CheckConstraint("id = 1", name="id"),
 )

@@ -1,4 +1,4 @@
-"""The triggers of this release: orphans are impossible, and audit events are append-only.
+"""The triggers and functions of this release: no orphans, append-only audit events, partitions by the month.
 
 A profile and its identity go together, whoever deletes which: the foreign key takes the profile along, the
 guard on the profile's table takes the identity along.
@@ -39,6 +39,66 @@ BEGIN
     END IF;
   END IF;
   RAISE EXCEPTION 'Audit events are append-only: only rows up to the purge mark may be deleted.';
+END $$
+""",
+)
+
+# A month's partition is made beside its parent and then attached, so that nobody who writes has to wait. Where the
+# rows of a month have already gone to the default partition, they stay there.
+_PARTITIONS: Final = (
+    """
+CREATE FUNCTION ostiary.first_id_at(moment timestamptz) RETURNS uuid
+LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
+  SELECT (lpad(to_hex((extract(epoch FROM moment) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+$$
+""",
+    """
+CREATE FUNCTION ostiary.add_partitions(parent text, first_moment timestamptz, last_moment timestamptz)
+RETURNS integer LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+  month timestamptz := date_trunc('month', first_moment, 'UTC');
+  following timestamptz;
+  child text;
+  is_taken boolean;
+  made integer := 0;
+BEGIN
+  WHILE month <= last_moment LOOP
+    following := date_trunc('month', month + interval '32 days', 'UTC');
+    child := parent || to_char(month AT TIME ZONE 'UTC', '"_y"YYYY"m"MM');
+    IF to_regclass(format('ostiary.%I', child)) IS NULL THEN
+      EXECUTE format('SELECT EXISTS (SELECT FROM ostiary.%I WHERE id >= %L AND id < %L)',
+                     parent || '_default', ostiary.first_id_at(month), ostiary.first_id_at(following)) INTO is_taken;
+      IF NOT is_taken THEN
+        EXECUTE format('CREATE TABLE ostiary.%I (LIKE ostiary.%I INCLUDING ALL)', child, parent);
+        EXECUTE format('ALTER TABLE ostiary.%I ATTACH PARTITION ostiary.%I FOR VALUES FROM (%L) TO (%L)',
+                       parent, child, ostiary.first_id_at(month), ostiary.first_id_at(following));
+        made := made + 1;
+      END IF;
+    END IF;
+    month := following;
+  END LOOP;
+  RETURN made;
+END $$
+""",
+    """
+CREATE FUNCTION ostiary.drop_partitions(parent text, before timestamptz)
+RETURNS TABLE (child text, estimated_rows bigint) LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+  FOR child, estimated_rows IN
+    SELECT relname::text, greatest(reltuples, 0)::bigint
+      FROM pg_catalog.pg_inherits JOIN pg_catalog.pg_class ON oid = inhrelid
+     WHERE inhparent = format('ostiary.%I', parent)::regclass
+       AND relname ~ '_y[0-9]{4}m[0-9]{2}$'
+       AND (to_date(right(relname, 8), '"y"YYYY"m"MM') + interval '1 month') AT TIME ZONE 'UTC' <= before
+     ORDER BY relname
+  LOOP
+    IF parent = 'audit_events' THEN
+      EXECUTE format('UPDATE ostiary.audit_purge_mark SET through_seq = greatest(through_seq, '
+                     '(SELECT max(seq) FROM ostiary.%I))', child);
+    END IF;
+    EXECUTE format('DROP TABLE ostiary.%I', child);
+    RETURN NEXT;
+  END LOOP;
 END $$
 """,
 )
@@ -111,11 +171,11 @@ def guard_profile_table(table: str, dialect: str) -> list[str]:
 
 
 def trigger_statements(dialect: str) -> list[str]:
-    """Return what makes every trigger of this release, on tables named `ostiary.<name>`."""
+    """Return what makes every trigger and function of this release, on tables named `ostiary.<name>`."""
     prefix = "ostiary_" if dialect == "sqlite" else "ostiary."
     guards = [
         statement for table in PROFILE_TABLES for statement in guard_profile_table(prefix + table, dialect)
     ]
     if dialect == "sqlite":
         return [*guards, *_AUDIT_SQLITE]
-    return [*_FUNCTIONS, *guards, *_AUDIT_POSTGRESQL]
+    return [*_FUNCTIONS, *_PARTITIONS, *guards, *_AUDIT_POSTGRESQL]

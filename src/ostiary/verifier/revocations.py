@@ -1,14 +1,18 @@
 """Which live tokens are dead anyway, and how surely we know.
 
 Entries form a set: applying one twice, or late, or in another order changes nothing. Kinds are combined, so
-none can hide another (RT-08). One caller applies and expires; any number may check.
+none can hide another (RT-08). One caller applies and expires; any number may check, from any thread.
+
+What is held of a token, session or identity is one number under the hash of its id, in many small dictionaries:
+a million take less than 100 MB, and neither growing nor forgetting ever stops the rest for long.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -53,27 +57,60 @@ class Revocation:
             raise ValueError("A revocation by time of issue needs not_before.")
 
     def ends(self, principal: Principal) -> bool:
-        """Say whether this entry ends the token of a principal whom its subject names."""
-        if self.kind in {RevocationKind.TOKEN, RevocationKind.SESSION}:
-            return True
-        return (self.min_epoch is not None and principal.epoch < self.min_epoch) or (
-            self.not_before is not None and principal.issued_at < self.not_before
-        )
+        """Say whether the token of a principal was issued before this entry's moment."""
+        return self.not_before is not None and principal.issued_at < self.not_before
 
     def combined_with(self, other: Revocation) -> Revocation:
         """Return the one entry that ends whatever either ends, for as long as either does."""
-        return Revocation(
-            seq=max(self.seq, other.seq),
-            kind=self.kind,
-            subject=self.subject,
-            expires_at=max(self.expires_at, other.expires_at),
-            min_epoch=max(
-                (mark for mark in (self.min_epoch, other.min_epoch) if mark is not None), default=None
-            ),
-            not_before=max(
-                (mark for mark in (self.not_before, other.not_before) if mark is not None), default=None
-            ),
-        )
+        later = max(self, other, key=_moment)
+        return replace(later, seq=max(self.seq, other.seq), expires_at=max(self.expires_at, other.expires_at))
+
+
+def _moment(entry: Revocation) -> datetime:
+    return entry.not_before or entry.expires_at
+
+
+_HASH_BITS: Final = (1 << 60) - 1
+"""Of 64 bits of hash these make an integer of two digits, which takes 32 bytes; the rest would cost 16 more."""
+_SHARDS: Final = 256
+_EXPIRY_BITS: Final = 34
+_EXPIRY: Final = (1 << _EXPIRY_BITS) - 1
+
+
+class _Ended:
+    """The ended subjects of one kind: by hash, the epoch below which tokens are dead, and until when that matters.
+
+    Ids are ours and random, so nobody can choose two with one hash; if it happens, somebody has to refresh a token.
+    """
+
+    def __init__(self) -> None:
+        self._shards: list[dict[int, int]] = [{} for _ in range(_SHARDS)]
+        # Most entries of a second are alike, so they share one number.
+        self._alike: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._shards))
+
+    def add(self, subject: str, *, min_epoch: int, expires_at: datetime) -> None:
+        key = hash(subject) & _HASH_BITS
+        shard = self._shards[key % _SHARDS]
+        known = shard.get(key, 0)
+        epoch = max(known >> _EXPIRY_BITS, min_epoch)
+        mark = epoch << _EXPIRY_BITS | max(known & _EXPIRY, ceil(expires_at.timestamp()))
+        shard[key] = self._alike.setdefault(mark, mark)
+
+    def min_epoch(self, subject: str) -> int | None:
+        """Return the mark of a subject, None if it was not ended."""
+        key = hash(subject) & _HASH_BITS
+        mark = self._shards[key % _SHARDS].get(key)
+        return None if mark is None else mark >> _EXPIRY_BITS
+
+    def expire(self, number: int, now: float) -> None:
+        shard = self._shards[number]
+        for key in [key for key, mark in shard.items() if mark & _EXPIRY <= now]:
+            del shard[key]
+        if number == 0:
+            self._alike.clear()
 
 
 class RevocationSet:
@@ -82,49 +119,63 @@ class RevocationSet:
     def __init__(self, max_age: timedelta) -> None:
         self.max_age = max_age
         self._as_of: datetime | None = None
-        self._tokens: dict[str, Revocation] = {}
-        self._sessions: dict[str, Revocation] = {}
-        self._identities: dict[str, Revocation] = {}
-        self._clients: dict[str, Revocation] = {}
-        self._all: dict[str, Revocation] = {}
-        self._in_force = {
+        self._tokens = _Ended()
+        self._sessions = _Ended()
+        self._identities = _Ended()
+        self._by_subject = {
             RevocationKind.TOKEN: self._tokens,
             RevocationKind.SESSION: self._sessions,
             RevocationKind.IDENTITY: self._identities,
-            RevocationKind.CLIENT: self._clients,
-            RevocationKind.ALL: self._all,
         }
+        self._clients: dict[str, Revocation] = {}
+        self._all: dict[str, Revocation] = {}
+        self._turn = 0
 
     def __len__(self) -> int:
-        return sum(len(in_force) for in_force in self._in_force.values())
+        return sum(map(len, self._by_subject.values())) + len(self._clients) + len(self._all)
+
+    @property
+    def as_of(self) -> datetime | None:
+        """The moment up to which every revocation is known; None before the first."""
+        return self._as_of
 
     def apply(self, entries: Iterable[Revocation]) -> None:
         """Add entries of the feed, in any order and any number of times."""
         for entry in entries:
-            in_force = self._in_force[entry.kind]
+            ended = self._by_subject.get(entry.kind)
+            if ended is not None:
+                ended.add(entry.subject, min_epoch=entry.min_epoch or 0, expires_at=entry.expires_at)
+                continue
+            in_force = self._all if entry.kind is RevocationKind.ALL else self._clients
             subject = _EVERYBODY if entry.kind is RevocationKind.ALL else entry.subject
             known = in_force.get(subject)
             in_force[subject] = entry if known is None else known.combined_with(entry)
 
     def refusal(self, principal: Principal) -> RevocationKind | None:
         """Say what was revoked so that this principal's token is dead, or None if it lives."""
-        for entry in (
-            self._tokens.get(principal.token_id),
-            self._sessions.get(principal.session_id),
-            self._identities.get(principal.identity_id),
-            self._clients.get(principal.client_id),
-            self._all.get(_EVERYBODY),
-        ):
+        if self._tokens.min_epoch(principal.token_id) is not None:
+            return RevocationKind.TOKEN
+        if self._sessions.min_epoch(principal.session_id) is not None:
+            return RevocationKind.SESSION
+        min_epoch = self._identities.min_epoch(principal.identity_id)
+        if min_epoch is not None and principal.epoch < min_epoch:
+            return RevocationKind.IDENTITY
+        for entry in (self._clients.get(principal.client_id), self._all.get(_EVERYBODY)):
             if entry is not None and entry.ends(principal):
                 return entry.kind
         return None
 
     def expire(self, now: datetime) -> None:
-        """Forget entries whose every token is dead by itself."""
-        for in_force in self._in_force.values():
-            dead = [subject for subject, entry in in_force.items() if entry.expires_at <= now]
-            for subject in dead:
+        """Forget a share of the entries whose every token is dead by itself; `ROUND` calls look at all of them."""
+        number, self._turn = self._turn, (self._turn + 1) % _SHARDS
+        for ended in self._by_subject.values():
+            ended.expire(number, now.timestamp())
+        for in_force in (self._clients, self._all):
+            for subject in [subject for subject, entry in in_force.items() if entry.expires_at <= now]:
                 del in_force[subject]
+
+    ROUND: Final = _SHARDS
+    """How many calls of `expire` look at every entry once."""
 
     def confirm(self, as_of: datetime) -> None:
         """Record that everything revoked up to `as_of` was applied."""

@@ -34,6 +34,11 @@ class Action(StrEnum):
     BOOTSTRAP_ISSUED = "installation:bootstrap:issued"
     BOOTSTRAP_USED = "installation:bootstrap:used"
     IDENTITY_READ = "identity:account:read"
+    SIGNING_KEY_PUBLISHED = "signing_key:key:published"
+    SIGNING_KEY_BROUGHT_FORWARD = "signing_key:key:brought_forward"
+    SIGNING_KEY_ACTIVATED = "signing_key:key:activated"
+    SIGNING_KEY_RETIRING = "signing_key:key:retiring"
+    SIGNING_KEY_RETIRED = "signing_key:key:retired"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from ostiary.features.audit.model import LoginRecord
 from ostiary.foundation.storage import Query
 
+_EVENT: Final = """id, occurred_at, action, actor_kind, actor_id, target_kind, target_id,
+            session_id, ip_address, user_agent, success, reason, metadata"""
+_VALUES: Final = "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13"
+
 ADD_EVENT: Query[Any] = Query(
-    """
-    INSERT INTO ostiary.audit_events
-           (id, occurred_at, action, actor_kind, actor_id, target_kind, target_id,
-            session_id, ip_address, user_agent, success, reason, metadata)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-    """
+    postgresql=f"INSERT INTO ostiary.audit_events ({_EVENT}) VALUES ({_VALUES})",
+    # Numbers go on behind the purge mark, so none is ever given twice.
+    sqlite=f"""
+    INSERT INTO ostiary.audit_events ({_EVENT}, seq)
+    VALUES ({_VALUES}, 1 + max((SELECT coalesce(max(seq), 0) FROM ostiary.audit_events),
+                               (SELECT through_seq FROM ostiary.audit_purge_mark)))
+    """,
 )
 
 ADD_LOGIN: Query[Any] = Query(

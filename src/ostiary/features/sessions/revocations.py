@@ -6,18 +6,24 @@ maximum, and one that is repeated gets a new place in the feed, so whoever follo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+import re
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.storage import Query
 from ostiary.verifier import Revocation, RevocationKind, RevocationSet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from uuid import UUID
 
     from ostiary.foundation.storage import Database, Transaction
+    from ostiary.verifier import Principal
 
 # A refresh that overlaps the revoking transaction may still mint a token after `now`: storage ends transactions
 # after five seconds, and verifiers allow a minute of clock difference.
@@ -81,41 +87,116 @@ ADD = Query(
 
 # Sequence numbers are drawn before the commit, so a smaller one may appear after a larger one. Only Ostiary's own
 # transactions write here, and none outlives five seconds: what is thirty seconds old has no predecessor to come.
+_NEWS: Final = "seq, kind, subject, min_epoch, not_before, expires_at"
+_SETTLED_POSTGRESQL: Final = "revoked_at < clock_timestamp() - interval '30 seconds' AS is_settled"
+_SETTLED_SQLITE: Final = (
+    "revoked_at < CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER) - 30000000 AS is_settled"
+)
+
 AFTER = Query(
-    postgresql="""
-    SELECT seq, kind, subject, min_epoch, not_before, expires_at,
-           revoked_at < clock_timestamp() - interval '30 seconds' AS is_settled
-      FROM ostiary.revocations WHERE seq > $1 AND expires_at > $2 ORDER BY seq
+    postgresql=f"""
+    SELECT {_NEWS}, {_SETTLED_POSTGRESQL} FROM ostiary.revocations WHERE seq > $1 AND expires_at > $2 ORDER BY seq LIMIT $3
     """,
-    sqlite="""
-    SELECT seq, kind, subject, min_epoch, not_before, expires_at,
-           revoked_at < CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER) - 30000000 AS is_settled
-      FROM ostiary.revocations WHERE seq > $1 AND expires_at > $2 ORDER BY seq
+    sqlite=f"""
+    SELECT {_NEWS}, {_SETTLED_SQLITE} FROM ostiary.revocations WHERE seq > $1 AND expires_at > $2 ORDER BY seq LIMIT $3
     """,
     into=FeedRow,
 )
+
+CONCERNING = Query(
+    f"""
+    SELECT {_NEWS}, FALSE AS is_settled FROM ostiary.revocations
+     WHERE (kind = 'token' AND subject = $1) OR (kind = 'session' AND subject = $2)
+        OR (kind = 'identity' AND subject = $3) OR (kind = 'client' AND subject = $4) OR kind = 'all'
+    """,
+    into=FeedRow,
+)
+
+_AT_ONCE: Final = 10_000
+_DIGEST_BITS: Final = (1 << 64) - 1
+_CURSOR: Final = re.compile(r"(\d{1,19})\.(\d{1,19})\.([0-9a-f]{1,16})", re.ASCII)
+_TO_SESSIONS: Final = "sessions"
+_TO_ACCESS_TOKENS: Final = "access_tokens"
+_LARGEST_SEQ: Final = (1 << 63) - 1
+
+
+class InvalidCursor(OstiaryError):
+    """A text is not a place in the feed."""
+
+    def __init__(self) -> None:
+        super().__init__("The cursor is not one this server gave out: leave it away to begin anew.")
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in the feed: what is settled, how far the reading got, and what was read beyond the settled part.
+
+    Numbers are drawn before the commit, so a row may still appear between rows already read. The sum of the numbers
+    read tells whether one has.
+    """
+
+    settled: int = 0
+    position: int = 0
+    unsettled: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor:
+        """Read what `str` wrote. Raises `InvalidCursor`."""
+        match = _CURSOR.fullmatch(text)
+        if match is None or max(int(match[1]), int(match[2])) > _LARGEST_SEQ:
+            raise InvalidCursor
+        return cls(int(match[1]), int(match[2]), int(match[3], 16))
+
+    def __str__(self) -> str:
+        return f"{self.settled}.{self.position}.{self.unsettled:x}"
+
+    def after(self, row: FeedRow) -> Cursor:
+        """Return the place behind a row."""
+        if row.is_settled:
+            return Cursor(row.seq, row.seq)
+        return Cursor(self.settled, row.seq, (self.unsettled + row.seq) & _DIGEST_BITS)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a reader of the feed gets: entries, the place behind them, and whether there is more at once."""
+
+    entries: list[Revocation]
+    cursor: Cursor
+    more: bool
 
 
 class Revocations:
     """Writes revocations, and keeps this worker's set of the live ones, `live`, up to date."""
 
-    def __init__(self, database: Database, live: RevocationSet, *, access_lifetime: timedelta) -> None:
+    def __init__(
+        self,
+        database: Database,
+        live: RevocationSet,
+        *,
+        access_lifetime: timedelta,
+        refresh_lifetime: timedelta = timedelta(days=30),
+    ) -> None:
         self._database = database
         self._access_lifetime = access_lifetime
-        self._settled_through = 0
+        self._refresh_lifetime = refresh_lifetime
+        self._cursor = Cursor()
+        self._news = asyncio.Event()
         self.live: Final = live
+        self.on_commit: Callable[[Revocation], None] | None = None
+        """Told of every revocation this worker has committed, so that it can tell the others."""
 
     async def end_token(
         self, tx: Transaction, token_id: str, *, of: UUID, reason: str, by: str | None, now: datetime
     ) -> None:
         """Kill one access token."""
-        await self._add(tx, RevocationKind.TOKEN, token_id, of, None, reason, by, now)
+        await self._add(tx, RevocationKind.TOKEN, token_id, of, self._mark(now), reason, by)
 
     async def end_session(
         self, tx: Transaction, session_id: str, *, of: UUID, reason: str, by: str | None, now: datetime
     ) -> None:
         """Kill every access token of the session `ses_…`."""
-        await self._add(tx, RevocationKind.SESSION, session_id, of, None, reason, by, now)
+        await self._add(tx, RevocationKind.SESSION, session_id, of, self._mark(now), reason, by)
 
     async def end_epochs_below(
         self,
@@ -129,29 +210,120 @@ class Revocations:
         now: datetime,
     ) -> None:
         """Kill every access token of the identity `idn_…` that carries a smaller epoch."""
-        await self._add(tx, RevocationKind.IDENTITY, identity_id, of, epoch, reason, by, now)
+        mark = replace(self._mark(now), min_epoch=epoch)
+        await self._add(tx, RevocationKind.IDENTITY, identity_id, of, mark, reason, by)
+
+    async def end_everything(
+        self, tx: Transaction, *, sessions: bool, reason: str, by: str | None, now: datetime
+    ) -> datetime:
+        """Kill every access token issued before the next full second, and with `sessions` every session too.
+
+        Tokens say when they were issued in whole seconds (RFC 7519 §2), so the mark is the second that follows; it is
+        returned.
+        """
+        not_before = now.replace(microsecond=0) + timedelta(seconds=1)
+        mark = replace(self._mark(now), not_before=not_before)
+        if sessions:
+            # It also stands before refresh tokens, for as long as the oldest of them could live.
+            mark = replace(mark, expires_at=now + self._refresh_lifetime + _MARGIN)
+        subject = _TO_SESSIONS if sessions else _TO_ACCESS_TOKENS
+        await self._add(tx, RevocationKind.ALL, subject, None, mark, reason, by)
+        return not_before
 
     async def catch_up(self, *, now: datetime) -> None:
         """Read what was revoked since, with an overlap, and note how fresh the set now is."""
-        rows = await self._database.fetch_all(AFTER, self._settled_through, now)
-        self.live.apply(row.entry() for row in rows)
+        before = self._cursor
+        more = True
+        while more:
+            page = await self.page(self._cursor, limit=_AT_ONCE, now=now)
+            self.live.apply(page.entries)
+            self._cursor, more = page.cursor, page.more
         self.live.confirm(now)
-        self._settled_through = max(
-            (row.seq for row in rows if row.is_settled), default=self._settled_through
+        if self._cursor != before:
+            self._wake()
+
+    async def page(self, after: Cursor, *, limit: int, now: datetime) -> Page:
+        """Read on in the feed: at most `limit` entries.
+
+        From the settled part on when a reading was complete, from where it stopped when there was more. The same
+        cursor and no entries come back while there is no news.
+        """
+        is_complete = after.position == 0
+        begin = after.settled if is_complete else after.position
+        rows = await self._database.fetch_all(AFTER, begin, now, limit + 1)
+        cursor = Cursor(after.settled) if is_complete else after
+        for row in rows[:limit]:
+            cursor = cursor.after(row)
+        more = len(rows) > limit
+        if more:
+            return Page([row.entry() for row in rows[:limit]], cursor, more=True)
+        cursor = replace(cursor, position=0)
+        is_news = not is_complete or after == Cursor() or _sum(rows) != after.unsettled
+        return Page([row.entry() for row in rows] if is_news else [], cursor, more=False)
+
+    def heard(self, entries: Sequence[Revocation]) -> None:
+        """Take in what another worker says it has committed."""
+        self.live.apply(entries)
+        self._wake()
+
+    async def wait_for_news(self, within: timedelta) -> None:
+        """Wait until something may have been revoked, but not longer than `within`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within.total_seconds()):
+                await self._news.wait()
+
+    async def ask(self, principal: Principal) -> RevocationKind | None:
+        """Ask the database whether a token is dead, when this worker's set is too old to know.
+
+        Raises `Unavailable`.
+        """
+        rows = await self._database.fetch_all(
+            CONCERNING,
+            principal.token_id,
+            principal.session_id,
+            principal.identity_id,
+            principal.client_id,
         )
+        self.live.apply([row.entry() for row in rows])
+        return self.live.refusal(principal)
+
+    def _mark(self, now: datetime) -> _Mark:
+        return _Mark(now + self._access_lifetime + _MARGIN)
+
+    def _wake(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    def _committed(self, entry: Revocation) -> None:
+        self.heard([entry])
+        if self.on_commit is not None:
+            self.on_commit(entry)
 
     async def _add(
         self,
         tx: Transaction,
         kind: RevocationKind,
         subject: str,
-        of: UUID,
-        min_epoch: int | None,
+        of: UUID | None,
+        mark: _Mark,
         reason: str,
         by: str | None,
-        now: datetime,
     ) -> None:
-        expires_at = now + self._access_lifetime + _MARGIN
-        row = await tx.fetch_one(ADD, kind, subject, of, min_epoch, None, expires_at, reason, by)
+        row = await tx.fetch_one(
+            ADD, kind, subject, of, mark.min_epoch, mark.not_before, mark.expires_at, reason, by
+        )
         if row is not None:
-            tx.on_commit(partial(self.live.apply, [row.entry()]))
+            tx.on_commit(partial(self._committed, row.entry()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """What a revocation ends, and until when that matters."""
+
+    expires_at: datetime
+    min_epoch: int | None = None
+    not_before: datetime | None = None
+
+
+def _sum(rows: Sequence[FeedRow]) -> int:
+    return sum(row.seq for row in rows) & _DIGEST_BITS

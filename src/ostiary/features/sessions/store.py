@@ -8,6 +8,11 @@ from uuid import UUID
 from ostiary.features.sessions.model import Rotation, Session
 from ostiary.foundation.storage import Query
 
+# The revocation of everything stands before every session it concerns, so that none has to be touched to end it.
+_ALL_ENDED: Final = """(
+    SELECT everything.not_before FROM ostiary.revocations AS everything
+     WHERE everything.kind = 'all' AND everything.subject = 'sessions' AND everything.not_before > session.created_at)"""
+
 INSERT_SESSION: Query[Any] = Query(
     """
     INSERT INTO ostiary.sessions
@@ -25,21 +30,23 @@ INSERT_REFRESH_TOKEN: Query[Any] = Query(
 )
 
 LIST = Query(
-    """
+    f"""
     SELECT id, ip_address, user_agent, device_label, amr, authenticated_at, created_at, last_used_at,
            idle_expires_at, expires_at
-      FROM ostiary.sessions
+      FROM ostiary.sessions AS session
      WHERE identity_id = $1 AND ended_at IS NULL AND expires_at > $2 AND idle_expires_at > $2
+       AND NOT EXISTS {_ALL_ENDED}
      ORDER BY last_used_at DESC, id DESC
     """,
     into=Session,
 )
 
 FIND = Query(
-    """
+    f"""
     SELECT id, ip_address, user_agent, device_label, amr, authenticated_at, created_at, last_used_at,
            idle_expires_at, expires_at
-      FROM ostiary.sessions WHERE id = $1 AND identity_id = $2 AND ended_at IS NULL
+      FROM ostiary.sessions AS session
+     WHERE id = $1 AND identity_id = $2 AND ended_at IS NULL AND NOT EXISTS {_ALL_ENDED}
     """,
     into=Session,
 )
@@ -87,9 +94,9 @@ SESSION_OF_REFRESH_TOKEN = Query(
 # token has to say. Of parallel callers the row lock lets one through; the others see the token unspent in their
 # snapshot but touch no row, and read again (FACTS).
 
-_FACTS: Final = """
+_FACTS: Final = f"""
        token.expires_at AS token_expires_at, token.consumed_at, token.successor_sealed,
-       session.id AS session_id, session.ended_at AS session_ended_at, session.expires_at AS session_expires_at,
+       session.id AS session_id, coalesce(session.ended_at, {_ALL_ENDED}) AS session_ended_at, session.expires_at AS session_expires_at,
        session.idle_expires_at, session.authenticated_at, session.amr,
        identity.id AS identity_id, identity.entity_type, identity.entity_id, identity.status AS identity_status,
        identity.token_epoch"""
@@ -111,9 +118,10 @@ _ROLES_SQLITE: Final = f"""
        (SELECT json_group_array(name) FROM (SELECT role.name {_GRANTED} ORDER BY role.name)) AS roles,
        (SELECT min(held.expires_at) {_GRANTED}) AS roles_expire_at"""
 
-_MAY_BE_SPENT: Final = """
+_MAY_BE_SPENT: Final = f"""
            token.id = $1 AND token.secret_digest = $2 AND token.consumed_at IS NULL AND token.expires_at > $3
        AND session.ended_at IS NULL AND session.expires_at > $3 AND session.idle_expires_at > $3
+       AND NOT EXISTS {_ALL_ENDED}
        AND identity.status = 'active'"""
 
 ROTATE = Query(
