@@ -21,11 +21,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from tests.faults.harness.catalogue import FAULTS
-from tests.faults.harness.run import FULL, QUICK, run_fault
+from tests.faults.harness.checker import Violation
+from tests.faults.harness.history import read_history
+from tests.faults.harness.run import FULL, QUICK, Report, run_fault
 
 if TYPE_CHECKING:
     from tests.faults.harness.faults import Fault
-    from tests.faults.harness.run import Report, Size
+    from tests.faults.harness.run import Size
 
 _SHOWN = 5
 
@@ -63,7 +65,7 @@ def main() -> None:
         if not report.violations and not arguments.keep:
             _history(folder, report.fault, report.dialect, seed).unlink()
     if arguments.json:
-        print(json.dumps([_facts(report, folder) for report in reports], indent=2))
+        Console().print_json(json.dumps([_facts(report, folder) for report in reports]))
     else:
         _show(reports, folder)
     if not any(folder.iterdir()):
@@ -79,7 +81,12 @@ async def _run(plan: list[tuple[Fault, Any]], seed: int, size: Size, folder: Pat
         for fault, dialect in plan:
             progress.update(task, description=f"{fault.id} on {dialect}: {fault.title}")
             kept = _history(folder, fault.id, dialect, seed)
-            reports.append(await run_fault(fault, seed=seed, dialect=dialect, size=size, kept=kept))
+            try:
+                reports.append(await run_fault(fault, seed=seed, dialect=dialect, size=size, kept=kept))
+            except Exception as error:  # noqa: BLE001 - the other faults run all the same
+                unfinished = Violation("unfinished run", f"{type(error).__name__}: {error}", ())
+                operations = read_history(kept.read_bytes().splitlines())
+                reports.append(Report(fault.id, seed, dialect, operations, [unfinished]))
             progress.advance(task)
     return reports
 

@@ -139,9 +139,7 @@ class Slow(Fault):
             return
         connection = await asyncpg.connect(run.world.primary.url)
         async with connection.transaction():
-            await connection.execute(
-                "LOCK TABLE ostiary.sessions, ostiary.identities IN ACCESS EXCLUSIVE MODE"
-            )
+            await connection.execute("LOCK TABLE ostiary.identities IN ACCESS EXCLUSIVE MODE")
             yield
         await connection.close()
 
@@ -167,13 +165,13 @@ class PowerCut(Fault):
     dialects = BOTH
     ways = ("everything",)
 
-    async def inject(self, run: Run, blow: Blow) -> None:
+    async def inject(self, run: Run, _blow: Blow) -> None:
         """End everything without a word."""
         await asyncio.gather(*(worker.kill() for worker in run.world.workers))
         if run.world.cluster:
             await run.world.cluster.stop("immediate")
 
-    async def heal(self, run: Run, blow: Blow) -> None:
+    async def heal(self, run: Run, _blow: Blow) -> None:
         """Start everything again."""
         if run.world.cluster:
             await run.world.cluster.start()

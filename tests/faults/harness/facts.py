@@ -10,12 +10,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tests.faults.harness.history import NO_WORKER, Kind
+from tests.faults.harness.history import NO_WORKER, Kind, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from tests.faults.harness.history import Operation
 
 LATEST_EFFECT: Final = 15.0
 """Seconds: a wait for a connection, a statement and a transaction, each of which the storage ends after five."""

@@ -68,7 +68,7 @@ class Fault:
                 way=ways[number % len(ways)],
                 hold=run.random.randint(around // 4, around // 2),
             )
-            for number in range(max(run.size.blows, len(ways)))
+            for number in range(run.size.blows)
         ]
 
     async def drive(self, run: Run) -> None:
@@ -121,7 +121,7 @@ class CutCommit(Fault):
             wire = run.world.wires[blow.worker]
             wire.cut_at(blow.way.encode(), run.random.randint(2, 6))
 
-    async def heal(self, run: Run, blow: Blow) -> None:
+    async def heal(self, run: Run, _blow: Blow) -> None:
         run.world.mend()
 
 
@@ -133,14 +133,14 @@ class Terminated(Fault):
     dialects = BOTH
     ways = ("rolling",)
 
-    async def inject(self, run: Run, blow: Blow) -> None:
+    async def inject(self, run: Run, _blow: Blow) -> None:
         for worker in run.world.workers:
             code = await worker.terminate()
             if code not in {0, -signal.SIGTERM}:
                 run.broken("clean end", f"a worker that was asked to end did so with {code}")
             await worker.started()
 
-    async def heal(self, run: Run, blow: Blow) -> None:
+    async def heal(self, run: Run, _blow: Blow) -> None:
         await run.world.all_ready()
 
 

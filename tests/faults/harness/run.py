@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from tests.faults.harness.checker import Limits, Violation, check
 from tests.faults.harness.clients import Door, Operator
 from tests.faults.harness.facts import Facts
-from tests.faults.harness.history import History
+from tests.faults.harness.history import History, Operation
 from tests.faults.harness.records import check_records
 from tests.faults.harness.workload import Device, Helpdesk, Person
 from tests.faults.harness.world import PROPAGATION, world_on
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.faults.harness.faults import Fault
-    from tests.faults.harness.history import Operation
     from tests.faults.harness.world import Dialect, World
 
 _DEVICES: Final = 2
@@ -41,8 +40,8 @@ class Size:
     tabs: int = 5
 
 
-FULL: Final = Size(people=10, blows=5, operations=120, clients=1000)
-QUICK: Final = Size(people=5, blows=2, operations=40, clients=40)
+FULL: Final = Size(people=10, blows=6, operations=120, clients=1000)
+QUICK: Final = Size(people=4, blows=2, operations=40, clients=40)
 
 
 @dataclass
