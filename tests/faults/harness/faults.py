@@ -39,7 +39,6 @@ class Fault:
     title: ClassVar[str]
     dialects: ClassVar[tuple[str, ...]] = POSTGRESQL
     ways: ClassVar[tuple[str, ...]] = ("",)
-    workers: ClassVar[int] = 3
     settings: ClassVar[dict[str, str]] = {}
     grace: ClassVar[float] = 10.0
     """Seconds: what the run sets OSTIARY_TOKENS__REFRESH_GRACE to."""

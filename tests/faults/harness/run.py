@@ -31,8 +31,9 @@ _PRESENTED_AGAIN: Final = 12
 
 @dataclass(frozen=True)
 class Size:
-    """How much of everything: people with two devices each, blows, and operations between them."""
+    """How much of everything: workers, people with two devices each, blows, operations between them, tabs at once."""
 
+    workers: int
     people: int
     blows: int
     operations: int
@@ -40,8 +41,8 @@ class Size:
     tabs: int = 5
 
 
-FULL: Final = Size(people=10, blows=6, operations=120, clients=1000)
-QUICK: Final = Size(people=4, blows=2, operations=40, clients=40)
+FULL: Final = Size(workers=3, people=10, blows=6, operations=120, clients=1000)
+QUICK: Final = Size(workers=2, people=3, blows=2, operations=40, clients=40)
 
 
 @dataclass
@@ -154,7 +155,7 @@ async def run_fault(
     try:
         async with world_on(dialect) as world:
             await fault.prepare(world)
-            workers = fault.workers if dialect == "postgresql" else 1
+            workers = size.workers if dialect == "postgresql" else 1
             grace = {"TOKENS__REFRESH_GRACE": f"{fault.grace:.0f}s"}
             await world.start_workers(workers, grace | fault.settings)
             run = Run(world, history, seed, size, limits)

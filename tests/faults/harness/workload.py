@@ -32,7 +32,7 @@ _WEIGHTS: Final = {
 }
 _MOST_TABS: Final = 3
 _MOST_GUESSES: Final = 3
-_THINKING: Final = 0.01
+_THINKING: Final = 0.03
 _PAUSE: Final = 0.05
 _PAUSE_AFTER_REFUSAL: Final = 0.5
 _LONGEST_PAUSE: Final = 2.0
