@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 
     from ostiary.entrypoints.http.routes import Route
     from ostiary.features.identities import CreateProfile
-    from ostiary.features.sessions import Revocations
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.storage import Transaction
     from ostiary.settings import Settings
@@ -38,9 +35,6 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-_log = logging.getLogger("ostiary")
-_FORGET_EXPIRED_EVERY: Final = 600
 
 
 class NotStarted(RuntimeError):
@@ -79,7 +73,6 @@ class Ostiary:
         self._entropy: Final = Entropy()
         self._entity_types = EntityTypes()
         self._services: Services | None = None
-        self._following: asyncio.Task[None] | None = None
         for kind in PROFILE_TYPES:
             self.entity_type(
                 kind.entity_type,
@@ -129,21 +122,17 @@ class Ostiary:
             await database.open()
             now = self.clock.now()
             await services.signing_keys.load(now=now)
-            services.verifier.replace_keys(services.signing_keys.public)
-            await services.sessions.revocations.catch_up(now=now)
+            await services.follower.start()
         except BaseException:
             await self.stop()
             raise
-        self._following = asyncio.create_task(self._follow(services.sessions.revocations))
 
     async def stop(self) -> None:
         """Let running work end and close everything. May be called twice."""
-        if self._following is not None:
-            self._following.cancel()
-            await asyncio.gather(self._following, return_exceptions=True)
-            self._following = None
         if self._services is not None:
             services, self._services = self._services, None
+            services.sessions.revocations.close()
+            await services.follower.stop()
             services.passwords.close()
             await services.database.close()
 
@@ -233,24 +222,6 @@ class Ostiary:
         return await self.services.profiles.create(
             tx, kind, identity_id=identity.id, fields=fields, now=self.clock.now()
         )
-
-    async def _follow(self, revocations: Revocations) -> None:
-        """Learn of other workers' revocations; when that fails for too long, the verifier fails closed."""
-        interval = self.settings.revocation.poll_interval.total_seconds()
-        is_down = False
-        for turn in range(1, 1 << 62):
-            await asyncio.sleep(interval)
-            now = self.clock.now()
-            try:
-                await revocations.catch_up(now=now)
-            except Exception as error:  # noqa: BLE001 - whatever it is, asking again is right
-                if not is_down:
-                    _log.warning("New revocations cannot be read: %s", error)
-                is_down = True
-                continue
-            is_down = False
-            if turn % _FORGET_EXPIRED_EVERY == 0:
-                revocations.live.expire(now)
 
     def openapi(self) -> Mapping[str, Any]:
         """Return the OpenAPI document, started or not."""

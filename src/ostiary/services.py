@@ -16,6 +16,7 @@ from ostiary.entrypoints.api import (
     ResourceServerDoor,
     SignInDoor,
 )
+from ostiary.entrypoints.follower import Follower
 from ostiary.entrypoints.http.application import HttpApplication
 from ostiary.entrypoints.http.documents import document_routes
 from ostiary.entrypoints.http.gate import Gate
@@ -31,9 +32,12 @@ from ostiary.features.passwords import Argon2Parameters, Passwords, Policy
 from ostiary.features.profiles import Profiles
 from ostiary.features.registration import Registration
 from ostiary.features.roles import Roles
+from ostiary.features.service_credentials import ServiceCredentials
 from ostiary.features.sessions import AccessTokens, Lifetimes, Revocations, Sessions
 from ostiary.features.sign_in import SignIn
-from ostiary.features.signing_keys import SigningKeys
+from ostiary.features.signing_keys import Schedule, SigningKeys
+from ostiary.foundation.channel import channel_at
+from ostiary.foundation.clock import ClockCheck
 from ostiary.foundation.jose import Algorithm
 from ostiary.foundation.limits import SqlLimits
 from ostiary.foundation.storage import Database
@@ -66,6 +70,8 @@ class Services:
     sign_in: SignIn
     account: Account
     administration: Administration
+    service_credentials: ServiceCredentials
+    follower: Follower
     verifier: AccessTokenVerifier
     routes: Sequence[Route]
     gate: Gate
@@ -105,10 +111,24 @@ def build(
         forget_after=_FORGET_GUESSES_AFTER,
     )
     passwords = _passwords(settings, entropy)
-    signing_keys = SigningKeys(database, keys, entropy, algorithm=Algorithm(tokens.algorithm))
+    service_credentials = ServiceCredentials(database, entropy, audit=audit)
+    signing_keys = SigningKeys(
+        database,
+        keys,
+        entropy,
+        algorithm=Algorithm(tokens.algorithm),
+        schedule=Schedule(tokens.key_lifetime, tokens.key_overlap, tokens.access_lifetime),
+        audit=audit,
+    )
     live = RevocationSet(settings.revocation.max_age)
     verifier = AccessTokenVerifier(
         signing_keys.public, live, issuer=settings.public_url, audience=settings.audience
+    )
+    revocations = Revocations(
+        database,
+        live,
+        access_lifetime=tokens.access_lifetime,
+        refresh_lifetime=tokens.refresh_lifetime,
     )
     sessions = Sessions(
         database,
@@ -116,7 +136,7 @@ def build(
         identities=identities,
         roles=roles,
         audit=audit,
-        revocations=Revocations(database, live, access_lifetime=tokens.access_lifetime),
+        revocations=revocations,
         access_tokens=AccessTokens(
             signing_keys,
             entropy,
@@ -169,6 +189,8 @@ def build(
                     verifier,
                     signing_keys,
                     account,
+                    revocations,
+                    clock,
                     issuer=settings.public_url,
                     audience=settings.audience,
                 ),
@@ -177,6 +199,19 @@ def build(
         )
     )
     http = http_settings(settings)
+    clock_check = ClockCheck()
+    gate = Gate(http, verifier, services=service_credentials, clock_check=clock_check)
+    follower = Follower(
+        database,
+        channel_at(settings.database, settings.redis),
+        revocations=revocations,
+        signing_keys=signing_keys,
+        verifier=verifier,
+        clock=clock,
+        clock_check=clock_check,
+        catch_up_interval=settings.revocation.catch_up_interval,
+        poll_interval=settings.revocation.poll_interval,
+    )
     return Services(
         database=database,
         identities=identities,
@@ -191,19 +226,27 @@ def build(
         sign_in=sign_in,
         account=account,
         administration=Administration(
-            database, identities=identities, roles=roles, sessions=sessions, audit=audit
+            database,
+            identities=identities,
+            roles=roles,
+            sessions=sessions,
+            signing_keys=signing_keys,
+            audit=audit,
         ),
+        service_credentials=service_credentials,
+        follower=follower,
         verifier=verifier,
         routes=routes,
-        gate=Gate(http, verifier),
+        gate=gate,
         http=HttpApplication(
             (*routes, *document_routes(routes, http, version=VERSION)),
             http,
-            verifier=verifier,
+            gate=gate,
             limits=SqlLimits(database, keys.derive("rate limits")),
             clock=clock,
             folds=FOLDS,
             metrics=metrics,
+            in_flight_limit=settings.in_flight_limit,
         ),
     )
 

@@ -163,8 +163,10 @@ class RevocationSettings(_Section):
 
     max_age: Duration = timedelta(seconds=10)
     """How old the knowledge of revocations may be before tokens are refused."""
+    catch_up_interval: Duration = timedelta(seconds=1)
+    """How often each worker reads what it may not have been told."""
     poll_interval: Duration = timedelta(milliseconds=100)
-    """How often each worker asks for new revocations."""
+    """How often each worker reads while it is told nothing, as behind a pooler without LISTEN."""
 
 
 class RegistrationSettings(_Section):
@@ -200,6 +202,10 @@ class Settings(BaseSettings):
     """`sqlite:///…` or `postgresql://…`; a SQLite file in the data folder if not set."""
     database_pool_size: int = Field(default=10, ge=1, le=200)
     """How many PostgreSQL connections each worker opens at the most."""
+    redis_url: SecretStr | None = None
+    """`redis://…`: speeds up and shares between workers what may be lost; nothing is decided by it alone."""
+    in_flight_limit: int = Field(default=1000, ge=1)
+    """How many requests each worker answers at once before new ones are turned away with 503."""
     root_keys: Keys | None = Field(default=None, repr=False)
     """The keys everything else is sealed under, newest first, `2:<base64>,1:<base64>`."""
     root_keys_file: Path | None = None
@@ -250,6 +256,11 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.data / 'ostiary.db'}"
+
+    @property
+    def redis(self) -> str | None:
+        """The URL of Redis, which may hold a password, if there is one."""
+        return None if self.redis_url is None else self.redis_url.get_secret_value()
 
     @property
     def audience(self) -> str:

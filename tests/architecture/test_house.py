@@ -73,7 +73,7 @@ def test_sql_stands_in_stores_and_foundation_only(trees):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.match(node.value)
     ]
 
-    assert set(strays) <= {"entrypoints/api/operations.py"}
+    assert strays == []
 
 
 def test_the_inside_of_every_feature_has_the_same_files():

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostiary.features.audit import SYSTEM, Actor
+from ostiary.features.audit import SYSTEM, Actor, Audit
 from ostiary.features.signing_keys import (
     LAG,
     PROMPT_OVERLAP,
@@ -49,7 +49,14 @@ def worker(migrated):
     """Make one more worker on the same database, which has read nothing yet."""
 
     def starting(algorithm: Algorithm = Algorithm.ES256, schedule: Schedule = SCHEDULE) -> SigningKeys:
-        return SigningKeys(migrated, ROOT_KEYS, Entropy(), algorithm=algorithm, schedule=schedule)
+        return SigningKeys(
+            migrated,
+            ROOT_KEYS,
+            Entropy(),
+            algorithm=algorithm,
+            schedule=schedule,
+            audit=Audit(migrated, Entropy()),
+        )
 
     return starting
 
@@ -190,7 +197,7 @@ def test_jwt_11_a_key_that_is_not_active_signs_at_its_moment_and_not_before(keys
 
 async def test_jwt_11_a_key_is_published_signs_and_goes_on_schedule(migrated, keys):
     """Each step at its moment and not one before, and the key set has public members only."""
-    first = keys.active.kid
+    first = keys.signer(now=NOW).kid
     publishes_at = NOW + SCHEDULE.lifetime - SCHEDULE.overlap
     activates_at = NOW + SCHEDULE.lifetime
     retires_at = activates_at + SCHEDULE.access_lifetime + LAG
@@ -231,7 +238,7 @@ async def test_a_first_key_is_made_once_by_workers_that_start_together(migrated,
     workers = [worker() for _ in range(16)]
     await asyncio.gather(*(each.load(now=NOW) for each in workers))
 
-    assert len({each.active.kid for each in workers}) == 1
+    assert len({each.signer(now=NOW).kid for each in workers}) == 1
     assert await states(workers[0]) == [State.ACTIVE]
     assert len(await recorded(migrated)) == 2
 
@@ -258,7 +265,7 @@ async def test_f12_no_token_is_refused_while_a_worker_lags_behind(keys, worker):
     """A worker that learnt of a key when it was published, and nothing since, signs and checks like the others."""
     lagging = worker()
     await lagging.load(now=NOW)
-    first = keys.active.kid
+    first = keys.signer(now=NOW).kid
     await keys.rotate_due(now=NOW + SCHEDULE.lifetime - SCHEDULE.overlap)
     await keys.refresh()
     await lagging.refresh()
@@ -274,7 +281,7 @@ async def test_f12_no_token_is_refused_while_a_worker_lags_behind(keys, worker):
     for each in (keys, lagging):
         last_moment = activates_at + SCHEDULE.access_lifetime - timedelta(seconds=2)
         assert {refusal_of(each, token, now=last_moment) for token in [*old, ahead, *new]} == {None}
-    assert lagging.active.kid == first
+    assert lagging.signer(now=NOW).kid == first
 
 
 async def test_f12_a_retired_key_is_refused_after_its_last_expiry(keys):
@@ -359,7 +366,7 @@ async def test_in_an_emergency_a_key_signs_at_once(migrated, keys):
 
 async def test_a_key_that_is_needed_is_not_retired(migrated, keys):
     """Neither one that signs, nor one about to sign, nor one whose tokens live: each refusal says what to do."""
-    first = keys.active.kid
+    first = keys.signer(now=NOW).kid
     following = await rotate(migrated, keys, now=NOW)
     about_to_sign = following.activates_at - LAG
     changed = following.activates_at
@@ -381,12 +388,12 @@ async def test_a_key_that_nobody_needs_is_retired(migrated, keys):
 
     assert (gone.kid, gone.state, gone.retires_at) == (following.kid, State.RETIRED, NOW)
     assert await retire(migrated, keys, following.kid, now=NOW) == ()
-    assert await still_secret(migrated) == {keys.active.kid}
+    assert await still_secret(migrated) == {keys.signer(now=NOW).kid}
 
 
 async def test_a_compromised_active_key_goes_and_a_fresh_one_signs(migrated, keys):
     """With the successor, which lay beside it; their tokens are unknown, and the reason is recorded."""
-    token, first = token_of(keys, now=NOW), keys.active.kid
+    token, first = token_of(keys, now=NOW), keys.signer(now=NOW).kid
     following = await rotate(migrated, keys, now=NOW)
     changed = await retire(migrated, keys, first, now=NOW, compromised=True)
     await keys.refresh()
@@ -440,7 +447,7 @@ async def test_what_is_not_committed_did_not_happen(migrated, keys, compromised)
 async def change_and_fail(database, keys, *, compromised):
     async with database.transaction() as tx:
         if compromised:
-            await keys.retire(tx, keys.active.kid, compromised=True, by=SYSTEM, now=NOW)
+            await keys.retire(tx, keys.signer(now=NOW).kid, compromised=True, by=SYSTEM, now=NOW)
         else:
             await keys.rotate(tx, by=SYSTEM, now=NOW, immediately=True)
         raise ZeroDivisionError

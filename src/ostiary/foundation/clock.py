@@ -6,8 +6,8 @@ datetime in UTC.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
 
 
 class Clock(Protocol):
@@ -15,6 +15,21 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Return the present moment, aware, in UTC."""
+
+
+LARGEST_SKEW: Final = timedelta(seconds=2)
+"""How far this machine's clock may be from the database's before nothing is issued here."""
+
+
+class ClockCheck:
+    """Whether this machine's clock agrees with the database's; it does until the contrary is seen (F07)."""
+
+    def __init__(self) -> None:
+        self.is_off = False
+
+    def compare(self, *, asked: datetime, answer: datetime, heard: datetime) -> None:
+        """Take in the database's time, given somewhere between asking and hearing the answer."""
+        self.is_off = not asked - LARGEST_SKEW <= answer <= heard + LARGEST_SKEW
 
 
 class SystemClock:

@@ -68,6 +68,19 @@ class AccessTokenVerifier:
 
         Raises `InvalidToken`, `RevokedToken`, or `RevocationsStale` while revocations are not known.
         """
+        principal = self.read(token, now=now)
+        revoked = self.revocations.refusal(principal)
+        if revoked is not None:
+            raise RevokedToken(revoked)
+        if self.revocations.is_stale(now):
+            raise RevocationsStale
+        return principal
+
+    def read(self, token: str, *, now: datetime) -> Principal:
+        """Return whom the token names, revoked since or not: only for who learns that elsewhere.
+
+        Raises `InvalidToken`.
+        """
         keys, remembered = self._trusted
         principal = remembered.find(token)
         if principal is None:
@@ -78,11 +91,6 @@ class AccessTokenVerifier:
             remembered.add(token, principal)
         elif now >= principal.expires_at:
             raise InvalidToken(Refusal.EXPIRED)
-        revoked = self.revocations.refusal(principal)
-        if revoked is not None:
-            raise RevokedToken(revoked)
-        if self.revocations.is_stale(now):
-            raise RevocationsStale
         return principal
 
 

@@ -12,8 +12,10 @@ from ostiary.entrypoints.http.answers import Answer
 from ostiary.entrypoints.http.application import HttpApplication
 from ostiary.entrypoints.http.cookies import Cookie, CookieName
 from ostiary.entrypoints.http.errors import ProblemCode
+from ostiary.entrypoints.http.gate import Gate
 from ostiary.entrypoints.http.routes import PUBLIC, AddressLimit, Route, signed_in
 from ostiary.entrypoints.http.settings import HttpSettings
+from ostiary.foundation.clock import ClockCheck
 from ostiary.foundation.jose import Algorithm, SigningKey, sign
 from ostiary.foundation.limits import MemoryLimits, Rate
 from ostiary.verifier import AccessClaims, AccessTokenVerifier, RevocationSet
@@ -132,6 +134,13 @@ ROUTES = (
 )
 
 
+class NoServices:
+    """An installation without service credentials."""
+
+    async def authenticate(self, _presented, **_when):
+        return None
+
+
 class Door:
     """An application, its movable clock, and a key that signs tokens it believes."""
 
@@ -150,7 +159,9 @@ class Door:
 
     def open(self, **parts: Any) -> None:
         """Build the application, with other parts where given."""
-        standard = {"verifier": self.verifier, "limits": self.limits, "clock": self.clock}
+        verifier = parts.pop("verifier", self.verifier)
+        gate = Gate(self.settings, verifier, services=NoServices(), clock_check=ClockCheck())
+        standard = {"gate": gate, "limits": self.limits, "clock": self.clock}
         self.application = HttpApplication(self.routes, self.settings, **(standard | parts))
 
     def token(self, **claims: Any) -> str:

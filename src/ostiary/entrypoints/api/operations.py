@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct
 
 from ostiary.entrypoints.http.answers import Answer
 from ostiary.entrypoints.http.routes import PUBLIC, Route
+from ostiary.foundation.clock import LARGEST_SKEW
 from ostiary.foundation.errors import Unavailable
-from ostiary.foundation.storage import Query
+from ostiary.foundation.storage import DATABASE_TIME
 
 if TYPE_CHECKING:
     from ostiary.entrypoints.http.request import Request
@@ -19,13 +19,6 @@ if TYPE_CHECKING:
     from ostiary.verifier import RevocationSet
 
 _TAG: Final = "Operations"
-_LARGEST_SKEW: Final = timedelta(seconds=2)
-
-DATABASE_TIME: Final = Query(
-    postgresql="SELECT clock_timestamp()",
-    sqlite="SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)",
-    into=datetime,
-)
 
 Check = Literal["ok", "failed"]
 
@@ -66,7 +59,7 @@ class OperationsDoor:
         checks: dict[str, Check] = {
             "database": "ok" if time is not None else "failed",
             "revocations": "failed" if self._revocations.is_stale(request.now) else "ok",
-            "clock": "ok" if time is not None and abs(time - request.now) <= _LARGEST_SKEW else "failed",
+            "clock": "ok" if time is not None and abs(time - request.now) <= LARGEST_SKEW else "failed",
         }
         if "failed" in checks.values():
             return Answer(503, ReadyBody("not_ready", **checks), headers=((b"retry-after", b"1"),))

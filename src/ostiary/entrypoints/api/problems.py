@@ -9,7 +9,7 @@ from ostiary.features.identities import IdentifierTaken, IdentityNotFound, Inval
 from ostiary.features.passwords import UnacceptablePassword
 from ostiary.features.profiles import InvalidProfile, ProfileNotFound
 from ostiary.features.registration import RegistrationRefused
-from ostiary.features.sessions import SignInOvertaken
+from ostiary.features.sessions import InvalidCursor, SignInOvertaken
 from ostiary.foundation.ids import InvalidId
 from ostiary.foundation.storage import RuleViolation, UniqueViolation, Unstorable
 
@@ -44,6 +44,10 @@ def _entity_type(error: UnknownEntityType) -> HttpProblem:
     return _of_field("entity_type", error)
 
 
+def _cursor(error: InvalidCursor) -> HttpProblem:
+    return _of_field("after", error)
+
+
 def _registration(error: RegistrationRefused) -> HttpProblem:
     match error.reason:
         case RegistrationRefused.Reason.CLOSED:
@@ -61,6 +65,7 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     # The token was good, but what it names is gone.
     IdentityNotFound: ProblemCode.INVALID_TOKEN,
     InvalidAddress: _address,
+    InvalidCursor: _cursor,
     InvalidId: ProblemCode.NOT_FOUND,
     InvalidProfile: _profile,
     ProfileNotFound: ProblemCode.NOT_FOUND,

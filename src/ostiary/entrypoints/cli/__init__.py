@@ -24,7 +24,9 @@ _COMMANDS: Final = {
     "serve": ("serve:serve", "Serve Ostiary."),
     "user": ("user:app", "Make, look at and change accounts."),
     "schema": ("schema:app", "Create, deploy and check the database's tables."),
-    "keys": ("keys:app", "Make root keys."),
+    "keys": ("keys:app", "Make root keys; list, rotate and retire signing keys."),
+    "revoke": ("revoke:revoke", "End every session and token there is."),
+    "service": ("service:app", "Make, list and revoke credentials of services."),
     "doctor": ("doctor:doctor", "Look at settings, files, database, schema and clock."),
     "reference": ("reference:reference", "Write the reference pages from the code."),
 }

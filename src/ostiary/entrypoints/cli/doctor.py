@@ -6,13 +6,12 @@ import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from ostiary import schema
-from ostiary.entrypoints.api.operations import DATABASE_TIME
 from ostiary.entrypoints.cli.output import print_json, print_table
 from ostiary.first_run import KEY_FILE, root_keys
-from ostiary.foundation.clock import SystemClock
+from ostiary.foundation.clock import LARGEST_SKEW, SystemClock
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.errors import OstiaryError
-from ostiary.foundation.storage import database_at
+from ostiary.foundation.storage import DATABASE_TIME, database_at
 from ostiary.settings import load, unknown_variables
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ostiary.settings import Settings
-
-_LARGEST_SKEW_SECONDS = 2
 
 
 class Finding(NamedTuple):
@@ -101,4 +98,4 @@ async def _clock(settings: Settings) -> Finding:
     finally:
         await database.close()
     skew = abs((theirs - SystemClock().now()).total_seconds()) if theirs else 0.0
-    return Finding("clock", skew <= _LARGEST_SKEW_SECONDS, f"{skew:.3f} s apart from the database")
+    return Finding("clock", skew <= LARGEST_SKEW.total_seconds(), f"{skew:.3f} s apart from the database")

@@ -86,6 +86,7 @@ async def rotate(*, now: bool = False, json: Json = False) -> None:
         services = auth.services
         async with services.database.transaction() as tx:
             key = await services.signing_keys.rotate(tx, by=SYSTEM, now=auth.clock.now(), immediately=now)
+        await services.follower.keys_changed()
     if json:
         print_json(_facts(key))
     elif key.state is State.ACTIVE:
@@ -110,14 +111,17 @@ async def retire(kid: str, *, compromised: bool = False, json: Json = False) -> 
     kid:
         The key's id (`kid`), from `ostiary keys list`.
     compromised:
-        Somebody else has the key. It goes at once, its successor with it, a fresh key signs, and its tokens are refused.
+        Somebody else has the key. It goes at once, its successor with it, a fresh key signs, and every access token there
+        is must be refreshed.
     """
     async with Ostiary() as auth:
-        services = auth.services
-        async with services.database.transaction() as tx:
-            changed = await services.signing_keys.retire(
-                tx, kid, compromised=compromised, by=SYSTEM, now=auth.clock.now()
-            )
+        services, now = auth.services, auth.clock.now()
+        if compromised:
+            changed = await services.administration.retire_compromised_key(kid, by=SYSTEM, now=now)
+        else:
+            async with services.database.transaction() as tx:
+                changed = await services.signing_keys.retire(tx, kid, compromised=False, by=SYSTEM, now=now)
+        await services.follower.keys_changed()
     # A fresh key is published and active in one go: what it is now says enough.
     keys = {key.kid: key for key in changed}.values()
     if json:

@@ -9,6 +9,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from ostiary.foundation.errors import OstiaryError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -53,3 +55,9 @@ def print_error(error: Exception) -> None:
         sys.stderr.write(msgspec.json.encode({"error": str(error)}).decode() + "\n")
     else:
         _errors.print(str(error), style="red", markup=False, soft_wrap=True)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something that cannot be undone, unless `yes`. Raises `OstiaryError` when the answer is no."""
+    if not yes and input(f"{question} Write yes to go on: ") != "yes":
+        raise OstiaryError("Nothing was changed.")

@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from ostiary import schema
 from ostiary.app import Ostiary
-from ostiary.entrypoints.cli.output import print_json, print_line, print_table
+from ostiary.entrypoints.cli.output import confirm, print_json, print_line, print_table
 from ostiary.features.audit import SYSTEM, Origin
 from ostiary.features.identities import IdentifierTaken
 from ostiary.features.registration import NewAccount
@@ -92,7 +92,7 @@ async def downgrade(revision: str, *, yes: Yes = False, json: Json = False) -> N
 
     Example: `ostiary schema downgrade 0001`.
     """
-    _confirm(f"Undo every revision after {revision}, with the data they hold?", yes=yes)
+    confirm(f"Undo every revision after {revision}, with the data they hold?", yes=yes)
     undone = await schema.downgrade(_settings().database, None if revision == "base" else revision)
     _tell({"undone": undone}, f"Undid {', '.join(undone)}." if undone else "Nothing to do.", json=json)
 
@@ -105,7 +105,7 @@ async def reset(*, yes: Yes = False, json: Json = False) -> None:
     """
     settings = _settings()
     if settings.env == "development":
-        _confirm("Delete everything in this development database?", yes=yes)
+        confirm("Delete everything in this development database?", yes=yes)
     applied = await schema.reset(settings.database, settings.env)
     _tell({"applied": applied}, "The database is empty and current.", json=json)
 
@@ -170,8 +170,3 @@ def _tell(facts: dict[str, Any], text: str, *, json: bool) -> None:
         print_json(facts)
     else:
         print_line(text)
-
-
-def _confirm(question: str, *, yes: bool) -> None:
-    if not yes and input(f"{question} Write yes to go on: ") != "yes":
-        raise OstiaryError("Nothing was changed.")

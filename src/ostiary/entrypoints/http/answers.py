@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,3 +23,5 @@ class Answer:
     cookies: tuple[Cookie, ...] = ()
     headers: Headers = ()
     media_type: bytes = b"application/json"
+    stream: AsyncGenerator[bytes] | None = None
+    """What follows piece by piece, instead of a body, until it ends or the client goes."""

@@ -6,6 +6,7 @@ answer with its protective headers. Runs alone or mounted below a prefix.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -25,18 +26,19 @@ from ostiary.entrypoints.http.errors import (
 from ostiary.entrypoints.http.gate import merged
 from ostiary.entrypoints.http.pipeline import Pipeline
 from ostiary.entrypoints.http.routes import RouteTable, path_as_sent
+from ostiary.foundation.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 
     from ostiary.entrypoints.http.bodies import Receive
     from ostiary.entrypoints.http.errors import Fold
+    from ostiary.entrypoints.http.gate import Gate
     from ostiary.entrypoints.http.routes import Methods, Route
     from ostiary.entrypoints.http.settings import HttpSettings
     from ostiary.entrypoints.metrics import Metrics
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.limits import Limits
-    from ostiary.verifier import AccessTokenVerifier
 
     Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -67,16 +69,19 @@ class HttpApplication:
         routes: Iterable[Route],
         settings: HttpSettings,
         *,
-        verifier: AccessTokenVerifier,
+        gate: Gate,
         limits: Limits,
         clock: Clock,
         folds: Mapping[type[Exception], Fold] | None = None,
         metrics: Metrics | None = None,
+        in_flight_limit: int = 1_000,
     ) -> None:
         self._table = RouteTable(routes)
-        self._pipeline = Pipeline(settings, verifier=verifier, limits=limits, clock=clock)
+        self._pipeline = Pipeline(settings, gate=gate, limits=limits, clock=clock)
         self._issuer = settings.public_url.rstrip("/")
         self._metrics = metrics
+        self._in_flight = 0
+        self._in_flight_limit = in_flight_limit
         self._folds = {**FOLDS, **(folds or {})}
         self._protective = (*_PROTECTIVE, _HSTS) if settings.is_https else _PROTECTIVE
 
@@ -90,6 +95,7 @@ class HttpApplication:
         started = perf_counter()
         headers = merged(scope["headers"])
         route: Route | None = None
+        stream: AsyncGenerator[bytes] | None = None
         try:
             methods, parameters = self._find(scope)
             method = "GET" if scope["method"] == "HEAD" else scope["method"]
@@ -97,7 +103,8 @@ class HttpApplication:
             if route is None:
                 answer = self._without_route(method, methods, headers)
             else:
-                answer = await self._pipeline.run(route, parameters, scope, headers, receive)
+                answer = await self._run(route, parameters, scope, headers, receive)
+            stream = answer.stream
             start, body = self._write(answer, headers)
         except ClientDisconnected:
             return
@@ -106,7 +113,25 @@ class HttpApplication:
         if self._metrics is not None and route is not None:
             self._metrics.answered(route.method, route.path, start["status"], perf_counter() - started)
         await send(start)
+        if stream is not None:
+            await _send_stream(stream, receive, send)
+            return
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    async def _run(self, route: Route, *request: Any) -> Answer:
+        """Answer a request, or turn it away at once when too many are being answered: waiting helps nobody (F09).
+
+        What load balancers ask is answered all the same, and what waits on purpose takes nobody's place.
+        """
+        if route.streams or (route.guard.is_public and route.method == "GET"):
+            return await self._pipeline.run(route, *request)
+        if self._in_flight >= self._in_flight_limit:
+            raise Unavailable("More requests are being answered here than this server takes on.")
+        self._in_flight += 1
+        try:
+            return await self._pipeline.run(route, *request)
+        finally:
+            self._in_flight -= 1
 
     def _find(self, scope: Mapping[str, Any]) -> tuple[Methods, Mapping[str, str]]:
         found = self._table.find(path_as_sent(scope))
@@ -150,6 +175,28 @@ class HttpApplication:
         if answer.body is not None:
             body = answer.body if isinstance(answer.body, bytes) else _encode(answer.body)
             fields.append((b"content-type", answer.media_type))
-        if answer.status != _NO_CONTENT:
+        elif answer.stream is not None:
+            fields.append((b"content-type", answer.media_type))
+        if answer.status != _NO_CONTENT and answer.stream is None:
             fields.append((b"content-length", b"%d" % len(body)))
         return {"type": "http.response.start", "status": answer.status, "headers": fields}, body
+
+
+async def _send_stream(stream: AsyncGenerator[bytes], receive: Receive, send: Send) -> None:
+    """Send what a stream yields until it ends or the client goes."""
+    gone = asyncio.create_task(_disconnected(receive))
+    try:
+        async for piece in stream:
+            if gone.done():
+                return
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        gone.cancel()
+        await asyncio.gather(gone, return_exceptions=True)
+        await stream.aclose()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue

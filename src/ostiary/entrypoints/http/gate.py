@@ -7,11 +7,13 @@ origin made it, unless it changes nothing.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from ostiary.entrypoints.http.cookies import CookieJar, OwnCookies
 from ostiary.entrypoints.http.cross_site import Origins, Provenance
 from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
+from ostiary.foundation.errors import Unavailable
+from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,22 +21,41 @@ if TYPE_CHECKING:
 
     from ostiary.entrypoints.http.routes import Guard
     from ostiary.entrypoints.http.settings import HttpSettings
+    from ostiary.features.service_credentials import Service
+    from ostiary.foundation.clock import ClockCheck
     from ostiary.verifier import AccessTokenVerifier, Principal
 
 _BEARER: Final = re.compile(rb"bearer +([a-z0-9._~+/-]{1,8192}=*)", re.IGNORECASE)
+_SERVICE_CREDENTIAL: Final = "ost_service_"
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Credential = Literal["bearer", "cookie"]
 
 
+class Services(Protocol):
+    """Knows the credentials of services."""
+
+    async def authenticate(self, presented: Secret, *, now: datetime) -> Service | None:
+        """Return whose credential it is, None if it is no live one."""
+
+
 class Gate:
     """Identifies and guards."""
 
-    def __init__(self, settings: HttpSettings, verifier: AccessTokenVerifier) -> None:
+    def __init__(
+        self,
+        settings: HttpSettings,
+        verifier: AccessTokenVerifier,
+        *,
+        services: Services,
+        clock_check: ClockCheck,
+    ) -> None:
         self.origins: Final = Origins(settings.public_url, settings.allowed_origins)
         self.cookies: Final = CookieJar(secure=settings.is_https)
         self._recent = settings.recent_authentication
         self._verifier = verifier
+        self._services = services
+        self._clock_check = clock_check
 
     def admit(self, method: str, headers: Mapping[bytes, bytes], guard: Guard, *, now: datetime) -> Principal:
         """Return who asks at a host's route, if `guard` lets them pass.
@@ -53,13 +74,36 @@ class Gate:
         self, headers: Mapping[bytes, bytes], cookies: OwnCookies, *, now: datetime
     ) -> tuple[Principal, Credential]:
         """Verify the access token: of the Authorization header if it is a bearer's, else of the cookie."""
-        token = _bearer_token(headers.get(b"authorization"))
+        self.require_right_clock()
+        token = bearer_token(headers.get(b"authorization"))
         credential: Credential = "bearer"
         if token is None:
             token, credential = cookies.access, "cookie"
         if token is None:
             raise HttpProblem(ProblemCode.UNAUTHENTICATED)
         return self._verifier.verify(token, now=now), credential
+
+    async def identify_service(
+        self, headers: Mapping[bytes, bytes], scope: str, *, now: datetime
+    ) -> Service | None:
+        """Return the service whose credential the Authorization header carries; None if it is no such credential.
+
+        Raises `HttpProblem` for a credential that is dead or not for `scope`.
+        """
+        text = bearer_token(headers.get(b"authorization"))
+        if text is None or not text.startswith(_SERVICE_CREDENTIAL):
+            return None
+        service = await self._services.authenticate(Secret(text), now=now)
+        if service is None:
+            raise HttpProblem(ProblemCode.INVALID_TOKEN)
+        if scope not in service.scopes:
+            raise HttpProblem(ProblemCode.FORBIDDEN)
+        return service
+
+    def require_right_clock(self) -> None:
+        """Refuse to decide anything by a clock that is off: every expiry would be judged wrongly (F07)."""
+        if self._clock_check.is_off:
+            raise Unavailable("This server's clock differs from the database's by more than two seconds.")
 
     def require(self, principal: Principal, guard: Guard, *, now: datetime) -> None:
         """Refuse a principal whom `guard` does not let pass."""
@@ -82,7 +126,7 @@ def merged(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     return merged
 
 
-def _bearer_token(authorization: bytes | None) -> str | None:
+def bearer_token(authorization: bytes | None) -> str | None:
     """Read a bearer token (RFC 6750 §2.1); None if the header is absent or of another scheme.
 
     Raises `HttpProblem` for a malformed one: it never falls back to another credential.

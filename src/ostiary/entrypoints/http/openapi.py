@@ -42,6 +42,7 @@ def openapi_document(routes: Sequence[Route], settings: HttpSettings, *, version
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "at+jwt"},
                 "cookie": {"type": "apiKey", "in": "cookie", "name": cookie},
+                "service": {"type": "http", "scheme": "bearer", "bearerFormat": "ost_service_…"},
             },
         },
     }
@@ -49,12 +50,15 @@ def openapi_document(routes: Sequence[Route], settings: HttpSettings, *, version
 
 def describe_guard(guard: Guard) -> str:
     """Say in a sentence who may use a route."""
-    if not guard.identified:
+    if guard.is_public:
         return "For everybody."
+    service = f"For a service credential with the scope {guard.scope}." if guard.scope else ""
+    if not guard.identified:
+        return service
     kinds = f" of the type {' or '.join(sorted(guard.entity_types))}" if guard.entity_types else ""
     roles = f" with the role {' and '.join(sorted(guard.roles))}" if guard.roles else ""
     recent = ", signed in recently" if guard.recent else ""
-    return f"For a signed-in account{kinds}{roles}{recent}."
+    return f"For a signed-in account{kinds}{roles}{recent}. {service}".strip()
 
 
 def _schemas(routes: Sequence[Route]) -> tuple[Mapping[Any, Json], Json]:
@@ -78,7 +82,7 @@ def _operation(route: Route, schemas: Mapping[Any, Json], components: Json) -> J
         "summary": route.summary,
         "description": f"{route.description} {describe_guard(route.guard)}".strip(),
         "tags": [route.tag],
-        "security": [{"bearer": []}, {"cookie": []}] if route.guard.identified else [],
+        "security": _security(route.guard),
         "responses": _answers(route, schemas) | _refusals(route, schemas),
     }
     parameters = [
@@ -109,12 +113,20 @@ def _operation(route: Route, schemas: Mapping[Any, Json], components: Json) -> J
     return operation
 
 
+def _security(guard: Guard) -> list[Json]:
+    signed_in: list[Json] = [{"bearer": []}, {"cookie": []}] if guard.identified else []
+    return [*signed_in, {"service": []}] if guard.scope else signed_in
+
+
 def _answers(route: Route, schemas: Mapping[Any, Json]) -> Json:
     answers: Json = {}
     for status, declared in route.answers.items():
         answers[str(status)] = {"description": "Done."}
         if _has_schema(declared):
-            answers[str(status)]["content"] = {"application/json": {"schema": schemas[declared]}}
+            content: Json = {"application/json": {"schema": schemas[declared]}}
+            if route.streams:
+                content["text/event-stream"] = {"schema": {"type": "string"}}
+            answers[str(status)]["content"] = content
     return answers
 
 

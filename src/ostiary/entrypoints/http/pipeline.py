@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 from ostiary.entrypoints.http.bodies import is_form, read_body, require_media_type
 from ostiary.entrypoints.http.cross_site import Provenance
 from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
-from ostiary.entrypoints.http.gate import Gate
 from ostiary.entrypoints.http.proxies import TrustedProxies
 from ostiary.entrypoints.http.request import Request
 from ostiary.foundation.limits import MemoryLimits
@@ -22,11 +21,11 @@ if TYPE_CHECKING:
 
     from ostiary.entrypoints.http.answers import Answer
     from ostiary.entrypoints.http.bodies import Receive
+    from ostiary.entrypoints.http.gate import Gate
     from ostiary.entrypoints.http.routes import AddressLimit, Route
     from ostiary.entrypoints.http.settings import HttpSettings
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.limits import Limits
-    from ostiary.verifier import AccessTokenVerifier
 
 _LONGEST_USER_AGENT: Final = 512
 
@@ -34,10 +33,8 @@ _LONGEST_USER_AGENT: Final = 512
 class Pipeline:
     """Runs one matched route for one request."""
 
-    def __init__(
-        self, settings: HttpSettings, *, verifier: AccessTokenVerifier, limits: Limits, clock: Clock
-    ) -> None:
-        self.gate = Gate(settings, verifier)
+    def __init__(self, settings: HttpSettings, *, gate: Gate, limits: Limits, clock: Clock) -> None:
+        self.gate = gate
         self._proxies = TrustedProxies(settings.trusted_proxies)
         self._limits = limits
         self._memory_limits = MemoryLimits()
@@ -66,10 +63,16 @@ class Pipeline:
             cookies=self.gate.cookies.read(headers.get(b"cookie")),
             provenance=self.gate.origins.provenance(headers),
         )
+        if route.method != "GET" or not route.guard.is_public:
+            self.gate.require_right_clock()
         _refuse_cross_site(request)
         if route.limit is not None:
             await self._admit(route.limit, request)
-        if route.guard.identified:
+        if route.guard.scope:
+            request.service = await self.gate.identify_service(headers, route.guard.scope, now=request.now)
+        if request.service is None and route.guard.scope and not route.guard.identified:
+            raise HttpProblem(ProblemCode.UNAUTHENTICATED)
+        if request.service is None and route.guard.identified:
             principal, request.credential = self.gate.identify(headers, request.cookies, now=request.now)
             self.gate.require(principal, route.guard, now=request.now)
             request.principal = principal
@@ -111,6 +114,8 @@ def _user_agent(headers: Mapping[bytes, bytes]) -> str:
 
 def _require_declared(answer: Answer, route: Route, request: Request) -> None:
     """Refuse to send what the route does not declare (ADM-03), or cookies to an unproven asker (SES-09)."""
+    if answer.stream is not None and route.streams and answer.body is None:
+        return
     classes = route.answer_classes.get(answer.status)
     if classes is None or type(answer.body) not in classes:
         raise RuntimeError(f"{route.method} {route.path} gave an undeclared {answer.status} answer.")

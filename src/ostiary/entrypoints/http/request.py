@@ -11,6 +11,7 @@ from ostiary.entrypoints.http.cookies import OwnCookies
 from ostiary.entrypoints.http.cross_site import Provenance
 from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
 from ostiary.entrypoints.http.proxies import ClientAddress
+from ostiary.features.service_credentials import Service
 from ostiary.verifier import Principal
 
 
@@ -18,7 +19,8 @@ from ostiary.verifier import Principal
 class Request:
     """One request as a handler sees it; `now` is the only clock reading of its whole work.
 
-    `principal` is who asks, proven by the access token in `credential`, and None on public routes. `body` and
+    `principal` is who asks, proven by the access token in `credential`; `service` is which program asks, proven by its
+    credential; both are None on public routes. `body` and
     `query` are instances of the types the route declares. The address and the credential come from nowhere
     but the connection and the token (ADM-02).
     """
@@ -33,6 +35,7 @@ class Request:
     cookies: OwnCookies
     provenance: Provenance
     principal: Principal | None = None
+    service: Service | None = None
     credential: Literal["bearer", "cookie"] | None = None
     query: Any = field(default=None, repr=False)
     body: Any = field(default=None, repr=False)

@@ -40,16 +40,22 @@ _FORBIDDEN_IN_PARAMETER = re.compile(r"[/\\;?#%\x00-\x1f\x7f]|\A\.{1,2}\Z")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """Who may use a route. Use `PUBLIC` or `signed_in(…)`."""
+    """Who may use a route. Use `PUBLIC`, `signed_in(…)` or `service(…)`."""
 
     identified: bool
     entity_types: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
     recent: bool = False
+    scope: str = ""
 
     def __post_init__(self) -> None:
         if not self.identified and (self.entity_types or self.roles or self.recent):
             raise ValueError("A guard that asks something of somebody must identify them: use signed_in(…).")
+
+    @property
+    def is_public(self) -> bool:
+        """Whether anybody may pass."""
+        return not self.identified and not self.scope
 
     def refusal(self, principal: Principal, *, now: datetime, recent: timedelta) -> ProblemCode | None:
         """Say why this principal may not pass, or None; `recent` is how old a recent sign-in may be."""
@@ -65,9 +71,29 @@ class Guard:
 PUBLIC: Final = Guard(identified=False)
 
 
-def signed_in(*, entity_types: Iterable[str] = (), roles: Iterable[str] = (), recent: bool = False) -> Guard:
-    """Ask for a verified access token of one of `entity_types` (of any, if none is named) with all `roles`."""
-    return Guard(identified=True, entity_types=frozenset(entity_types), roles=frozenset(roles), recent=recent)
+def signed_in(
+    *,
+    entity_types: Iterable[str] = (),
+    roles: Iterable[str] = (),
+    recent: bool = False,
+    or_service: str = "",
+) -> Guard:
+    """Ask for a verified access token of one of `entity_types` (of any, if none is named) with all `roles`.
+
+    A service credential that is good for the scope `or_service` passes as well.
+    """
+    return Guard(
+        identified=True,
+        entity_types=frozenset(entity_types),
+        roles=frozenset(roles),
+        recent=recent,
+        scope=or_service,
+    )
+
+
+def service(scope: str) -> Guard:
+    """Ask for a service credential that is good for `scope`."""
+    return Guard(identified=False, scope=scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +114,7 @@ class Route:
 
     `answers` lists every status and the type of its body: whatever else a handler returns is an error, so
     nothing undeclared can leave (ADM-03). `query` is never read unless declared. `oauth` routes take a form as
-    well as JSON and answer errors as RFC 6749 does.
+    well as JSON and answer errors as RFC 6749 does. A route that `streams` may answer with server-sent events.
     """
 
     method: str
@@ -104,6 +130,7 @@ class Route:
     query: type[Struct] | None = None
     limit: AddressLimit | None = None
     oauth: bool = False
+    streams: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.guard, Guard):
@@ -144,9 +171,9 @@ class Route:
         found = [ProblemCode.CROSS_SITE_REQUEST] if self.method != "GET" else []
         if self.limit:
             found += [ProblemCode.TOO_MANY_ATTEMPTS]
-        if self.guard.identified:
+        if self.guard.identified or self.guard.scope:
             found += [ProblemCode.UNAUTHENTICATED, ProblemCode.INVALID_TOKEN]
-        if self.guard.entity_types or self.guard.roles:
+        if self.guard.entity_types or self.guard.roles or self.guard.scope:
             found += [ProblemCode.FORBIDDEN]
         if self.guard.recent:
             found += [ProblemCode.REAUTHENTICATION_REQUIRED]

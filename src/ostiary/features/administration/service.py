@@ -1,4 +1,4 @@
-"""Suspending, reactivating, unlocking, ending sessions, granting and removing roles."""
+"""Suspending, reactivating, unlocking, ending sessions and everything, granting and removing roles."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ostiary.features.sessions import EndReason
 from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ostiary.features.identities import Identities, Identity
     from ostiary.features.roles import Roles
     from ostiary.features.sessions import Sessions
+    from ostiary.features.signing_keys import KeyRecord, SigningKeys
     from ostiary.foundation.storage import Database, Transaction
 
 
@@ -32,13 +33,40 @@ class Administration:
         identities: Identities,
         roles: Roles,
         sessions: Sessions,
+        signing_keys: SigningKeys,
         audit: Audit,
     ) -> None:
         self._database = database
         self._identities = identities
         self._roles = roles
         self._sessions = sessions
+        self._signing_keys = signing_keys
         self._audit = audit
+
+    async def end_everything(self, *, reason: str, by: Actor, now: datetime) -> datetime:
+        """End every session and token of everybody that was issued before the moment this returns.
+
+        For the worst days, and after a backup was restored: what was ended since would live again (F17).
+        """
+        async with self._database.transaction() as tx:
+            event = Event(Action.EVERYTHING_ENDED, by, target_kind="installation", reason=reason)
+            await self._audit.record(tx, event, now=now)
+            return await self._sessions.revocations.end_everything(
+                tx, sessions=True, reason=reason, by=by.id or by.kind, now=now
+            )
+
+    async def retire_compromised_key(self, kid: str, *, by: Actor, now: datetime) -> Sequence[KeyRecord]:
+        """Retire a signing key that somebody else has, and every access token issued before.
+
+        What the key has signed since, with whatever time of issue, is refused by whoever reads the keys again. Sessions
+        live on: refresh tokens are not signed. Raises `SigningKeyNotFound`.
+        """
+        async with self._database.transaction() as tx:
+            changed = await self._signing_keys.retire(tx, kid, compromised=True, by=by, now=now)
+            await self._sessions.revocations.end_everything(
+                tx, sessions=False, reason="signing_key_compromised", by=by.id or by.kind, now=now
+            )
+            return changed
 
     async def read(self, identity_id: UUID, *, by: Actor, now: datetime) -> Identity:
         """Return somebody's identity; that it was read is recorded, and a failure to record it breaks nothing."""

@@ -18,13 +18,15 @@ from ostiary.features.sessions.model import (
     external_session_id,
     parse_session_id,
 )
-from ostiary.features.sessions.revocations import Revocations
+from ostiary.features.sessions.revocations import Cursor, InvalidCursor, Revocations
 from ostiary.features.sessions.service import Sessions, SignInOvertaken
 
 __all__ = [
     "AccessTokens",
     "Authentication",
+    "Cursor",
     "EndReason",
+    "InvalidCursor",
     "Lifetimes",
     "Refusal",
     "Refused",

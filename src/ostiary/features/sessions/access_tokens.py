@@ -70,4 +70,4 @@ class AccessTokens:
             roles=tuple(roles),
             scope="",
         )
-        return Secret(sign(claims, key=self._signing_keys.active)), expires_at - issued_at
+        return Secret(sign(claims, key=self._signing_keys.signer(now=now))), expires_at - issued_at

@@ -182,6 +182,7 @@ class Revocations:
         self._refresh_lifetime = refresh_lifetime
         self._cursor = Cursor()
         self._news = asyncio.Event()
+        self.is_closing = False
         self.live: Final = live
         self.on_commit: Callable[[Revocation], None] | None = None
         """Told of every revocation this worker has committed, so that it can tell the others."""
@@ -266,11 +267,20 @@ class Revocations:
         self.live.apply(entries)
         self._wake()
 
-    async def wait_for_news(self, within: timedelta) -> None:
-        """Wait until something may have been revoked, but not longer than `within`."""
+    def news(self) -> asyncio.Event:
+        """Return what is set as soon as something may have been revoked."""
+        return self._news
+
+    async def wait_for(self, news: asyncio.Event, within: timedelta) -> None:
+        """Wait for news, but not longer than `within`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within.total_seconds()):
-                await self._news.wait()
+                await news.wait()
+
+    def close(self) -> None:
+        """Let nobody wait any longer: this worker is about to end."""
+        self.is_closing = True
+        self._wake()
 
     async def ask(self, principal: Principal) -> RevocationKind | None:
         """Ask the database whether a token is dead, when this worker's set is too old to know.

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.storage import Database, Statements, Transaction
 
-_EVERY_QUARTER: Final = Schedule()
 _ACTIONS: Final = {
     State.NEXT: Action.SIGNING_KEY_PUBLISHED,
     State.ACTIVE: Action.SIGNING_KEY_ACTIVATED,
@@ -55,25 +54,20 @@ class SigningKeys:
         entropy: Entropy,
         *,
         algorithm: Algorithm,
-        schedule: Schedule = _EVERY_QUARTER,
-        audit: Audit | None = None,
+        schedule: Schedule,
+        audit: Audit,
     ) -> None:
         self._database = database
         self._root_keys = root_keys
         self._entropy = entropy
         self._algorithm = algorithm
         self._schedule = schedule
-        self._audit = audit or Audit(database, entropy)
+        self._audit = audit
         self._records: Sequence[KeyRecord] = ()
         self._opened: dict[str, SigningKey] = {}
         self._reading = asyncio.Lock()
         self.public: Mapping[str, VerificationKey] = {}
         """The published keys, by key id: those that will sign, the one that does, those whose tokens may live."""
-
-    @property
-    def active(self) -> SigningKey:
-        """The key that was active when the keys were last read."""
-        return self._opened[self._known(next((k for k in self._records if k.state is State.ACTIVE), None))]
 
     def signer(self, *, now: datetime) -> SigningKey:
         """The key that signs at `now`: never one before its moment, and each worker changes over at that moment."""

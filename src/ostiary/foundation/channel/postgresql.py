@@ -36,7 +36,8 @@ class PostgreSQLChannel:
     async def open(self) -> None:
         """Connect, listen, and wait for a message of our own. Raises `Unavailable`."""
         await self.close()
-        self._heard = heard = asyncio.Queue()
+        heard: asyncio.Queue[str | None] = asyncio.Queue()
+        self._heard = heard
         try:
             async with asyncio.timeout(_ANSWER_LIMIT.total_seconds()):
                 self._connection = connection = await asyncpg.connect(

@@ -3,6 +3,9 @@
 Nothing outside this package commits, and nothing here knows a table.
 """
 
+from datetime import datetime
+from typing import Final
+
 from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.storage.database import (
     TRANSACTION_LIMIT,
@@ -20,6 +23,7 @@ from ostiary.foundation.storage.database import (
 )
 
 __all__ = [
+    "DATABASE_TIME",
     "TRANSACTION_LIMIT",
     "Database",
     "OutcomeUnknown",
@@ -34,6 +38,13 @@ __all__ = [
     "Unstorable",
     "database_at",
 ]
+
+DATABASE_TIME: Final = Query(
+    postgresql="SELECT clock_timestamp()",
+    sqlite="SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)",
+    into=datetime,
+)
+"""What time it is for the database; only ever compared with ours, nothing is decided by it."""
 
 _SQLITE = "sqlite:///"
 
