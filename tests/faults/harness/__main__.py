@@ -48,7 +48,7 @@ def main() -> None:
         "--keep", action="store_true", help="keep every history, not only those of broken promises"
     )
     arguments = parser.parse_args()
-    chosen = [fault for fault in FAULTS if not arguments.only or fault.id in arguments.only]
+    chosen = [fault for fault in FAULTS if not arguments.only or {fault.id, fault.id[:3]} & {*arguments.only}]
     if not chosen:
         parser.error(f"there are only {', '.join(fault.id for fault in FAULTS)}")
     seed = SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tests.faults.harness.clock_faults import WrongClock
-from tests.faults.harness.database_faults import Failover, PowerCut, Slow, SplitBrain
+from tests.faults.harness.database_faults import Failover, PowerCut, RestoredBackup, Slow, SplitBrain
 from tests.faults.harness.faults import CutCommit, KilledWorker, Terminated, Thundering
+from tests.faults.harness.key_faults import ReplacedKey
 
 if TYPE_CHECKING:
     from tests.faults.harness.faults import Fault
@@ -19,6 +20,8 @@ FAULTS: Final[tuple[Fault, ...]] = (
     WrongClock(),
     Slow(),
     Thundering(),
+    ReplacedKey(),
     PowerCut(),
+    RestoredBackup(),
     Terminated(),
 )

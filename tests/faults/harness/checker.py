@@ -102,6 +102,11 @@ def _nothing_revived(facts: Facts, limits: Limits) -> Found:
                 yield _violation(
                     "no revived token", f"{operation.kind} with a token ended before", end, operation
                 )
+        replaced = facts.key_replaced(operation.access, operation.started, certainly=True)
+        if replaced is not None:
+            yield _violation(
+                "no revived token", f"{operation.kind} with a key taken away", replaced, operation
+            )
         for name in operation.seen:
             end = facts.sessions[name].ended_by(operation.started) if name in facts.sessions else None
             if end is not None:
@@ -118,6 +123,8 @@ def _refusals_stand(facts: Facts, limits: Limits) -> Found:
                 refused[operation.access] = operation
     for operation in facts.operations:
         earlier = refused.get(operation.access)
+        if earlier and facts.key_replaced(operation.access, earlier.ended, certainly=False):
+            continue
         if earlier and operation.outcome == "ok" and earlier.ended + limits.propagation <= operation.started:
             yield _violation(
                 "no revived token", f"{operation.kind} with a token refused before", earlier, operation
@@ -145,6 +152,8 @@ def _live_tokens_work(facts: Facts, limits: Limits) -> Found:
             continue
         if operation.kind is Kind.REFRESH and not facts.may_be_reuse(operation):
             yield _violation("no lost write", "a live refresh token was refused", session.born, operation)
+        elif facts.key_replaced(operation.access, operation.ended, certainly=False):
+            continue
         elif operation.kind in _BEARER and operation.reason == "invalid_token":
             yield _violation("no lost write", "a live access token was refused", session.born, operation)
 

@@ -89,13 +89,13 @@ class Cluster:
             with suppress(ProcessLookupError):
                 os.kill(process, number)
 
-    async def copy(self) -> Cluster:
-        """Make a standby that streams from this running server; it is not started."""
+    async def copy(self, *, follows: bool = True) -> Cluster:
+        """Copy this running server as it is now, to a standby that streams from it or to a backup; not started."""
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         _give(folder, self._user)
         standby = Cluster(folder, self._tools, self._user)
-        arguments = ("-h", str(self.folder), "-U", _NAME, "-R", "-X", "stream", "-c", "fast")
-        await self._tool("pg_basebackup", "-D", str(standby._data), *arguments)
+        arguments = ("-h", str(self.folder), "-U", _NAME, "-X", "stream", "-c", "fast")
+        await self._tool("pg_basebackup", "-D", str(standby._data), *arguments, *(("-R",) if follows else ()))
         return standby
 
     async def run(self, *statements: str) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 import asyncpg
 import httpx2
 from tests.faults.harness.faults import BOTH, Blow, Fault
+from tests.faults.harness.history import Kind
+from tests.faults.harness.workload import Device, Person
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -176,3 +178,45 @@ class PowerCut(Fault):
         if run.world.cluster:
             await run.world.cluster.start()
         await asyncio.gather(*(worker.started() for worker in run.world.workers))
+
+
+class RestoredBackup(Fault):
+    """The database is put back to a backup, which knows nothing of what was ended since it was taken."""
+
+    id = "F17-restore"
+    title = "a backup is restored and everything ended with `ostiary revoke --all`"
+    dialects = BOTH
+
+    async def drive(self, run: Run) -> None:
+        """Take a backup under load, go on, restore it, end everything, and present every token there ever was."""
+        async with run.load():
+            await run.during(run.size.operations)
+            backup = await run.world.backup()
+            run.history.note(f"{self.id} backup taken")
+            await run.during(2 * run.size.operations)
+        await run.close_judgement()
+        await asyncio.gather(*(worker.kill() for worker in run.world.workers))
+        await run.world.restore(backup)
+        if not await run.operator.run("revoke", "--all", "--yes", "--reason", "restored"):
+            run.broken("restore", "`ostiary revoke --all` failed on the restored database")
+        await run.world.all_ready()
+        run.history.note(f"{self.id} restored")
+        await self._nothing_lives(run)
+        newcomer = Device(Person("newcomer", 0), 3, run.door, "")
+        await newcomer.register()
+        if not newcomer.held:
+            run.broken("restore", "nobody can register after the restore")
+
+    async def _nothing_lives(self, run: Run) -> None:
+        before = len(run.history.operations())
+        for device in run.devices:
+            newest = {tokens.session: tokens for tokens in device.held}
+            for tokens in newest.values():
+                for worker in range(len(run.world.workers)):
+                    await device.me(tokens, worker=worker)
+                await device.present(tokens)
+        for operation in run.history.operations()[before:]:
+            if operation.outcome == "ok" and operation.kind in {Kind.ME, Kind.REFRESH}:
+                run.broken(
+                    "no revived token", f"{operation.kind} #{operation.number} lives after the restore"
+                )

@@ -73,6 +73,8 @@ class Facts:
         self.successors: dict[str, set[str]] = defaultdict(set)
         self.sessions: dict[str, SessionFacts] = {}
         self.identities: dict[str, str] = {}
+        self._issuers: dict[str, Operation] = {}
+        self._replacements = [each for each in self.operations if each.kind is Kind.REPLACE_KEY]
         for operation in self.operations:
             self._index(operation)
         for operation in self.operations:
@@ -104,6 +106,22 @@ class Facts:
             other.outcome == "ok" and other.ended < refresh.started for other in self._spenders(refresh)
         )
 
+    def key_replaced(self, access: str, moment: float, *, certainly: bool) -> Operation | None:
+        """Return the operation that took away the key an access token was signed with, by `moment`, if any.
+
+        Without `certainly`, one that may have: it was under way when the token was issued or presented.
+        """
+        issuer = self._issuers.get(access)
+        for replacement in self._replacements if issuer else ():
+            if certainly:
+                replaced = replacement.outcome == "ok" and replacement.ended <= moment
+                before = issuer.ended <= replacement.started
+            else:
+                replaced, before = replacement.started <= moment, issuer.started <= replacement.ended
+            if replaced and before:
+                return replacement
+        return None
+
     def _spenders(self, refresh: Operation) -> Iterable[Operation]:
         """Yield the operations that presented a successor of the token."""
         for successor in self.successors.get(refresh.refresh, ()):
@@ -113,6 +131,8 @@ class Facts:
         self.by_person[operation.person].append(operation)
         if operation.identity:
             self.identities[operation.identity] = operation.person
+        if operation.issued:
+            self._issuers[operation.issued.access] = operation
         if operation.kind is Kind.REFRESH:
             self.presented[operation.refresh].append(operation)
             if operation.issued:

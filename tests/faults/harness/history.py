@@ -39,6 +39,7 @@ class Kind(StrEnum):
     CHANGE_PASSWORD = "change_password"
     SUSPEND = "suspend"
     REACTIVATE = "reactivate"
+    REPLACE_KEY = "replace_key"
 
 
 Outcome = Literal["ok", "fail", "unknown"]

@@ -12,7 +12,7 @@ from tests.faults.harness.checker import Limits, Violation, check
 from tests.faults.harness.clients import Door, Operator
 from tests.faults.harness.facts import Facts
 from tests.faults.harness.history import History, Operation
-from tests.faults.harness.records import check_records
+from tests.faults.harness.records import Records, check_records
 from tests.faults.harness.workload import Device, Helpdesk, Person
 from tests.faults.harness.world import PROPAGATION, world_on
 
@@ -73,6 +73,9 @@ class Run:
         self.random = Random(seed)
         self.violations: list[Violation] = []
         self.remarks: list[str] = []
+        self.records: Records | None = None
+        """What the database held when judgement was closed early; what comes after is for the fault to judge."""
+        self.judged: int | None = None
         self.door = Door(world.workers, history)
         self.operator = Operator(history, world.folder, world.environment)
         self.people = [Person("person", number) for number in range(size.people)]
@@ -92,6 +95,11 @@ class Run:
         """Report a promise that is broken in a way no history shows."""
         last = max(self.history.ended - 1, 0)
         self.violations.append(Violation(rule, what, (last,)))
+
+    async def close_judgement(self) -> None:
+        """Judge the history and the records as they are now, and nothing that comes later."""
+        self.records = await self.world.records()
+        self.judged = len(self.history.operations())
 
     @asynccontextmanager
     async def load(self) -> AsyncIterator[None]:
@@ -161,11 +169,11 @@ async def run_fault(
             run = Run(world, history, seed, size, limits)
             try:
                 await fault.drive(run)
-                records = await world.records()
+                records = run.records or await world.records()
             finally:
                 await run.door.close()
             run.violations += _complaints(world)
-        operations = history.operations()
+        operations = history.operations()[: run.judged]
         found = [*check(operations, limits), *check_records(operations, records, limits), *run.violations]
         remarks = [*run.remarks, *_remarks(operations, limits)]
         return Report(fault.id, seed, dialect, operations, found, remarks)

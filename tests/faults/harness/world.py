@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 import tempfile
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -95,6 +96,23 @@ class World:
         await standby.start()
         return standby
 
+    async def backup(self) -> Cluster | Path:
+        """Copy the database as it is now."""
+        if self.cluster is not None:
+            backup = await self.cluster.copy(follows=False)
+            self.clusters.append(backup)
+            return backup
+        return await asyncio.to_thread(_back_up, self.folder)
+
+    async def restore(self, backup: Cluster | Path) -> None:
+        """Put the database back to where a backup was taken; no worker may run."""
+        if isinstance(backup, Cluster):
+            await self.primary.stop()
+            await backup.start()
+            self.lead_to(backup)
+            return
+        await asyncio.to_thread(_put_back, self.folder, backup)
+
     def lead_to(self, cluster: Cluster) -> None:
         """Lead every wire to another cluster, which is the primary from now on."""
         self.cluster = cluster
@@ -169,3 +187,16 @@ async def world_on(dialect: Dialect) -> AsyncIterator[World]:
             await asyncio.gather(*(worker.kill() for worker in world.workers))
             for each in world.clusters:
                 await each.remove()
+
+
+def _back_up(folder: Path) -> Path:
+    path = folder / "backup.db"
+    with closing(sqlite3.connect(folder / "ostiary.db")) as source, closing(sqlite3.connect(path)) as target:
+        source.backup(target)
+    return path
+
+
+def _put_back(folder: Path, backup: Path) -> None:
+    for leftover in folder.glob("ostiary.db*"):
+        leftover.unlink()
+    backup.rename(folder / "ostiary.db")
