@@ -98,7 +98,7 @@ def _history(folder: Path, fault: str, dialect: str, seed: int) -> Path:
 def _show(reports: list[Report], folder: Path) -> None:
     console = Console()
     table = Table(title="Faults", title_justify="left")
-    for column in ("fault", "database", "seed", "operations", "unknown", "violations", "remarks"):
+    for column in ("fault", "database", "seed", "operations", "unknown", "violations"):
         table.add_column(column)
     for report in reports:
         table.add_row(
@@ -108,10 +108,11 @@ def _show(reports: list[Report], folder: Path) -> None:
             str(len(report.operations)),
             str(report.unknown),
             f"[red]{len(report.violations)}[/red]" if report.violations else "[green]none[/green]",
-            "; ".join(report.remarks),
         )
     console.print(table)
     for report in reports:
+        for remark in report.remarks:
+            console.print(f"{report.fault} on {report.dialect}: {remark}", markup=False)
         for violation in report.violations[:_SHOWN]:
             console.print(f"{report.fault} on {report.dialect}: {violation}", markup=False)
         if report.violations:

@@ -8,6 +8,7 @@ from tests.faults.harness.clock_faults import WrongClock
 from tests.faults.harness.database_faults import Failover, PowerCut, RestoredBackup, Slow, SplitBrain
 from tests.faults.harness.faults import CutCommit, KilledWorker, Terminated, Thundering
 from tests.faults.harness.key_faults import ReplacedKey
+from tests.faults.harness.redis_faults import LostRedis
 
 if TYPE_CHECKING:
     from tests.faults.harness.faults import Fault
@@ -17,6 +18,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Failover(),
     CutCommit(),
     SplitBrain(),
+    LostRedis(),
     WrongClock(),
     Slow(),
     Thundering(),

@@ -89,12 +89,15 @@ class Cluster:
             with suppress(ProcessLookupError):
                 os.kill(process, number)
 
-    async def copy(self, *, follows: bool = True) -> Cluster:
-        """Copy this running server as it is now, to a standby that streams from it or to a backup; not started."""
+    async def copy(self, *, follows: bool = True, way: Path | None = None) -> Cluster:
+        """Copy this running server as it is now, to a standby that streams from it or to a backup; not started.
+
+        `way` is a folder with another socket that leads to this server, for the standby to use.
+        """
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         _give(folder, self._user)
         standby = Cluster(folder, self._tools, self._user)
-        arguments = ("-h", str(self.folder), "-U", _NAME, "-X", "stream", "-c", "fast")
+        arguments = ("-h", str(way or self.folder), "-U", _NAME, "-X", "stream", "-c", "fast")
         await self._tool("pg_basebackup", "-D", str(standby._data), *arguments, *(("-R",) if follows else ()))
         return standby
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.faults.harness.run import Run
     from tests.faults.harness.world import World
 
-# Longer than the storage waits for an answer: commits are given up while they wait for the standby.
+# Seconds; longer than the storage waits for an answer: commits are given up while they wait for the standby.
 _SILENCE = 8.0
 
 
@@ -29,21 +29,18 @@ class Failover(Fault):
 
     id = "F03"
     title = "kill -9 of the primary, promotion of the synchronous standby, switch under load"
-    ways = ("dead", "standby silent first")
+    ways = ("dead", "standby cut off first")
 
     async def prepare(self, world: World) -> None:
         """Put a synchronous standby beside the primary."""
-        self._standby = await _synchronous_standby(world)
+        await self._stand_by(world)
 
     async def inject(self, run: Run, blow: Blow) -> None:
-        """Kill the primary; in the second way, after a while in which the standby did not answer it."""
-        silent = blow.way != "dead"
-        if silent:
-            self._standby.signal(signal.SIGSTOP)
+        """Kill the primary; in the second way, after a while in which it could not reach its standby."""
+        if blow.way != "dead":
+            self._wire.cut()
             await asyncio.sleep(_SILENCE)
         run.world.primary.signal(signal.SIGKILL)
-        if silent:
-            self._standby.signal(signal.SIGCONT)
 
     async def heal(self, run: Run, blow: Blow) -> None:
         """Promote, switch, and put a new standby beside the new primary."""
@@ -51,17 +48,15 @@ class Failover(Fault):
         await self._standby.promote()
         run.world.lead_to(self._standby)
         await run.world.all_ready()
-        run.remarks.append(f"ready {run.history.now() - began:.1f} s after promotion began ({blow.way})")
-        self._standby = await _synchronous_standby(run.world)
+        run.remarks.append(f"ready {run.history.now() - began:.1f} s after the promotion began ({blow.way})")
+        await self._stand_by(run.world)
 
-
-async def _synchronous_standby(world: World) -> Cluster:
-    standby = await world.standby()
-    await world.primary.run(
-        "ALTER SYSTEM SET synchronous_standby_names = '*'",
-        "SELECT pg_reload_conf()",
-    )
-    return standby
+    async def _stand_by(self, world: World) -> None:
+        self._standby, self._wire = await world.standby()
+        await world.primary.run(
+            "ALTER SYSTEM SET synchronous_standby_names = '*'",
+            "SELECT pg_reload_conf()",
+        )
 
 
 class SplitBrain(Fault):
@@ -73,7 +68,7 @@ class SplitBrain(Fault):
 
     async def prepare(self, world: World) -> None:
         """Put a standby beside the primary."""
-        self._replica = await world.standby()
+        self._replica, _ = await world.standby()
 
     async def inject(self, run: Run, blow: Blow) -> None:
         """Make the primary refuse writes, or lead one worker to the replica after it stopped to follow."""

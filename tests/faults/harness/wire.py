@@ -40,6 +40,9 @@ class Wire:
         """Carry connections while the block lasts."""
         listener = await asyncio.start_unix_server(self._accept, self.folder / _SOCKET, backlog=512)
         try:
+            # A standby connects as the user the servers run as.
+            self.folder.chmod(0o755)
+            (self.folder / _SOCKET).chmod(0o777)
             yield self
         finally:
             listener.close()

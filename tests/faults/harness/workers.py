@@ -32,7 +32,7 @@ class Worker:
 
     def __init__(self, index: int, folder: Path, environment: Mapping[str, str]) -> None:
         self.index = index
-        self.port = _free_port()
+        self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self._folder = folder
         self._environment = {**environment}
@@ -144,7 +144,8 @@ def environment_of(folder: Path, database_url: str, **settings: str) -> dict[str
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of loopback that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

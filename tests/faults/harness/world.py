@@ -21,7 +21,7 @@ from ostiary.features.sessions import external_session_id
 from ostiary.foundation.storage import Query, database_at
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 Dialect = Literal["sqlite", "postgresql"]
 PROPAGATION: Final = 2.0
@@ -89,12 +89,17 @@ class World:
         """The database, by the shortest way."""
         return self.cluster.url if self.cluster else f"sqlite:///{self.folder}/ostiary.db"
 
-    async def standby(self) -> Cluster:
-        """Add a running standby of the primary."""
-        standby = await self.primary.copy()
+    def at_end(self, callback: Callable[[], None]) -> None:
+        """Call something when the world ends."""
+        self._stack.callback(callback)
+
+    async def standby(self) -> tuple[Cluster, Wire]:
+        """Add a running standby of the primary, and return it with the wire it follows the primary by."""
+        wire = await self._stack.enter_async_context(Wire(self.primary.folder).laid())
+        standby = await self.primary.copy(way=wire.folder)
         self.clusters.append(standby)
         await standby.start()
-        return standby
+        return standby, wire
 
     async def backup(self) -> Cluster | Path:
         """Copy the database as it is now."""
@@ -104,14 +109,14 @@ class World:
             return backup
         return await asyncio.to_thread(_back_up, self.folder)
 
-    async def restore(self, backup: Cluster | Path) -> None:
+    async def restore(self, taken: Cluster | Path) -> None:
         """Put the database back to where a backup was taken; no worker may run."""
-        if isinstance(backup, Cluster):
+        if isinstance(taken, Cluster):
             await self.primary.stop()
-            await backup.start()
-            self.lead_to(backup)
-            return
-        await asyncio.to_thread(_put_back, self.folder, backup)
+            await taken.start()
+            self.lead_to(taken)
+        else:
+            await asyncio.to_thread(_put_back, self.folder, taken)
 
     def lead_to(self, cluster: Cluster) -> None:
         """Lead every wire to another cluster, which is the primary from now on."""
