@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from ostiary.foundation.storage import Database, Parameter, Query, Statements, Transaction
+    from ostiary.foundation.storage import Connections, Database, Parameter, Query, Statements, Transaction
 
 R = TypeVar("R")
 
@@ -65,6 +65,9 @@ class CountingDatabase(_CountedStatements):
                 yield _CountedTransaction(tx, self)
         finally:
             self.round_trips += 1
+
+    def connections(self) -> Connections:
+        return self._inner.connections()
 
     async def open(self) -> None:
         await self._inner.open()

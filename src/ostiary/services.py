@@ -135,6 +135,7 @@ def build(
         entropy,
         identities=identities,
         roles=roles,
+        challenges=challenges,
         audit=audit,
         revocations=revocations,
         access_tokens=AccessTokens(
@@ -160,6 +161,7 @@ def build(
         roles=roles,
         sessions=sessions,
         audit=audit,
+        service_credentials=service_credentials,
     )
     sign_in = SignIn(
         database,
@@ -200,7 +202,13 @@ def build(
     )
     http = http_settings(settings)
     clock_check = ClockCheck()
-    gate = Gate(http, verifier, services=service_credentials, clock_check=clock_check)
+    gate = Gate(
+        http,
+        verifier,
+        services=service_credentials,
+        revocations=revocations if settings.revocation.when_stale == "ask" else None,
+        clock_check=clock_check,
+    )
     follower = Follower(
         database,
         channel_at(settings.database, settings.redis),

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ostiary import Ostiary, app
+from ostiary.entrypoints.cli.maintenance import maintenance_of
 from ostiary.features.audit import Origin
 from ostiary.features.registration import NewAccount
 from ostiary.foundation.secret import Secret
@@ -25,7 +26,7 @@ from ostiary.testing import MovableClock
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from ostiary.foundation.storage import Database, Parameter, Query, Transaction
+    from ostiary.foundation.storage import Connections, Database, Parameter, Query, Transaction
 
 R = TypeVar("R")
 Moment = Literal["before", "during", "after"]
@@ -100,6 +101,9 @@ class MortalDatabase:
         else:
             await self.call(block.__aexit__(None, None, None))
 
+    def connections(self) -> Connections:
+        return self.inner.connections()
+
     async def open(self) -> None:
         await self.inner.open()
 
@@ -149,6 +153,11 @@ async def register(email: str, password: str, auth: Ostiary) -> None:
     """Register somebody."""
     account = NewAccount("user", email, None, Secret(password))
     await auth.services.registration.register(account, origin=Origin(), now=auth.clock.now())
+
+
+async def maintain(task: str, auth: Ostiary) -> None:
+    """Run a maintenance task."""
+    await maintenance_of(auth)[0].run(task, now=auth.clock.now())
 
 
 def _work(death: Death, job: Job) -> None:

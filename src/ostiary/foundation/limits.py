@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ostiary.foundation.crypto import associated_data, mac
-from ostiary.foundation.storage import Query
+from ostiary.foundation.storage import Query, bounded_delete
 
 if TYPE_CHECKING:
-    from ostiary.foundation.storage import Database
+    from ostiary.foundation.storage import Database, Transaction
 
 _REMEMBERED: Final = 10_000
 
@@ -53,6 +53,16 @@ HIT = Query(
     """,
     into=Window,
 )
+
+
+PURGE: Query[Any] = bounded_delete(
+    "rate_limits", key="key", where="window_ends_at <= $1", order="window_ends_at", limit="$2"
+)
+
+
+async def purge_windows(tx: Transaction, *, ended_by: datetime, limit: int) -> int:
+    """Delete counters whose window is over, which count for nothing any more; return how many."""
+    return await tx.execute(PURGE, ended_by, limit)
 
 
 class SqlLimits:

@@ -32,7 +32,8 @@ _log = logging.getLogger("ostiary.verifier")
 
 # Anybody can make up key ids, so they cause a fetch this often at most (JWT-10).
 _FETCH_KEYS_EVERY: Final = timedelta(seconds=30)
-_EXPIRE_EVERY: Final = timedelta(minutes=1)
+_EXPIRE_EVERY: Final = timedelta(seconds=1)
+_SLIVERS: Final = 16
 _LONGEST_WAIT: Final = 25
 _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 5.0
@@ -104,8 +105,11 @@ class Follower:
             raise RevocationsStale from None
         try:
             return asking.result(_ASK_WITHIN)
-        except (IssuerProblem, TimeoutError, CancelledError):
+        except (IssuerProblem, TimeoutError, CancelledError) as problem:
             asking.cancel()
+            _log.warning(
+                "Revocations are not known, and the issuer cannot be asked about a token: %s", problem
+            )
             self._no_asking_before = time.monotonic() + _ASK_AGAIN_AFTER
             raise RevocationsStale from None
 
@@ -190,7 +194,8 @@ class Follower:
         now = self._clock.now()
         if abs(now - self._expired_at) >= _EXPIRE_EVERY:
             self._expired_at = now
-            self.tokens.revocations.expire(now)
+            for _ in range(_SLIVERS):
+                self.tokens.revocations.expire(now)
 
     async def _end_turn(self, *, more: bool, began: float, half_life: float) -> None:
         """Choose how long the next poll waits: half of what would make us stale, in whole seconds.

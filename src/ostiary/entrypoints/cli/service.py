@@ -10,8 +10,7 @@ from cyclopts import App, Parameter
 
 from ostiary.app import Ostiary
 from ostiary.entrypoints.cli.output import print_json, print_line, print_table
-from ostiary.features.audit import SYSTEM, Origin
-from ostiary.features.registration import NewAccount
+from ostiary.features.audit import SYSTEM
 from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.ids import parse_id
 
@@ -36,14 +35,10 @@ async def create(name: str, *, scope: list[str], expires: str | None = None, jso
         After how many days it is dead, `90d`; never by itself if not given.
     """
     lifetime = _days(expires)
-    account = NewAccount("service", None, None, None, {"display_name": name})
     async with Ostiary() as auth:
-        services, now = auth.services, auth.clock.now()
-        made = await services.registration.create(account, by=SYSTEM, origin=Origin(), now=now)
-        async with services.database.transaction() as tx:
-            credential = await services.service_credentials.issue(
-                tx, made.id, scope, lifetime=lifetime, by=SYSTEM, now=now
-            )
+        credential = await auth.services.registration.create_service(
+            name, scope, lifetime=lifetime, by=SYSTEM, now=auth.clock.now()
+        )
     if json:
         print_json({"name": name, "scopes": sorted(scope), "credential": credential.reveal()})
     else:

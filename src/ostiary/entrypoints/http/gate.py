@@ -14,6 +14,7 @@ from ostiary.entrypoints.http.cross_site import Origins, Provenance
 from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
 from ostiary.foundation.errors import Unavailable
 from ostiary.foundation.secret import Secret
+from ostiary.verifier import RevocationsStale, RevokedToken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ostiary.entrypoints.http.routes import Guard
     from ostiary.entrypoints.http.settings import HttpSettings
     from ostiary.features.service_credentials import Service
+    from ostiary.features.sessions import Revocations
     from ostiary.foundation.clock import ClockCheck
     from ostiary.verifier import AccessTokenVerifier, Principal
 
@@ -48,6 +50,7 @@ class Gate:
         verifier: AccessTokenVerifier,
         *,
         services: Services,
+        revocations: Revocations | None = None,
         clock_check: ClockCheck,
     ) -> None:
         self.origins: Final = Origins(settings.public_url, settings.allowed_origins)
@@ -55,6 +58,7 @@ class Gate:
         self._recent = settings.recent_authentication
         self._verifier = verifier
         self._services = services
+        self._revocations = revocations
         self._clock_check = clock_check
 
     def admit(self, method: str, headers: Mapping[bytes, bytes], guard: Guard, *, now: datetime) -> Principal:
@@ -75,13 +79,32 @@ class Gate:
     ) -> tuple[Principal, Credential]:
         """Verify the access token: of the Authorization header if it is a bearer's, else of the cookie."""
         self.require_right_clock()
-        token = bearer_token(headers.get(b"authorization"))
-        credential: Credential = "bearer"
-        if token is None:
-            token, credential = cookies.access, "cookie"
-        if token is None:
-            raise HttpProblem(ProblemCode.UNAUTHENTICATED)
+        token, credential = self._presented(headers, cookies)
         return self._verifier.verify(token, now=now), credential
+
+    def _presented(self, headers: Mapping[bytes, bytes], cookies: OwnCookies) -> tuple[str, Credential]:
+        token = bearer_token(headers.get(b"authorization"))
+        if token is not None:
+            return token, "bearer"
+        if cookies.access is not None:
+            return cookies.access, "cookie"
+        raise HttpProblem(ProblemCode.UNAUTHENTICATED)
+
+    async def identify_or_ask(
+        self, headers: Mapping[bytes, bytes], cookies: OwnCookies, *, now: datetime
+    ) -> tuple[Principal, Credential]:
+        """Do as `identify`, but ask the database about a token while recent revocations are not known here."""
+        try:
+            return self.identify(headers, cookies, now=now)
+        except RevocationsStale:
+            if self._revocations is None:
+                raise
+        token, credential = self._presented(headers, cookies)
+        principal = self._verifier.read(token, now=now)
+        revoked = await self._revocations.ask(principal)
+        if revoked is not None:
+            raise RevokedToken(revoked)
+        return principal, credential
 
     async def identify_service(
         self, headers: Mapping[bytes, bytes], scope: str, *, now: datetime

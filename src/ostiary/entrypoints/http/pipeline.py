@@ -73,7 +73,9 @@ class Pipeline:
         if request.service is None and route.guard.scope and not route.guard.identified:
             raise HttpProblem(ProblemCode.UNAUTHENTICATED)
         if request.service is None and route.guard.identified:
-            principal, request.credential = self.gate.identify(headers, request.cookies, now=request.now)
+            principal, request.credential = await self.gate.identify_or_ask(
+                headers, request.cookies, now=request.now
+            )
             self.gate.require(principal, route.guard, now=request.now)
             request.principal = principal
         if route.decode_query is not None:

@@ -14,7 +14,7 @@ from ostiary.features.sessions import Authentication
 from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from ostiary.features.audit import Audit
@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     )
     from ostiary.features.passwords import PasswordHash, Passwords
     from ostiary.features.roles import Roles
+    from ostiary.features.service_credentials import ServiceCredentials
     from ostiary.features.sessions import Sessions, Tokens
     from ostiary.foundation.secret import Secret
     from ostiary.foundation.storage import Database, Transaction
 
 _ADMIN: Final = "admin"
+_SERVICE: Final = "service"
 _FIRST_ADMINISTRATOR: Final = "first administrator"
 _BOOTSTRAP_LIFETIME: Final = timedelta(hours=24)
 
@@ -52,6 +54,7 @@ class Registration:
         roles: Roles,
         sessions: Sessions,
         audit: Audit,
+        service_credentials: ServiceCredentials,
     ) -> None:
         self._database = database
         self._entity_types = entity_types
@@ -61,6 +64,7 @@ class Registration:
         self._roles = roles
         self._sessions = sessions
         self._audit = audit
+        self._service_credentials = service_credentials
 
     async def register(self, account: NewAccount, *, origin: Origin, now: datetime) -> Registered:
         """Register somebody who came to the door, and sign them in.
@@ -98,6 +102,23 @@ class Registration:
             for role in roles:
                 await self._roles.grant(tx, identity.id, role, granted_by=by.id or by.kind, now=now)
         return identity
+
+    async def create_service(
+        self, name: str, scopes: Iterable[str], *, lifetime: timedelta | None, by: Actor, now: datetime
+    ) -> Secret:
+        """Make a service, which has no address and no password, and return its credential, known only now.
+
+        Raises `InvalidScope`, `InvalidProfile`.
+        """
+        account = NewAccount(_SERVICE, None, None, None, {"display_name": name})
+        service = self._entity_types.get(_SERVICE)
+        async with self._database.transaction() as tx:
+            identity = await self._create(
+                tx, service, None, None, None, account, by=by, origin=Origin(), now=now
+            )
+            return await self._service_credentials.issue(
+                tx, identity.id, scopes, lifetime=lifetime, by=by, now=now
+            )
 
     async def issue_bootstrap(self, *, now: datetime) -> Secret | None:
         """Make the one-time token for the first administrator, or return None when there is one (ADM-04)."""

@@ -12,10 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ostiary.foundation.errors import OstiaryError
-from ostiary.foundation.storage import Query
+from ostiary.foundation.storage import Query, bounded_delete
 from ostiary.verifier import Revocation, RevocationKind, RevocationSet
 
 if TYPE_CHECKING:
@@ -103,6 +103,13 @@ AFTER = Query(
     into=FeedRow,
 )
 
+UNSETTLED = Query(
+    """
+    SELECT CAST(coalesce(sum(seq), 0) AS bigint) FROM ostiary.revocations WHERE seq > $1 AND expires_at > $2
+    """,
+    into=int,
+)
+
 CONCERNING = Query(
     f"""
     SELECT {_NEWS}, FALSE AS is_settled FROM ostiary.revocations
@@ -113,7 +120,6 @@ CONCERNING = Query(
 )
 
 _AT_ONCE: Final = 10_000
-_DIGEST_BITS: Final = (1 << 64) - 1
 _CURSOR: Final = re.compile(r"(\d{1,19})\.(\d{1,19})\.([0-9a-f]{1,16})", re.ASCII)
 _TO_SESSIONS: Final = "sessions"
 _TO_ACCESS_TOKENS: Final = "access_tokens"
@@ -154,7 +160,7 @@ class Cursor:
         """Return the place behind a row."""
         if row.is_settled:
             return Cursor(row.seq, row.seq)
-        return Cursor(self.settled, row.seq, (self.unsettled + row.seq) & _DIGEST_BITS)
+        return Cursor(self.settled, row.seq, self.unsettled + row.seq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +170,37 @@ class Page:
     entries: list[Revocation]
     cursor: Cursor
     more: bool
+
+
+# The newest row stays whatever its age: on SQLite the next number is the largest plus one, and a number that was
+# given before would be passed over by whoever reads on from it. The few rows that end everything stay, too: their
+# expiry follows from the lifetimes that were set when they were made, and sessions may have been given longer ones.
+PURGE: Query[Any] = bounded_delete(
+    "revocations",
+    key="seq",
+    where="expires_at <= $1 AND kind <> 'all' AND seq < (SELECT max(seq) FROM ostiary.revocations)",
+    order="expires_at",
+    limit="$2",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationFigures:
+    """How many revocations there are, and how many of them still end a token."""
+
+    total: int
+    active: int
+    expired: int
+
+
+FIGURES = Query(
+    """
+    SELECT count(*) AS total, count(*) FILTER (WHERE expires_at > $1) AS active,
+           count(*) FILTER (WHERE expires_at <= $1) AS expired
+      FROM ostiary.revocations
+    """,
+    into=RevocationFigures,
+)
 
 
 class Revocations:
@@ -246,21 +283,29 @@ class Revocations:
     async def page(self, after: Cursor, *, limit: int, now: datetime) -> Page:
         """Read on in the feed: at most `limit` entries.
 
-        From the settled part on when a reading was complete, from where it stopped when there was more. The same
-        cursor and no entries come back while there is no news.
+        From the settled part on when the last reading was complete, from where it stopped when there was more. The
+        same cursor and no entries come back while there is no news.
         """
-        is_complete = after.position == 0
-        begin = after.settled if is_complete else after.position
-        rows = await self._database.fetch_all(AFTER, begin, now, limit + 1)
-        cursor = Cursor(after.settled) if is_complete else after
+        if after.position == 0 and after.settled + after.unsettled > 0:
+            unsettled = await self._database.fetch_one(UNSETTLED, after.settled, now)
+            if unsettled == after.unsettled:
+                return Page([], after, more=False)
+        rows = await self._database.fetch_all(AFTER, after.position or after.settled, now, limit + 1)
+        cursor = after if after.position else Cursor(after.settled)
         for row in rows[:limit]:
             cursor = cursor.after(row)
         more = len(rows) > limit
-        if more:
-            return Page([row.entry() for row in rows[:limit]], cursor, more=True)
-        cursor = replace(cursor, position=0)
-        is_news = not is_complete or after == Cursor() or _sum(rows) != after.unsettled
-        return Page([row.entry() for row in rows] if is_news else [], cursor, more=False)
+        return Page(
+            [row.entry() for row in rows[:limit]], cursor if more else replace(cursor, position=0), more=more
+        )
+
+    async def purge(self, tx: Transaction, *, expired_by: datetime, limit: int) -> int:
+        """Delete up to `limit` revocations whose every token was dead by itself by then; return how many."""
+        return await tx.execute(PURGE, expired_by, limit)
+
+    async def figures(self, tx: Transaction, *, now: datetime) -> RevocationFigures:
+        """Count the revocations."""
+        return await tx.fetch_one(FIGURES, now) or RevocationFigures(0, 0, 0)
 
     def heard(self, entries: Sequence[Revocation]) -> None:
         """Take in what another worker says it has committed."""
@@ -333,7 +378,3 @@ class _Mark:
     expires_at: datetime
     min_epoch: int | None = None
     not_before: datetime | None = None
-
-
-def _sum(rows: Sequence[FeedRow]) -> int:
-    return sum(row.seq for row in rows) & _DIGEST_BITS

@@ -19,6 +19,7 @@ from asyncpg.pool import PoolConnectionProxy
 from ostiary.foundation.errors import Unavailable
 from ostiary.foundation.storage.database import (
     TRANSACTION_LIMIT,
+    Connections,
     OutcomeUnknown,
     ReferenceViolation,
     RuleViolation,
@@ -127,6 +128,12 @@ class PostgreSQL(_Verbs):
         """Let running work end, then disconnect. May be called twice."""
         if self._pool is not None:
             await self._pool.close()
+
+    def connections(self) -> Connections:
+        """Say how busy the pool is, without I/O."""
+        opened = 0 if self._pool is None else self._pool.get_size()
+        idle = 0 if self._pool is None else self._pool.get_idle_size()
+        return Connections(opened - idle, opened, self._pool_size)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:

@@ -23,6 +23,7 @@ import msgspec
 from ostiary.foundation.errors import OstiaryError, Unavailable
 from ostiary.foundation.storage.database import (
     TRANSACTION_LIMIT,
+    Connections,
     OutcomeUnknown,
     ReferenceViolation,
     RuleViolation,
@@ -142,6 +143,10 @@ class SQLite(_Verbs):
             self._reader.close()
             await asyncio.get_running_loop().run_in_executor(thread, self._writer.close)
             thread.shutdown(wait=False)
+
+    def connections(self) -> Connections:
+        """Say whether the writer is busy, without I/O; look-ups are never waited for."""
+        return Connections(int(self._turn.locked()), int(self._thread is not None), 1)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
