@@ -11,12 +11,12 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ostiary import Ostiary, app
-from ostiary.entrypoints.cli.maintenance import maintenance_of
 from ostiary.features.audit import Origin
 from ostiary.features.registration import NewAccount
 from ostiary.foundation.secret import Secret
@@ -52,6 +52,10 @@ class Job:
     do: Callable[[Ostiary], Awaitable[object]]
 
 
+# What a worker does beside its job, in tasks of its own, is not counted.
+_is_the_job: ContextVar[bool] = ContextVar("is_the_job", default=False)
+
+
 class MortalDatabase:
     """A database whose process dies at the appointed call."""
 
@@ -63,7 +67,7 @@ class MortalDatabase:
 
     async def call(self, inner: Awaitable[R]) -> R:
         """Make one call, or die at it."""
-        if self.death is None:
+        if self.death is None or not _is_the_job.get():
             return await inner
         self._calls += 1
         if self._calls != self.death.call:
@@ -103,6 +107,9 @@ class MortalDatabase:
 
     def connections(self) -> Connections:
         return self.inner.connections()
+
+    async def fingerprint(self):
+        return await self.inner.fingerprint()
 
     async def open(self) -> None:
         await self.inner.open()
@@ -157,7 +164,7 @@ async def register(email: str, password: str, auth: Ostiary) -> None:
 
 async def maintain(task: str, auth: Ostiary) -> None:
     """Run a maintenance task."""
-    await maintenance_of(auth)[0].run(task, now=auth.clock.now())
+    await auth.services.maintenance.run(task, now=auth.clock.now())
 
 
 def _work(death: Death, job: Job) -> None:
@@ -166,7 +173,8 @@ def _work(death: Death, job: Job) -> None:
 
 
 async def _until_death(death: Death, job: Job) -> None:
-    async with Ostiary(clock=MovableClock(job.now), **job.settings) as auth:
+    async with Ostiary(clock=MovableClock(job.now), run_worker=False, **job.settings) as auth:
         auth.services.database.death = death
+        _is_the_job.set(True)
         await job.do(auth)
         auth.services.database.death = None

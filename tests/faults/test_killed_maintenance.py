@@ -10,7 +10,6 @@ import pytest
 from tests.factories import count, insert
 from tests.faults.mortal import Death, Job, die_at, maintain
 
-from ostiary.entrypoints.cli.maintenance import maintenance_of
 from ostiary.features.maintenance import Finished, Held, Outcome
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.ids import new_id
@@ -58,7 +57,7 @@ async def test_f01_a_killed_run_is_taken_over_and_the_counts_add_up(running, set
         if not await die_at(death, Job(settings, now, partial(maintain, "challenges"))):
             break
         died += 1
-        survivor, _ = maintenance_of(auth)
+        survivor = auth.services.maintenance
         left = await count(auth, "challenges")
         counted = await auth.services.database.fetch_one(COUNTED)
         holds = "running" in await auth.services.database.fetch_all(OUTCOMES)

@@ -9,7 +9,6 @@ import pytest
 from tests.factories import insert, registered
 
 from ostiary.entrypoints.api import FOLDS, StatisticsDoor
-from ostiary.entrypoints.cli.maintenance import maintenance_of
 from ostiary.entrypoints.http.application import HttpApplication
 from ostiary.entrypoints.http.openapi import openapi_document
 from ostiary.foundation.limits import MemoryLimits
@@ -23,7 +22,7 @@ OPERATOR = {"roles": ["ostiary:operator"], "entity_type": "admin"}
 @pytest.fixture
 def desk(auth):
     """The tasks and the figures."""
-    return maintenance_of(auth)
+    return auth.services.maintenance, auth.services.statistics
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ async def watching(auth, desk):
     door = HttpApplication(
         StatisticsDoor(desk[1]).routes(),
         http_settings(auth.settings),
-        verifier=auth.services.verifier,
+        gate=auth.services.gate,
         limits=MemoryLimits(),
         clock=auth.clock,
         folds=FOLDS,

@@ -16,6 +16,9 @@ NAMES = {
     "login-history",
     "runs",
     "stale-sessions",
+    "restore-guard",
+    "audit-seals",
+    "signing-keys",
 }
 
 

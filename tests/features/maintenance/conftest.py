@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 from tests.factories import insert, registered
 
-from ostiary.entrypoints.cli.maintenance import maintenance_of
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.ids import new_id, parse_id
 
@@ -18,7 +17,7 @@ FAR = timedelta(days=1000)
 
 @pytest.fixture
 def maintenance(auth):
-    return maintenance_of(auth)[0]
+    return auth.services.maintenance
 
 
 @pytest.fixture

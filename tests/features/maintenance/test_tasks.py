@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.factories import count, insert, registered, rotate
 
-from ostiary.entrypoints.cli.maintenance import maintenance_of
 from ostiary.features.audit import store as audit_store
 from ostiary.features.challenges import store as challenges_store
 from ostiary.features.identities import store as identities_store
@@ -143,7 +142,7 @@ async def test_a_session_with_thousands_of_tokens_is_removed_in_batches(auth, ro
         batches.append(removed - previous)
         previous = removed
 
-    small = maintenance_of(auth)[0]
+    small = auth.services.maintenance
     small._batch_size = 10
     finished = await small.run("sessions", now=rows.now, on_progress=note)
 
@@ -195,7 +194,7 @@ async def test_every_window_of_spent_tokens_is_looked_at(auth, rows):
     for number in range(30):
         spent = old if number % 10 == 9 else None
         await rows.token(session_id, issued_at=old + number * SECOND, consumed_at=spent)
-    small = maintenance_of(auth)[0]
+    small = auth.services.maintenance
     small._batch_size = 4
 
     assert await done(small, "refresh-tokens", rows.now) == 3
@@ -246,7 +245,7 @@ steps = st.lists(
 async def _nothing_revives(running, sequence):
     """Revoke, then purge at any moments: as long as a token lives by itself, a worker that starts now refuses it."""
     auth = running.auth
-    maintenance = maintenance_of(auth)[0]
+    maintenance = auth.services.maintenance
     for kind, waits in sequence:
         now = running.clock.now()
         person = await registered(auth)

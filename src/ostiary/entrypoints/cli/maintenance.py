@@ -13,14 +13,8 @@ from ostiary.app import Ostiary
 from ostiary.entrypoints.cli.output import print_json, print_line, print_table
 from ostiary.features.maintenance import (
     Held,
-    Maintenance,
     Outcome,
-    Retention,
-    Statistics,
-    holder_name,
-    standard_tasks,
 )
-from ostiary.foundation.entropy import Entropy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,31 +24,6 @@ if TYPE_CHECKING:
 app = App(name="maintenance", help="Remove what is over, and look at how that goes.", help_format="markdown")
 
 Json = Annotated[bool, Parameter(help="Print JSON.")]
-
-
-def maintenance_of(auth: Ostiary) -> tuple[Maintenance, Statistics]:
-    """Return the tasks and the figures of a started installation."""
-    services, wanted, entropy = auth.services, auth.settings.maintenance, Entropy()
-    tasks = standard_tasks(
-        Retention(
-            sessions=wanted.sessions,
-            ended_sessions=wanted.ended_sessions,
-            stale_sessions=wanted.stale_sessions,
-            challenges=wanted.challenges,
-            refresh_tokens=wanted.refresh_tokens,
-            unknown_identifiers=wanted.unknown_identifiers,
-            records=wanted.records,
-            runs=wanted.runs,
-        ),
-        sessions=services.sessions,
-        challenges=services.challenges,
-        identities=services.identities,
-        audit=services.audit,
-    )
-    maintenance = Maintenance(
-        services.database, entropy, tasks=tasks, holder=holder_name(entropy), batch_size=wanted.batch_size
-    )
-    return maintenance, Statistics(services.database, sessions=services.sessions, maintenance=maintenance)
 
 
 @app.command
@@ -72,8 +41,8 @@ async def run(*tasks: str, due: bool = False, json: Json = False) -> int:
     due:
         Only those whose time has come.
     """
-    async with Ostiary() as auth:
-        maintenance, _ = maintenance_of(auth)
+    async with Ostiary(run_worker=False) as auth:
+        maintenance = auth.services.maintenance
         wanted = tasks or maintenance.names
         if due:
             ready = {
@@ -133,8 +102,8 @@ async def status(*, json: Json = False) -> int:
 
 
 async def _status() -> list[TaskStatus]:
-    async with Ostiary() as auth:
-        maintenance, _ = maintenance_of(auth)
+    async with Ostiary(run_worker=False) as auth:
+        maintenance = auth.services.maintenance
         return await maintenance.status(now=auth.clock.now())
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 from cyclopts import Parameter
 
 from ostiary.app import Ostiary
-from ostiary.entrypoints.cli.maintenance import maintenance_of
 from ostiary.entrypoints.cli.output import print_bars, print_facts, print_json, print_table
 
 if TYPE_CHECKING:
@@ -23,8 +22,8 @@ async def stats(*, json: Annotated[bool, Parameter(help="Print JSON.")] = False)
 
     Example: `ostiary stats --json`.
     """
-    async with Ostiary() as auth:
-        _, statistics = maintenance_of(auth)
+    async with Ostiary(run_worker=False) as auth:
+        statistics = auth.services.statistics
         figures = await statistics.figures(now=auth.clock.now())
     if json:
         print_json(figures)

@@ -270,13 +270,15 @@ class Revocations:
 
     async def catch_up(self, *, now: datetime) -> None:
         """Read what was revoked since, with an overlap, and note how fresh the set now is."""
-        before = self._cursor
+        before, as_of = self._cursor, self.live.as_of
         more = True
         while more:
             page = await self.page(self._cursor, limit=_AT_ONCE, now=now)
             self.live.apply(page.entries)
             self._cursor, more = page.cursor, page.more
-        self.live.confirm(now)
+        # Unless a reading that began later was faster.
+        if self.live.as_of is as_of:
+            self.live.confirm(now)
         if self._cursor != before:
             self._wake()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from ostiary.features.sessions.access_tokens import AccessTokens
     from ostiary.features.sessions.model import Authentication, Lifetimes
     from ostiary.features.sessions.revocations import Revocations
+    from ostiary.foundation.cache import SharedCache
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.secret import Secret
     from ostiary.foundation.storage import Database, Transaction
@@ -45,6 +47,9 @@ _USER_AGENT_LENGTH: Final = 400
 _FIRST_ID: Final = UUID(int=0)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _RECENTLY: Final = timedelta(days=7)
+_CACHED: Final = "session"
+# No more often is a session's last use written down.
+_CACHED_FOR: Final = timedelta(minutes=1)
 
 
 class SignInOvertaken(OstiaryError):
@@ -69,6 +74,7 @@ class Sessions:
         revocations: Revocations,
         access_tokens: AccessTokens,
         lifetimes: Lifetimes,
+        cache: SharedCache | None = None,
     ) -> None:
         self._database = database
         self._entropy = entropy
@@ -78,6 +84,7 @@ class Sessions:
         self._audit = audit
         self._access_tokens = access_tokens
         self._lifetimes = lifetimes
+        self._cache = cache
         self.revocations: Final = revocations
 
     async def start(self, tx: Transaction, authentication: Authentication, *, now: datetime) -> Tokens:
@@ -156,7 +163,9 @@ class Sessions:
             await self._end_family(facts, origin, now)
         if refusal is not None:
             return Refused(refusal)
-        if not facts.spent_now:
+        if facts.spent_now:
+            self._forget(facts.identity_id, facts.session_id)
+        else:
             successor = _open_successor(token, facts.successor_sealed or b"")
         return Rotated(self._tokens(facts, successor, now))
 
@@ -164,9 +173,21 @@ class Sessions:
         """Return the live sessions of an identity, the last used one first, by one statement."""
         return await self._database.fetch_all(store.LIST, identity_id, now)
 
-    async def find(self, identity_id: UUID, session_id: UUID) -> Session | None:
-        """Return a session of this identity that has not ended."""
-        return await self._database.fetch_one(store.FIND, session_id, identity_id)
+    async def find(self, identity_id: UUID, session_id: UUID, *, now: datetime) -> Session | None:
+        """Return what is known about a session of this identity that has not ended.
+
+        With Redis the answer may be a minute old: it is for showing, and nothing may be decided by it (S4).
+        """
+        if self._cache is None:
+            return await self._database.fetch_one(store.FIND, session_id, identity_id)
+        cached = await self._cache.find(_CACHED, identity_id, session_id, into=Session, now=now)
+        if cached is not None:
+            return cached
+        found = await self._database.fetch_one(store.FIND, session_id, identity_id)
+        if found is not None:
+            place = (_CACHED, identity_id, session_id)
+            await self._cache.keep(*place, value=found, good_for=_CACHED_FOR, now=now)
+        return found
 
     async def end(
         self, tx: Transaction, identity_id: UUID, session_id: UUID, *, reason: EndReason, now: datetime
@@ -200,7 +221,8 @@ class Sessions:
         # The identity's row first: everybody who ends several sessions waits there, in one order.
         epoch = await self._raise_epoch(tx, identity_id, reason, now)
         await self._cancel_flows(tx, identity_id, reason)
-        await tx.execute(store.END_ALL, identity_id, now, reason)
+        ended = await tx.fetch_all(store.END_ALL, identity_id, now, reason)
+        tx.on_commit(partial(self._forget, identity_id, *ended))
         await self._audit.all_sessions_ended(tx, identity_id, now=now)
         return epoch
 
@@ -333,6 +355,12 @@ class Sessions:
         await self.revocations.end_session(
             tx, external_session_id(session_id), of=identity_id, reason=reason, by=None, now=now
         )
+        tx.on_commit(partial(self._forget, identity_id, session_id))
+
+    def _forget(self, identity_id: UUID, *session_ids: UUID) -> None:
+        if self._cache is not None:
+            for session_id in session_ids:
+                self._cache.forget(_CACHED, identity_id, session_id)
 
     def _tokens(self, facts: Rotation, successor: BearerSecret, now: datetime) -> Tokens:
         access_token, expires_in = self._access_tokens.issue(

@@ -69,11 +69,13 @@ END_OTHERS = Query(
     into=UUID,
 )
 
-END_ALL: Query[Any] = Query(
+END_ALL = Query(
     """
     UPDATE ostiary.sessions SET ended_at = $2, end_reason = $3, updated_at = $2
      WHERE identity_id = $1 AND ended_at IS NULL
-    """
+    RETURNING id
+    """,
+    into=UUID,
 )
 
 SESSION_OF_REFRESH_TOKEN = Query(
@@ -240,11 +242,12 @@ PURGE_SPENT: Query[Any] = Query(
 )
 
 FIGURES = Query(
-    """
+    f"""
     SELECT count(*) AS total,
-           count(*) FILTER (WHERE ended_at IS NULL AND expires_at > $1 AND idle_expires_at > $1) AS active,
+           count(*) FILTER (WHERE ended_at IS NULL AND expires_at > $1 AND idle_expires_at > $1
+                           AND NOT EXISTS {_ALL_ENDED}) AS active,
            count(*) FILTER (WHERE last_used_at > $2) AS recent
-      FROM ostiary.sessions
+      FROM ostiary.sessions AS session
     """,
     into=SessionFigures,
 )

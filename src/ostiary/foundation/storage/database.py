@@ -148,6 +148,9 @@ class Database(Statements, Protocol):
     def connections(self) -> Connections:
         """Say how busy the connections are, without I/O."""
 
+    async def fingerprint(self) -> str:
+        """Say which database this is: a copy of it, or one that was set back in time, is another."""
+
     async def open(self) -> None:
         """Connect.
 

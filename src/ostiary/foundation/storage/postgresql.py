@@ -21,6 +21,7 @@ from ostiary.foundation.storage.database import (
     TRANSACTION_LIMIT,
     Connections,
     OutcomeUnknown,
+    Query,
     ReferenceViolation,
     RuleViolation,
     TransactionState,
@@ -33,7 +34,7 @@ from ostiary.foundation.storage.rows import compile_reader
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from ostiary.foundation.storage.database import Parameter, Query, Transaction
+    from ostiary.foundation.storage.database import Parameter, Transaction
 
     Connection = PoolConnectionProxy[asyncpg.Record]
 
@@ -50,6 +51,19 @@ _READ_ONLY: Final = "25006"
 _PASSING: Final = ("08", _READ_ONLY, "25P03", "25P04", "40", "53", "55P03", "57", "58")
 _DATA: Final = "22"
 _INTEGRITY: Final = ("23", "P0001")
+
+
+# A dump that was read back has other oids, a cluster that was set back in time goes on in another time line.
+_FINGERPRINT: Final = Query(
+    postgresql="""
+    SELECT concat_ws('.', (SELECT system_identifier FROM pg_control_system()),
+                     left(pg_walfile_name(pg_current_wal_lsn()), 8),
+                     (SELECT oid FROM pg_database WHERE datname = current_database()),
+                     to_regclass('ostiary.identities')::oid)
+    """,
+    sqlite="SELECT ''",
+    into=str,
+)
 
 
 class _Verbs(ABC):
@@ -123,6 +137,10 @@ class PostgreSQL(_Verbs):
             },
         )
         await self._give_back(await self._acquire())
+
+    async def fingerprint(self) -> str:
+        """Say which database this is: which cluster, which of its time lines, which database, which table."""
+        return str(await self.fetch_one(_FINGERPRINT))
 
     async def close(self) -> None:
         """Let running work end, then disconnect. May be called twice."""

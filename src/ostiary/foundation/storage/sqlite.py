@@ -133,6 +133,14 @@ class SQLite(_Verbs):
             ) from None
         self._thread = thread
 
+    async def fingerprint(self) -> str:
+        """Say which file this is; one that was copied or moved into its place is another."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            raise _not_open() from None
+        return f"{found.st_dev}.{found.st_ino}"
+
     async def close(self) -> None:
         """Let running work end, then close the file. May be called twice."""
         async with self._turn:
