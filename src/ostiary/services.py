@@ -157,7 +157,6 @@ def build(
         database,
         entropy,
         identities=identities,
-        roles=roles,
         challenges=challenges,
         audit=audit,
         revocations=revocations,
@@ -192,6 +191,7 @@ def build(
         entity_types=entity_types,
         identities=identities,
         passwords=passwords,
+        roles=roles,
         sessions=sessions,
         audit=audit,
     )
@@ -200,6 +200,7 @@ def build(
         identities=identities,
         profiles=profiles,
         passwords=passwords,
+        roles=roles,
         sessions=sessions,
         audit=audit,
     )

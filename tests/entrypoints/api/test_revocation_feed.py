@@ -287,7 +287,7 @@ async def test_while_it_knows_nothing_new_the_server_asks(running, client):
     assert answers == [200, 401]
 
 
-async def test_p3_a_server_told_to_refuse_does_so_when_it_is_stale(migrated_url, tmp_path):
+async def test_ses_05_p3_a_server_told_to_refuse_does_so_when_it_is_stale(migrated_url, tmp_path):
     """`when_stale=refuse` answers 503 with Retry-After instead of asking."""
     from ostiary.testing import auth_for_tests
 
