@@ -1,0 +1,283 @@
+"""`ostiary serve` under signals: it ends without dropping anybody, and replaces its workers while it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import asyncpg
+import httpx2
+import pytest
+
+PASSWORD = "a long phrase only Ada knows"
+ADA = {"email": "ada@example.org", "password": PASSWORD}
+LOGIN = {"identifier": ADA["email"], "password": PASSWORD}
+
+
+def until(condition):
+    """Ask until something is so; a minute is for ever."""
+    ends_at = time.monotonic() + 60
+    while not (found := condition()):
+        assert time.monotonic() < ends_at, "It did not happen within a minute."
+        threading.Event().wait(0.01)
+    return found
+
+
+def workers_of(served) -> set[int]:
+    """The process ids of the workers of a server."""
+    pid = served.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return {int(child) for child in children if _is_worker(child)}
+
+
+def _is_worker(pid) -> bool:
+    try:
+        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def answers_of(url: str) -> int:
+    """Ask once, over a connection of its own."""
+    with httpx2.Client(timeout=60) as fresh:
+        return fresh.get(url).status_code
+
+
+@contextmanager
+def steady_requests(url: str, headers: dict[str, str]):
+    """Ask all the time, over kept connections and fresh ones; yields what came, answers and failures."""
+    came: list = []
+    ended = threading.Event()
+
+    def ask(*, keep: bool):
+        client = httpx2.Client(timeout=60)
+        while not ended.is_set():
+            try:
+                came.append(client.get(url, headers=headers).status_code)
+            except httpx2.HTTPError as error:
+                came.append(repr(error))
+            if not keep:
+                client.close()
+                client = httpx2.Client(timeout=60)
+        client.close()
+
+    with ThreadPoolExecutor() as pool:
+        asking = [pool.submit(ask, keep=keep) for keep in (True, True, False)]
+        try:
+            yield came
+        finally:
+            ended.set()
+    for each in asking:
+        each.result()
+
+
+@pytest.fixture
+def reader(run, configured):
+    """The headers of a service that may read the feed of the database the server will use."""
+    made = run("service", "create", "reports", "--scope", "revocations:read", "--json")
+    return {"Authorization": f"Bearer {made.json()['credential']}"}
+
+
+def listeners(url: str) -> int:
+    """How many workers hear what others commit, which is the last thing they do before they accept."""
+
+    async def count():
+        connection = await asyncpg.connect(url)
+        try:
+            return await connection.fetchval(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE application_name = 'ostiary-channel' AND datname = current_database()"
+            )
+        finally:
+            await connection.close()
+
+    return asyncio.run(count())
+
+
+@pytest.fixture
+def two_workers(serve, migrated_postgresql_url):
+    with serve("--workers", "2", OSTIARY_DATABASE_URL=migrated_postgresql_url) as served:
+        until(lambda: len(workers_of(served)) == listeners(migrated_postgresql_url) == 2)
+        yield served
+
+
+def test_a_rolling_restart_fails_no_request(two_workers):
+    """After SIGHUP every worker is another process, and whoever asked meanwhile was answered."""
+    served = two_workers
+    tokens = served.client.post("/v1/register", json=ADA).json()["tokens"]
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    before = workers_of(served)
+
+    with steady_requests(f"{served.client.base_url}/v1/me", headers) as came:
+        until(lambda: len(came) > 20)
+        served.process.send_signal(signal.SIGHUP)
+        after = until(lambda: len(now := workers_of(served)) == 2 and not now & before and now)
+        asked = len(came)
+        until(lambda: len(came) > asked + 20)
+
+    assert set(came) == {200}
+    assert not after & before
+    assert served.process.poll() is None
+
+
+def test_a_killed_worker_is_replaced_while_the_other_answers(two_workers):
+    """`kill -9` of one worker costs what it had under way; who comes then is answered, and soon there are two."""
+    served = two_workers
+    url = f"{served.client.base_url}/readyz"
+    victim, survivor = sorted(workers_of(served))
+
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: not _is_worker(victim))
+    answers = [answers_of(url) for _ in range(20)]
+    after = until(lambda: len(now := workers_of(served)) == 2 and now)
+
+    assert answers == [200] * 20
+    assert victim not in after
+    assert survivor in after
+
+
+def test_workers_whose_supervisor_was_killed_end(two_workers):
+    """Nobody is left behind at the port."""
+    workers = workers_of(two_workers)
+
+    two_workers.process.kill()
+    until(lambda: not any(_is_worker(pid) for pid in workers))
+
+    with socket.socket() as free:
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        free.bind((two_workers.client.base_url.host, two_workers.client.base_url.port))
+
+
+def test_a_restart_that_cannot_work_replaces_nothing(two_workers, place):
+    """With settings that no worker could start with, the running ones stay, and the log says so."""
+    served = two_workers
+    before = workers_of(served)
+    (place / ".env").write_text("OSTIARY_IN_FLIGHT_LIMIT=many\n")
+    os.set_blocking(served.process.stderr.fileno(), False)
+    said = b""
+
+    served.process.send_signal(signal.SIGHUP)
+
+    def refused():
+        nonlocal said
+        try:
+            said += os.read(served.process.stderr.fileno(), 65536)
+        except BlockingIOError:
+            return False
+        return b"nothing was replaced" in said
+
+    until(refused)
+    os.set_blocking(served.process.stderr.fileno(), True)
+    assert b"OSTIARY_IN_FLIGHT_LIMIT" in said
+    assert workers_of(served) == before
+    assert served.client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sigterm_ends_held_polls_with_an_answer(serve, reader, configured, workers):
+    """A poll that was to wait for 25 seconds ends with its page, a stream with its last event; the exit code is 0."""
+    if configured.startswith("sqlite:"):
+        workers = 1
+    with serve("--workers", str(workers)) as served, ThreadPoolExecutor() as pool:
+        feed = f"{served.client.base_url}/v1/revocations"
+        cursor = httpx2.get(feed, headers=reader).json()["cursor"]
+        polls = [
+            pool.submit(httpx2.get, feed, params={"after": cursor, "wait": 25}, headers=reader, timeout=60)
+            for _ in range(4)
+        ]
+        events = {**reader, "Accept": "text/event-stream"}
+        with httpx2.stream("GET", feed, headers=events, timeout=60) as stream:
+            pieces = stream.iter_text()
+            first = next(pieces)
+            served.process.send_signal(signal.SIGTERM)
+            rest = "".join(pieces)
+        answers = [poll.result() for poll in polls]
+        code = served.process.wait(timeout=60)
+
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert all(answer.json()["entries"] == [] for answer in answers)
+    assert all(answer.json()["waited"] < 25 for answer in answers)
+    assert first.startswith("id: ")
+    assert (first + rest).endswith("\n\n")
+    assert code == 0
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_worker_that_ends_says_so_to_who_still_asks(serve, sig):
+    """On a connection that was kept the last answer of `/readyz` is 503, and closes it; the server ends with 0."""
+    with serve() as served:
+        seen = [served.client.get("/readyz")]
+        served.process.send_signal(sig)
+        while seen[-1].headers.get("connection") != "close":
+            seen.append(served.client.get("/readyz"))
+        code = served.process.wait(timeout=60)
+
+    assert seen[0].json()["serving"] == "ok"
+    assert (seen[-1].status_code, seen[-1].json()["serving"]) == (503, "failed")
+    assert code == 0
+
+
+@contextmanager
+def login_under_way(serve):
+    """A server that is hashing the password of somebody who signs in, and the answer to come."""
+    with serve(OSTIARY_PASSWORDS__TIME_COST="30000") as served, ThreadPoolExecutor() as pool:
+        address = str(served.client.base_url)
+        served.client.post("/v1/register", json=ADA)
+        answer = pool.submit(httpx2.post, f"{address}/v1/login", json=LOGIN, timeout=60)
+        until(lambda: re.search(r"hashes_pending 1\.0", served.client.get("/metrics").text))
+        yield served, answer
+
+
+def test_sigterm_during_a_login_lets_it_be_answered(serve):
+    """Whoever was about to be signed in when the server was told to end is signed in."""
+    with login_under_way(serve) as (served, answer):
+        served.process.send_signal(signal.SIGTERM)
+        login = answer.result()
+        code = served.process.wait(timeout=60)
+
+    assert (login.status_code, code) == (200, 0)
+    assert login.json()["tokens"]["access_token"]
+
+
+def test_a_second_sigint_ends_at_once(serve):
+    """Whoever presses Ctrl+C twice does not wait for anybody: the login under way is dropped."""
+    with login_under_way(serve) as (served, answer):
+        served.process.send_signal(signal.SIGINT)
+        until(lambda: served.client.get("/readyz").status_code == 503)
+        served.process.send_signal(signal.SIGINT)
+        code = served.process.wait(timeout=60)
+        dropped = answer.exception()
+
+    assert code == -signal.SIGINT
+    assert isinstance(dropped, httpx2.HTTPError)
+
+
+def test_a_second_sigint_at_the_supervisor_ends_its_workers_at_once(two_workers):
+    """None of them is left, whatever it was doing."""
+    workers = workers_of(two_workers)
+
+    two_workers.process.send_signal(signal.SIGINT)
+    while two_workers.process.poll() is None:
+        two_workers.process.send_signal(signal.SIGINT)
+
+    assert two_workers.process.returncode == -signal.SIGINT
+    until(lambda: not any(_is_worker(pid) for pid in workers))
+
+
+def test_a_port_that_is_taken_is_named(run):
+    """The message says which, and what to do."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = run("serve", "--port", str(port))
+
+    assert refused.code == 1
+    assert str(port) in refused.err
+    assert "--port" in refused.err
