@@ -6,6 +6,8 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +21,15 @@ import pytest
 PASSWORD = "a long phrase only Ada knows"
 ADA = {"email": "ada@example.org", "password": PASSWORD}
 LOGIN = {"identifier": ADA["email"], "password": PASSWORD}
+
+
+# Does what systemd does for a unit with a socket: descriptor 3, and whose it is.
+AS_SYSTEMD = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execv(sys.executable, [sys.executable, "-m", "ostiary", "serve", "--json"])
+"""
 
 
 def until(condition):
@@ -276,6 +287,29 @@ def test_a_second_sigint_at_the_supervisor_ends_its_workers_at_once(two_workers)
 
     assert two_workers.process.returncode == -signal.SIGINT
     until(lambda: not any(_is_worker(pid) for pid in workers))
+
+
+def test_a_restart_under_systemd_refuses_nobody(place):
+    """While systemd holds the socket, whoever comes between two servers waits for the second and is answered."""
+    with socket.create_server(("127.0.0.1", 0)) as held, ThreadPoolExecutor() as pool:
+        url = f"http://127.0.0.1:{held.getsockname()[1]}/readyz"
+
+        def once(coming):
+            server = subprocess.Popen(
+                [sys.executable, "-c", AS_SYSTEMD, str(held.fileno())],
+                pass_fds=[held.fileno()],
+                stdout=subprocess.DEVNULL,
+                cwd=place,
+            )
+            statuses = [answers_of(url), coming.result()] if coming else [answers_of(url)]
+            server.send_signal(signal.SIGTERM)
+            return statuses, server.wait(timeout=60)
+
+        first = once(None)
+        coming = pool.submit(answers_of, url)
+        second = once(coming)
+
+    assert (first, second) == (([200], 0), ([200, 200], 0))
 
 
 def test_a_port_that_is_taken_is_named(run):

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
+from ostiary import settings as environment
 from ostiary.app import Ostiary
 from ostiary.foundation.errors import OstiaryError
 
@@ -41,7 +42,13 @@ _READY: Final = b"ready"
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return the socket all workers accept from. Raises `OstiaryError` when the address cannot be had."""
+    """Return the socket all workers accept from: systemd's if it holds one, and then no address matters.
+
+    Raises `OstiaryError` when the address cannot be had.
+    """
+    inherited = environment.inherited_socket()
+    if inherited is not None:
+        return socket.socket(fileno=inherited)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
