@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from pathlib import Path  # noqa: TC003 - the command line is read from the annotations
 from typing import TYPE_CHECKING, Any, Final
 
@@ -67,9 +68,9 @@ def serve(
     bootstrap = asyncio.run(_prepare(workers))
     listener = serving.listen(host, port)
     _announce(settings, bootstrap, json=json)
-    code = serving.Supervisor(listener, workers).run() if workers > 1 else serving.serve_alone(listener)
-    if code:
-        raise SystemExit(code)
+    if workers > 1:
+        sys.exit(serving.Supervisor(listener, workers).run())
+    serving.serve_alone(listener)
 
 
 async def _prepare(workers: int) -> Secret | None:

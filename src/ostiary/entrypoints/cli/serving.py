@@ -11,7 +11,6 @@ import logging
 import multiprocessing
 import signal
 import socket
-import sys
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -35,8 +34,9 @@ _GRACEFUL_SECONDS: Final = 10
 # For requests that are on their way on connections that were kept; each is answered with `Connection: close`.
 _LINGER_SECONDS: Final = 1.0
 _START_SECONDS: Final = 60.0
-_END_SECONDS: Final = 20.0
+_END_SECONDS: Final = 25.0
 _PAUSE_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 0.5
 _COULD_NOT_START: Final = 3
 _READY: Final = b"ready"
 
@@ -59,12 +59,11 @@ def listen(host: str, port: int) -> socket.socket:
         ) from None
 
 
-def serve_alone(listener: socket.socket) -> int:
-    """Answer in this process until SIGTERM, SIGINT or SIGHUP; return the exit code."""
+def serve_alone(listener: socket.socket) -> None:
+    """Answer in this process until SIGTERM, SIGINT or SIGHUP."""
     worker = Worker(Ostiary())
     signal.signal(signal.SIGHUP, worker.handle_exit)
     worker.run(sockets=[listener])
-    return 0 if worker.started else _COULD_NOT_START
 
 
 class Worker(uvicorn.Server):
@@ -129,9 +128,7 @@ def _work(listener: socket.socket, supervisor: Connection) -> None:
     """Be a worker process."""
     for sig in (signal.SIGHUP, signal.SIGINT):
         signal.signal(sig, signal.SIG_IGN)
-    worker = Worker(Ostiary(), supervisor=supervisor)
-    worker.run(sockets=[listener])
-    sys.exit(0 if worker.started else _COULD_NOT_START)
+    Worker(Ostiary(), supervisor=supervisor).run(sockets=[listener])
 
 
 @dataclass(eq=False, slots=True)
