@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import asyncpg
@@ -166,29 +166,52 @@ def test_workers_whose_supervisor_was_killed_end(two_workers):
         free.bind((two_workers.client.base_url.host, two_workers.client.base_url.port))
 
 
+@contextmanager
+def log_of(served):
+    """What a server writes to its log from now on, as a function of the words to wait for."""
+    descriptor = served.process.stderr.fileno()
+    os.set_blocking(descriptor, False)
+    written = b""
+
+    def says(words):
+        nonlocal written
+        with suppress(BlockingIOError):
+            written += os.read(descriptor, 65536)
+        return written if words in written else b""
+
+    yield lambda words: until(lambda: says(words))
+    os.set_blocking(descriptor, True)
+
+
 def test_a_restart_that_cannot_work_replaces_nothing(two_workers, place):
     """With settings that no worker could start with, the running ones stay, and the log says so."""
-    served = two_workers
-    before = workers_of(served)
+    before = workers_of(two_workers)
     (place / ".env").write_text("OSTIARY_IN_FLIGHT_LIMIT=many\n")
-    os.set_blocking(served.process.stderr.fileno(), False)
-    said = b""
 
-    served.process.send_signal(signal.SIGHUP)
+    with log_of(two_workers) as log:
+        two_workers.process.send_signal(signal.SIGHUP)
+        said = log(b"nothing was replaced")
 
-    def refused():
-        nonlocal said
-        try:
-            said += os.read(served.process.stderr.fileno(), 65536)
-        except BlockingIOError:
-            return False
-        return b"nothing was replaced" in said
-
-    until(refused)
-    os.set_blocking(served.process.stderr.fileno(), True)
     assert b"OSTIARY_IN_FLIGHT_LIMIT" in said
-    assert workers_of(served) == before
-    assert served.client.get("/readyz").status_code == 200
+    assert workers_of(two_workers) == before
+    assert two_workers.client.get("/readyz").status_code == 200
+
+
+def test_a_worker_that_cannot_start_is_tried_again(two_workers, postgres_cluster, migrated_postgresql_url):
+    """While the database takes no connections the others go on, and when it does there are as many as before."""
+    name = migrated_postgresql_url.partition("?")[0].rpartition("/")[2]
+    victim, survivor = sorted(workers_of(two_workers))
+
+    postgres_cluster.run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    with log_of(two_workers) as log:
+        os.kill(victim, signal.SIGKILL)
+        log(b"Another one is tried in a second")
+    meanwhile = answers_of(f"{two_workers.client.base_url}/healthz")
+    postgres_cluster.run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    until(lambda: len(workers_of(two_workers)) == listeners(migrated_postgresql_url) == 2)
+
+    assert meanwhile == 200
+    assert survivor in workers_of(two_workers)
 
 
 def test_sigterm_ends_held_polls_with_an_answer(serve, reader, configured):
