@@ -249,7 +249,7 @@ def build(
                     issuer=settings.public_url,
                     audience=settings.audience,
                 ),
-                OperationsDoor(database, live, metrics),
+                OperationsDoor(database, revocations, metrics),
                 StatisticsDoor(statistics),
             )
         )
