@@ -8,12 +8,14 @@ import shutil
 import tempfile
 import warnings
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
 import httpx2
 import hypothesis
 import pytest
+from tests.redis_server import redis_server
 
 from ostiary.foundation.storage import database_at
 from ostiary.testing import auth_for_tests
@@ -102,6 +104,14 @@ def postgresql_url(postgres_cluster):
 def sqlite_url(tmp_path):
     """A SQLite database that does not exist yet."""
     return f"sqlite:///{tmp_path}/ostiary.db"
+
+
+@pytest.fixture
+def redis(monkeypatch):
+    """A Redis server of this test's own, which is given the time to answer that a busy machine needs."""
+    monkeypatch.setattr("ostiary.foundation.cache._ANSWER_LIMIT", timedelta(seconds=10))
+    with redis_server() as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from ostiary.foundation.storage import Database, Parameter, Query, Statements, Transaction
+    from ostiary.foundation.storage import Connections, Database, Parameter, Query, Statements, Transaction
 
 R = TypeVar("R")
 
@@ -44,6 +45,9 @@ class _CountedTransaction(_CountedStatements):
         self._transaction.on_commit(callback)
 
 
+_counted_by: ContextVar[object] = ContextVar("counted_by", default=None)
+
+
 class CountingDatabase(_CountedStatements):
     """A database that counts round trips: one for each statement, for BEGIN, and for COMMIT or ROLLBACK."""
 
@@ -51,11 +55,23 @@ class CountingDatabase(_CountedStatements):
         super().__init__(inner, self)
         self._inner = inner
         self.dialect = inner.dialect
-        self.round_trips = 0
+        self.reset()
 
     def reset(self) -> None:
-        """Start counting from nothing."""
-        self.round_trips = 0
+        """Start counting from nothing, what is done in the context of the caller alone: not the background work."""
+        self._round_trips = 0
+        self._counting = object()
+        _counted_by.set(self._counting)
+
+    @property
+    def round_trips(self) -> int:
+        """How many there were."""
+        return self._round_trips
+
+    @round_trips.setter
+    def round_trips(self, number: int) -> None:
+        if _counted_by.get() is self._counting:
+            self._round_trips = number
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -65,6 +81,12 @@ class CountingDatabase(_CountedStatements):
                 yield _CountedTransaction(tx, self)
         finally:
             self.round_trips += 1
+
+    def connections(self) -> Connections:
+        return self._inner.connections()
+
+    async def fingerprint(self) -> str:
+        return await self._inner.fingerprint()
 
     async def open(self) -> None:
         await self._inner.open()

@@ -54,3 +54,10 @@ async def count(auth: Ostiary, table: str, where: str = "TRUE") -> int:
     """Count rows."""
     query = Query(f"SELECT count(*) FROM ostiary.{table} WHERE {where}", into=int)
     return await auth.services.database.fetch_one(query) or 0
+
+
+async def insert(auth: Ostiary, table: str, **values) -> None:
+    """Add a row by hand."""
+    places = ", ".join(f"${number}" for number in range(1, len(values) + 1))
+    query = Query(f"INSERT INTO ostiary.{table} ({', '.join(values)}) VALUES ({places})")
+    await auth.services.database.execute(query, *values.values())

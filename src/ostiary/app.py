@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+_log = logging.getLogger("ostiary")
+
+
 class NotStarted(RuntimeError):
     """Ostiary was used before it was started."""
 
@@ -62,17 +67,25 @@ class Ostiary:
 
     `Ostiary()` reads its settings from the environment; keyword arguments override single ones,
     `Ostiary(public_url="https://app.example.org/auth")`. It is an ASGI application, an async context manager, and
-    its `lifespan` fits FastAPI's. Raises `InvalidSettings`.
+    its `lifespan` fits FastAPI's. With `run_worker` it takes part in the background work, which one of all that run
+    does. Raises `InvalidSettings`.
     """
 
     def __init__(
-        self, settings: Settings | None = None, *, clock: Clock | None = None, **overrides: Any
+        self,
+        settings: Settings | None = None,
+        *,
+        clock: Clock | None = None,
+        run_worker: bool = True,
+        **overrides: Any,
     ) -> None:
         self.settings: Final = settings or environment.load(**overrides)
         self.clock: Final = clock or SystemClock()
         self._entropy: Final = Entropy()
         self._entity_types = EntityTypes()
         self._services: Services | None = None
+        self._runs_worker = run_worker and self.settings.maintenance.scheduled
+        self._background: asyncio.Task[None] | None = None
         for kind in PROFILE_TYPES:
             self.entity_type(
                 kind.entity_type,
@@ -122,18 +135,30 @@ class Ostiary:
             await database.open()
             now = self.clock.now()
             await services.signing_keys.load(now=now)
+            if await services.restore_guard.look(now=now):
+                _log.warning(
+                    "This database is a copy or was set back in time: everything issued before has ended."
+                )
             await services.follower.start()
         except BaseException:
             await self.stop()
             raise
+        if self._runs_worker:
+            self._background = asyncio.create_task(services.maintenance.follow_schedule(self.clock))
 
     async def stop(self) -> None:
         """Let running work end and close everything. May be called twice."""
+        if self._background is not None:
+            self._background.cancel()
+            await asyncio.gather(self._background, return_exceptions=True)
+            self._background = None
         if self._services is not None:
             services, self._services = self._services, None
             services.sessions.revocations.close()
             await services.follower.stop()
             services.passwords.close()
+            if services.cache is not None:
+                await services.cache.close()
             await services.database.close()
 
     async def __aenter__(self) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,6 +16,7 @@ from ostiary.entrypoints.api import (
     RegistrationDoor,
     ResourceServerDoor,
     SignInDoor,
+    StatisticsDoor,
 )
 from ostiary.entrypoints.follower import Follower
 from ostiary.entrypoints.http.application import HttpApplication
@@ -22,12 +24,22 @@ from ostiary.entrypoints.http.documents import document_routes
 from ostiary.entrypoints.http.gate import Gate
 from ostiary.entrypoints.http.routes import Route
 from ostiary.entrypoints.http.settings import HttpSettings
-from ostiary.entrypoints.metrics import Metrics
+from ostiary.entrypoints.metrics import Metrics, Sources
 from ostiary.features.account import Account
-from ostiary.features.administration import Administration
-from ostiary.features.audit import Audit
+from ostiary.features.administration import Administration, RestoreGuard
+from ostiary.features.audit import SEAL_KEY, Audit, Seals
 from ostiary.features.challenges import Challenges
 from ostiary.features.identities import EntityTypes, Identities, Lockout
+from ostiary.features.maintenance import (
+    Lease,
+    Maintenance,
+    Retention,
+    Statistics,
+    Task,
+    every,
+    holder_name,
+    standard_tasks,
+)
 from ostiary.features.passwords import Argon2Parameters, Passwords, Policy
 from ostiary.features.profiles import Profiles
 from ostiary.features.registration import Registration
@@ -38,18 +50,23 @@ from ostiary.features.sign_in import SignIn
 from ostiary.features.signing_keys import Schedule, SigningKeys
 from ostiary.foundation.channel import channel_at
 from ostiary.foundation.clock import ClockCheck
+from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.jose import Algorithm
-from ostiary.foundation.limits import SqlLimits
+from ostiary.foundation.limits import MemoryLimits, SharedLimits, SqlLimits
 from ostiary.foundation.storage import Database
 from ostiary.verifier import AccessTokenVerifier, RevocationSet
 from ostiary.version import VERSION
 
 if TYPE_CHECKING:
+    from ostiary.foundation.cache import SharedCache  # noqa: TC004 - needs an extra; no row is built from it
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.crypto import RootKeys
     from ostiary.foundation.entropy import Entropy
     from ostiary.settings import Settings
 
+_GLANCE: Final = timedelta(seconds=10)
+_SEAL: Final = timedelta(seconds=5)
+_KEYS: Final = timedelta(minutes=1)
 _FORGET_GUESSES_AFTER: Final = timedelta(days=1)
 
 
@@ -58,6 +75,7 @@ class Services:
     """The built objects of a started installation, for doors, commands and tests."""
 
     database: Database
+    cache: SharedCache | None
     identities: Identities
     profiles: Profiles
     passwords: Passwords
@@ -70,6 +88,10 @@ class Services:
     sign_in: SignIn
     account: Account
     administration: Administration
+    maintenance: Maintenance
+    statistics: Statistics
+    seals: Seals
+    restore_guard: RestoreGuard
     service_credentials: ServiceCredentials
     follower: Follower
     verifier: AccessTokenVerifier
@@ -99,6 +121,7 @@ def build(
 ) -> Services:
     """Build every object of an installation around a database, which need not be open yet."""
     tokens = settings.tokens
+    cache = _cache(settings, keys, entropy)
     audit = Audit(database, entropy)
     roles = Roles(entropy)
     profiles = Profiles(database, entropy)
@@ -135,6 +158,7 @@ def build(
         entropy,
         identities=identities,
         roles=roles,
+        challenges=challenges,
         audit=audit,
         revocations=revocations,
         access_tokens=AccessTokens(
@@ -150,6 +174,7 @@ def build(
             idle=settings.sessions.idle_lifetime,
             grace=tokens.refresh_grace,
         ),
+        cache=cache,
     )
     registration = Registration(
         database,
@@ -178,7 +203,35 @@ def build(
         sessions=sessions,
         audit=audit,
     )
-    metrics = Metrics(live)
+    guard = RestoreGuard(database, revocations=revocations, audit=audit)
+    seals = Seals(database, keys.derive(SEAL_KEY))
+    maintenance = Maintenance(
+        database,
+        entropy,
+        tasks=(
+            *standard_tasks(
+                _retention(settings),
+                sessions=sessions,
+                challenges=challenges,
+                identities=identities,
+                audit=audit,
+            ),
+            *_brisk_tasks(seals, signing_keys, guard),
+        ),
+        holder=holder_name(entropy),
+        batch_size=settings.maintenance.batch_size,
+    )
+    statistics = Statistics(database, sessions=sessions, maintenance=maintenance)
+    metrics = Metrics(
+        live,
+        Sources(
+            feed_age=lambda: (clock.now() - live.as_of).total_seconds() if live.as_of else math.inf,
+            pending_hashes=lambda: passwords.pending,
+            connections=lambda: database.connections()._asdict(),
+            last_successes=lambda: maintenance.last_successes,
+            is_leader=lambda: maintenance.is_leader,
+        ),
+    )
     routes = tuple(
         chain.from_iterable(
             door.routes()
@@ -196,6 +249,7 @@ def build(
                     audience=settings.audience,
                 ),
                 OperationsDoor(database, live, metrics),
+                StatisticsDoor(statistics),
             )
         )
     )
@@ -221,6 +275,7 @@ def build(
     )
     return Services(
         database=database,
+        cache=cache,
         identities=identities,
         profiles=profiles,
         passwords=passwords,
@@ -240,6 +295,10 @@ def build(
             signing_keys=signing_keys,
             audit=audit,
         ),
+        maintenance=maintenance,
+        statistics=statistics,
+        seals=seals,
+        restore_guard=guard,
         service_credentials=service_credentials,
         follower=follower,
         verifier=verifier,
@@ -250,12 +309,59 @@ def build(
             http,
             gate=gate,
             limits=SqlLimits(database, keys.derive("rate limits")),
+            memory_limits=MemoryLimits() if cache is None else SharedLimits(cache),
             clock=clock,
             folds=FOLDS,
             metrics=metrics,
             in_flight_limit=settings.in_flight_limit,
         ),
     )
+
+
+def _retention(settings: Settings) -> Retention:
+    wanted = settings.maintenance
+    return Retention(
+        sessions=wanted.sessions,
+        ended_sessions=wanted.ended_sessions,
+        stale_sessions=wanted.stale_sessions,
+        challenges=wanted.challenges,
+        refresh_tokens=wanted.refresh_tokens,
+        unknown_identifiers=wanted.unknown_identifiers,
+        records=wanted.records,
+        runs=wanted.runs,
+    )
+
+
+def _brisk_tasks(seals: Seals, signing_keys: SigningKeys, guard: RestoreGuard) -> tuple[Task, ...]:
+    """Return what one worker does every few seconds."""
+
+    async def look(lease: Lease) -> None:
+        await guard.look(now=lease.now)
+
+    async def seal(lease: Lease) -> None:
+        await seals.seal_due(now=lease.now)
+
+    async def rotate(lease: Lease) -> None:
+        await signing_keys.rotate_due(now=lease.now)
+
+    return (
+        Task("restore-guard", "Make sure that this is the database it was.", every(_GLANCE), look),
+        Task("audit-seals", "Seal the audit events that were appended.", every(_SEAL), seal),
+        Task("signing-keys", "Publish, change over and retire signing keys.", every(_KEYS), rotate),
+    )
+
+
+def _cache(settings: Settings, keys: RootKeys, entropy: Entropy) -> SharedCache | None:
+    if settings.redis is None:
+        return None
+    # Imported here because the driver is an extra.
+    try:
+        from ostiary.foundation.cache import SharedCache  # noqa: PLC0415 - see above
+    except ModuleNotFoundError:
+        raise OstiaryError(
+            'OSTIARY_REDIS_URL is set, but the driver is missing: pip install "ostiary[redis]".'
+        ) from None
+    return SharedCache(settings.redis, keys.derive("shared cache"), entropy)
 
 
 def _passwords(settings: Settings, entropy: Entropy) -> Passwords:

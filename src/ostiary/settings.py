@@ -178,6 +178,31 @@ class RegistrationSettings(_Section):
     """Whether anybody may register as a user over HTTP; other kinds say so themselves."""
 
 
+class MaintenanceSettings(_Section):
+    """What is removed when it is over, and by whom."""
+
+    scheduled: bool = True
+    """Whether servers run the tasks when they are due; off where cron or a timer runs `ostiary maintenance run`."""
+    batch_size: int = Field(default=500, ge=1, le=10_000)
+    """How many rows one transaction removes at the most."""
+    sessions: OptionalDuration = timedelta(0)
+    """How long an expired session is kept; its line in the login history stays."""
+    ended_sessions: OptionalDuration = timedelta(days=30)
+    """How long an ended session is kept, unless it expires before."""
+    stale_sessions: Duration = timedelta(days=90)
+    """After how long without use a session is ended."""
+    challenges: OptionalDuration = timedelta(days=1)
+    """How long an expired link or code is kept."""
+    refresh_tokens: Duration = timedelta(days=7)
+    """How long a spent refresh token is kept; presented later, it is refused without ending its session."""
+    unknown_identifiers: Duration = timedelta(days=90)
+    """How long guesses at an address nobody holds are remembered."""
+    records: Duration = timedelta(days=400)
+    """How long audit events and login history are kept; on PostgreSQL, until their whole month is that old."""
+    runs: Duration = timedelta(days=90)
+    """How long lines about maintenance itself are kept."""
+
+
 class Settings(BaseSettings):
     """Every setting of an installation. Raises `pydantic.ValidationError`; `load` tells it in plain words."""
 
@@ -222,6 +247,7 @@ class Settings(BaseSettings):
     passwords: PasswordSettings = PasswordSettings()
     revocation: RevocationSettings = RevocationSettings()
     registration: RegistrationSettings = RegistrationSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -31,9 +31,10 @@ SIGNED_IN = {
     "POST /v1/me/reauthenticate",
     "POST /v1/token/introspect",
     "POST /v1/token/revoke",
+    "GET /v1/admin/stats",
 }
 FOR_SERVICES = {"GET /v1/revocations"}
-RECENT = {"POST /v1/logout-all", "DELETE /v1/me", "DELETE /v1/me/sessions/{id}"}
+RECENT = {"GET /v1/admin/stats", "POST /v1/logout-all", "DELETE /v1/me", "DELETE /v1/me/sessions/{id}"}
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def test_every_route_declares_its_guard(routes):
 
 
 def test_ses_07_what_ends_sessions_or_accounts_needs_recent_proof(routes):
-    """These three ask for authentication within the last minutes."""
+    """These ask for authentication within the last minutes."""
     assert {name for name, route in routes.items() if route.guard.recent} == RECENT
 
 

@@ -684,3 +684,14 @@ def test_an_unknown_url_is_refused_without_being_quoted(url):
         database_at(url)
 
     assert "mysql" not in str(caught.value)
+
+
+async def test_it_says_how_busy_its_connections_are(database):
+    """One more while a transaction runs, and never more than there may be."""
+    idle = database.connections()
+    async with database.transaction():
+        working = database.connections()
+
+    assert (idle.busy, working.busy) == (0, 1)
+    assert working.busy <= working.open <= working.limit
+    assert database.connections().busy == 0

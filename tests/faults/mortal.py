@@ -11,6 +11,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -25,7 +26,7 @@ from ostiary.testing import MovableClock
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from ostiary.foundation.storage import Database, Parameter, Query, Transaction
+    from ostiary.foundation.storage import Connections, Database, Parameter, Query, Transaction
 
 R = TypeVar("R")
 Moment = Literal["before", "during", "after"]
@@ -51,6 +52,10 @@ class Job:
     do: Callable[[Ostiary], Awaitable[object]]
 
 
+# What a worker does beside its job, in tasks of its own, is not counted.
+_is_the_job: ContextVar[bool] = ContextVar("is_the_job", default=False)
+
+
 class MortalDatabase:
     """A database whose process dies at the appointed call."""
 
@@ -62,7 +67,7 @@ class MortalDatabase:
 
     async def call(self, inner: Awaitable[R]) -> R:
         """Make one call, or die at it."""
-        if self.death is None:
+        if self.death is None or not _is_the_job.get():
             return await inner
         self._calls += 1
         if self._calls != self.death.call:
@@ -99,6 +104,12 @@ class MortalDatabase:
                 raise
         else:
             await self.call(block.__aexit__(None, None, None))
+
+    def connections(self) -> Connections:
+        return self.inner.connections()
+
+    async def fingerprint(self):
+        return await self.inner.fingerprint()
 
     async def open(self) -> None:
         await self.inner.open()
@@ -151,13 +162,19 @@ async def register(email: str, password: str, auth: Ostiary) -> None:
     await auth.services.registration.register(account, origin=Origin(), now=auth.clock.now())
 
 
+async def maintain(task: str, auth: Ostiary) -> None:
+    """Run a maintenance task."""
+    await auth.services.maintenance.run(task, now=auth.clock.now())
+
+
 def _work(death: Death, job: Job) -> None:
     app.database_at = lambda *args, **options: MortalDatabase(database_at(*args, **options))
     asyncio.run(_until_death(death, job))
 
 
 async def _until_death(death: Death, job: Job) -> None:
-    async with Ostiary(clock=MovableClock(job.now), **job.settings) as auth:
+    async with Ostiary(clock=MovableClock(job.now), run_worker=False, **job.settings) as auth:
         auth.services.database.death = death
+        _is_the_job.set(True)
         await job.do(auth)
         auth.services.database.death = None

@@ -110,7 +110,10 @@ async def test_ses_07_sessions_of_others_do_not_exist(auth, alice):
     caller = caller_of(auth, mallory.tokens)
 
     assert not await services.account.end_session(caller, alice.tokens.session_id, now=now)
-    assert await services.sessions.find(mallory.identity_id, alice.tokens.session_id) is None
+    assert (
+        await services.sessions.find(mallory.identity_id, alice.tokens.session_id, now=auth.clock.now())
+        is None
+    )
     await services.account.revoke(caller, alice.tokens.refresh_token, token_id=None, now=now)
     await services.account.log_out(caller, refresh_token=alice.tokens.refresh_token, now=now)
     assert is_alive(auth, alice.tokens)

@@ -456,17 +456,20 @@ def test_when_stale_the_issuer_can_be_asked(asking, issuer, clock):
     assert questions[0]["authorization"] == f"Bearer {CREDENTIAL}"
 
 
-def test_p3_an_issuer_that_cannot_be_asked_lets_nothing_pass(asking, issuer, clock):
-    """No answer is a refusal, and for a second nobody asks again."""
+def test_p3_an_issuer_that_cannot_be_asked_lets_nothing_pass(asking, issuer, clock, logged):
+    """No answer is a refusal, it is logged, and for a second nobody asks again."""
     token = issuer.token()
     issuer.break_at(FEED)
-    issuer.break_at(INTROSPECTION, Raw(status=503))
+    logged.get(timeout=20)
+    issuer.break_at(INTROSPECTION, Raw(status=403))
     clock.move(MAX_AGE + INSTANT)
     for _ in range(3):
         with pytest.raises(RevocationsStale):
             asking.verify(token)
+    messages = iter(lambda: logged.get(timeout=20).getMessage(), None)
 
     assert issuer.counts[INTROSPECTION] == 1
+    assert "tokens:introspect" in next(message for message in messages if "cannot be asked" in message)
 
 
 def test_only_tokens_of_the_issuer_make_us_ask(asking, issuer, clock):

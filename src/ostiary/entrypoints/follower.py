@@ -123,6 +123,8 @@ class Follower:
 
     async def _hear(self, messages: Sequence[str]) -> None:
         if not messages:
+            # Somebody committed something: it may have been keys.
+            self._keys_read_at = None
             self._look_now.set()
         for message in messages:
             try:

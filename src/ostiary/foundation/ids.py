@@ -41,6 +41,11 @@ def new_id(now: datetime, entropy: Entropy) -> UUID:
     return UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | tail)
 
 
+def first_id_at(moment: datetime) -> UUID:
+    """Return the bound of the ids made from `moment` on, to the millisecond: none made earlier is as large."""
+    return UUID(int=((moment - _EPOCH) // _MICROSECOND // 1000) << 80)
+
+
 def encode(value: UUID) -> str:
     """Write `value` as 26 characters of lower-case Crockford base32."""
     # Twenty bytes are exactly 32 characters; the value sits in the last 26 (130 bits, the top two zero).

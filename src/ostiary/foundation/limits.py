@@ -1,22 +1,25 @@
 """Rate limits: so many of one kind of thing, from one source, in one stretch of time.
 
 Counting and deciding are one atomic step. The SQL-backed counters guard what can be guessed or sent and are shared
-by every worker; the counters in memory guard what only costs work.
+by every worker; the counters in memory guard what only costs work. With Redis those are shared, too: the stricter of both
+counts, so whatever happens to Redis opens nothing (F06).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, Protocol
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ostiary.foundation.crypto import associated_data, mac
-from ostiary.foundation.storage import Query
+from ostiary.foundation.storage import Query, bounded_delete
 
 if TYPE_CHECKING:
-    from ostiary.foundation.storage import Database
+    from ostiary.foundation.cache import SharedCache
+    from ostiary.foundation.storage import Database, Transaction
 
 _REMEMBERED: Final = 10_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Window:
 
 
 class Limits(Protocol):
-    """Counts hits, in SQL or in memory."""
+    """Counts hits: in SQL, in memory, or in memory and Redis."""
 
     async def hit(self, name: str, subject: str, rate: Rate, *, now: datetime) -> timedelta | None:
         """Count one hit of `subject` on the limit `name`; return how long to wait if that is one too many."""
@@ -53,6 +56,16 @@ HIT = Query(
     """,
     into=Window,
 )
+
+
+PURGE: Query[Any] = bounded_delete(
+    "rate_limits", key="key", where="window_ends_at <= $1", order="window_ends_at", limit="$2"
+)
+
+
+async def purge_windows(tx: Transaction, *, ended_by: datetime, limit: int) -> int:
+    """Delete counters whose window is over, which count for nothing any more; return how many."""
+    return await tx.execute(PURGE, ended_by, limit)
 
 
 class SqlLimits:
@@ -73,19 +86,56 @@ class MemoryLimits:
     """Counters of this worker; when too many subjects are remembered, all are forgotten."""
 
     def __init__(self) -> None:
-        self._windows: dict[tuple[str, str], Window] = {}
+        self._windows: dict[tuple[str, ...], Window] = {}
 
     async def hit(self, name: str, subject: str, rate: Rate, *, now: datetime) -> timedelta | None:
         """Count one hit without I/O."""
-        key = (name, subject)
+        window = self.count((name, subject), ends_at=now + rate.per, now=now)
+        return _wait(window, rate, now)
+
+    def count(self, key: tuple[str, ...], *, ends_at: datetime, now: datetime) -> Window:
+        """Count one hit in the running window, or in a new one that ends at `ends_at`."""
         window = self._windows.get(key)
         if window is None or window.ends_at <= now:
-            window = Window(0, now + rate.per)
+            window = Window(0, ends_at)
         window = Window(window.count + 1, window.ends_at)
         if len(self._windows) >= _REMEMBERED:
             self._windows.clear()
         self._windows[key] = window
-        return _wait(window, rate, now)
+        return window
+
+    def raise_to(self, key: tuple[str, ...], window: Window) -> None:
+        """Take over a larger count of the same window."""
+        known = self._windows.get(key)
+        if known is None or known.count < window.count:
+            self._windows[key] = window
+
+
+class SharedLimits:
+    """Counters of this worker and, where Redis answers, of all workers together.
+
+    The shared windows begin at the same moments everywhere. Each worker remembers the largest count it has heard of, and
+    raises a smaller one in Redis to it: a flush or an old copy opens nothing that was closed here.
+    """
+
+    def __init__(self, cache: SharedCache) -> None:
+        self._cache = cache
+        self._alone = MemoryLimits()
+        self._together = MemoryLimits()
+
+    async def hit(self, name: str, subject: str, rate: Rate, *, now: datetime) -> timedelta | None:
+        """Count one hit here and in Redis; refuse it if either count does."""
+        alone = await self._alone.hit(name, subject, rate, now=now)
+        number = (now - _EPOCH) // rate.per
+        ends_at = _EPOCH + (number + 1) * rate.per
+        key = (name, subject, str(number))
+        known = self._together.count(key, ends_at=ends_at, now=now)
+        counted = await self._cache.count("rate limit", *key, at_least=known.count, keep=rate.per)
+        if counted is not None and counted > known.count:
+            known = Window(counted, ends_at)
+            self._together.raise_to(key, known)
+        together = _wait(known, rate, now)
+        return max((wait for wait in (alone, together) if wait is not None), default=None)
 
 
 def _wait(window: Window, rate: Rate, now: datetime) -> timedelta | None:

@@ -332,12 +332,14 @@ login_history = _table(
     postgresql_partition_by=_BY_MONTH,
 )
 
-# Each seal covers the audit events of a range of numbers and the seal before it.
+# Each seal covers the audit events of a range of numbers and the seal before it. `leaves` lists what was sealed, so
+# that a row which was changed, deleted or inserted can be named.
 audit_seals = _table(
     "audit_seals",
     Column("from_seq", BIG_NUMBER, primary_key=True, autoincrement=False),
     Column("to_seq", BIG_NUMBER, nullable=False, unique=True),
     Column("events", NUMBER, nullable=False),
+    Column("leaves", BYTES, nullable=False),
     Column("merkle_root", BYTES, nullable=False),
     Column("previous_root", BYTES, nullable=False),
     Column("signature", BYTES, nullable=False),

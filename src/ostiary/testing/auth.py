@@ -124,6 +124,6 @@ async def auth_for_tests(auth: Ostiary | None = None, **settings: Any) -> AsyncI
         return
     clock = MovableClock()
     with tempfile.TemporaryDirectory(prefix="ostiary-test-") as folder:
-        made = Ostiary(clock=clock, **{"data": folder, "passwords": _WEAK} | settings)
+        made = Ostiary(clock=clock, run_worker=False, **{"data": folder, "passwords": _WEAK} | settings)
         async with made:
             yield AuthForTests(made, clock)

@@ -105,8 +105,11 @@ class Follower:
             raise RevocationsStale from None
         try:
             return asking.result(_ASK_WITHIN)
-        except (IssuerProblem, TimeoutError, CancelledError):
+        except (IssuerProblem, TimeoutError, CancelledError) as problem:
             asking.cancel()
+            _log.warning(
+                "Revocations are not known, and the issuer cannot be asked about a token: %s", problem
+            )
             self._no_asking_before = time.monotonic() + _ASK_AGAIN_AFTER
             raise RevocationsStale from None
 

@@ -134,6 +134,7 @@ class IssuerClient:
             "GET",
             "/v1/revocations",
             _Feed,
+            scope="revocations:read",
             within=wait + patience,
             max_size=_MAX_FEED_SIZE,
             params=parameters,
@@ -156,7 +157,12 @@ class IssuerClient:
     async def is_active(self, token: str) -> bool:
         """Ask whether a token is live (RFC 7662). Raises `IssuerProblem`, at the latest after two seconds."""
         answer = await self._ask(
-            "POST", "/v1/token/introspect", _Introspection, within=_ASK_WITHIN, data={"token": token}
+            "POST",
+            "/v1/token/introspect",
+            _Introspection,
+            scope="tokens:introspect",
+            within=_ASK_WITHIN,
+            data={"token": token},
         )
         return answer.active
 
@@ -166,20 +172,24 @@ class IssuerClient:
         path: str,
         into: type[_Body],
         *,
+        scope: str | None = None,
         within: float = ANSWER_WITHIN,
         max_size: int = _MAX_SMALL_SIZE,
         headers: Mapping[str, str] | None = None,
         **request: Any,
     ) -> _Body:
-        authorization = {"Authorization": f"Bearer {self._credential.reveal()}", **(headers or {})}
+        """Ask for `path`, with the credential where that needs its `scope`."""
+        named = dict(headers or {})
+        if scope is not None:
+            named["Authorization"] = f"Bearer {self._credential.reveal()}"
         try:
             # One deadline for all of it: an answer that drips is none.
             async with asyncio.timeout(within):
                 async with self._http.stream(
-                    method, self._issuer + path, headers=authorization, **request
+                    method, self._issuer + path, headers=named, **request
                 ) as response:
                     if response.status_code != _OK:
-                        raise _refusal(path, response)
+                        raise _refusal(path, response, scope)
                     content = await _content(path, response, max_size)
         except (httpx2.HTTPError, TimeoutError, OSError) as error:
             raise IssuerProblem(
@@ -211,13 +221,13 @@ def _unreadable(path: str, why: str) -> IssuerProblem:
     )
 
 
-def _refusal(path: str, response: httpx2.Response) -> IssuerProblem:
+def _refusal(path: str, response: httpx2.Response, scope: str | None) -> IssuerProblem:
     status, reason, retry_after = response.status_code, IssuerProblem.Reason, _retry_after(response)
-    if status in {401, 403}:
+    if scope is not None and status in {401, 403}:
         return IssuerProblem(
             reason.CREDENTIAL,
             f"The issuer refuses the service credential at {path} ({status}): give the verifier one that exists, "
-            "was not revoked and has the scope revocations:read.",
+            f"was not revoked and has the scope {scope}.",
             retry_after=retry_after,
         )
     if status == 429 or status >= 500:  # noqa: PLR2004 - a status code is its own name

@@ -48,8 +48,9 @@ class Verifier:
 
     `credential` is a service credential with the scope `revocations:read`; `audience` is what tokens must be meant
     for, the issuer itself unless given. Revocations known `max_age` ago or longer count as unknown, and then a token
-    is refused, or, with `when_stale="ask"`, the issuer is asked about it. `recent_authentication` is how old a
-    sign-in may be where a route asks for a recent one. Raises `ValueError` for what cannot be right.
+    is refused, or, with `when_stale="ask"`, the issuer is asked about it, for which the credential needs the scope
+    `tokens:introspect`, too. `recent_authentication` is how old a sign-in may be where a route asks for a recent one.
+    Raises `ValueError` for what cannot be right.
 
     Start it in each worker process, after the fork. One that was running when its process forked starts anew in the
     child at its first use.

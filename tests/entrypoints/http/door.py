@@ -161,7 +161,12 @@ class Door:
         """Build the application, with other parts where given."""
         verifier = parts.pop("verifier", self.verifier)
         gate = Gate(self.settings, verifier, services=NoServices(), clock_check=ClockCheck())
-        standard = {"gate": gate, "limits": self.limits, "clock": self.clock}
+        standard = {
+            "gate": gate,
+            "limits": self.limits,
+            "memory_limits": MemoryLimits(),
+            "clock": self.clock,
+        }
         self.application = HttpApplication(self.routes, self.settings, **(standard | parts))
 
     def token(self, **claims: Any) -> str:

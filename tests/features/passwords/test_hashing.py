@@ -77,3 +77,15 @@ async def test_a_failure_reaches_the_caller_and_frees_the_place(pool):
             await pool.run(fail)
 
     assert await pool.run(lambda: "done") == "done"
+
+
+async def test_what_runs_and_waits_is_pending(pool, held):
+    """Both count, and neither when it is done."""
+    waiting = asyncio.ensure_future(pool.run(lambda: "done"))
+    await asyncio.sleep(0)
+    busy = pool.pending
+    held.set()
+    await waiting
+
+    assert busy == 2
+    assert pool.pending == 0

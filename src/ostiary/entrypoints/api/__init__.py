@@ -6,6 +6,7 @@ from ostiary.entrypoints.api.problems import FOLDS
 from ostiary.entrypoints.api.registration import RegistrationDoor
 from ostiary.entrypoints.api.resource_servers import ResourceServerDoor
 from ostiary.entrypoints.api.sign_in import SignInDoor
+from ostiary.entrypoints.api.statistics import StatisticsDoor
 
 __all__ = [
     "FOLDS",
@@ -14,4 +15,5 @@ __all__ = [
     "RegistrationDoor",
     "ResourceServerDoor",
     "SignInDoor",
+    "StatisticsDoor",
 ]

@@ -127,7 +127,7 @@ class AccountDoor:
         principal, caller = principal_of(request), caller_of(request)
         identity = await self._identities.get(caller.identity_id)
         profile = await self._profiles.find(caller.entity_type, caller.identity_id)
-        session = await self._sessions.find(caller.identity_id, caller.session_id)
+        session = await self._sessions.find(caller.identity_id, caller.session_id, now=request.now)
         return Answer(
             200,
             MeBody(

@@ -25,8 +25,11 @@ _COMMANDS: Final = {
     "user": ("user:app", "Make, look at and change accounts."),
     "schema": ("schema:app", "Create, deploy and check the database's tables."),
     "keys": ("keys:app", "Make root keys; list, rotate and retire signing keys."),
-    "revoke": ("revoke:revoke", "End every session and token there is."),
     "service": ("service:app", "Make, list and revoke credentials of services."),
+    "revoke": ("revoke:revoke", "End every session and token there is."),
+    "audit": ("audit:app", "Verify and export the audit events."),
+    "maintenance": ("maintenance:app", "Remove what is over, and look at how that goes."),
+    "stats": ("stats:stats", "Show how large things are."),
     "doctor": ("doctor:doctor", "Look at settings, files, database, schema and clock."),
     "reference": ("reference:reference", "Write the reference pages from the code."),
 }

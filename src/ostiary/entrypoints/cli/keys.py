@@ -49,7 +49,7 @@ async def list_(*, json: Json = False) -> None:
 
     Example: `ostiary keys list`.
     """
-    async with Ostiary() as auth:
+    async with Ostiary(run_worker=False) as auth:
         keys = await auth.services.signing_keys.list()
     if json:
         print_json([_facts(key) for key in keys])
@@ -82,7 +82,7 @@ async def rotate(*, now: bool = False, json: Json = False) -> None:
     now:
         Do not wait. Until they read the keys again, other workers and applications refuse the new key's tokens.
     """
-    async with Ostiary() as auth:
+    async with Ostiary(run_worker=False) as auth:
         services = auth.services
         async with services.database.transaction() as tx:
             key = await services.signing_keys.rotate(tx, by=SYSTEM, now=auth.clock.now(), immediately=now)
@@ -114,7 +114,7 @@ async def retire(kid: str, *, compromised: bool = False, json: Json = False) -> 
         Somebody else has the key. It goes at once, its successor with it, a fresh key signs, and every access token there
         is must be refreshed.
     """
-    async with Ostiary() as auth:
+    async with Ostiary(run_worker=False) as auth:
         services, now = auth.services, auth.clock.now()
         if compromised:
             changed = await services.administration.retire_compromised_key(kid, by=SYSTEM, now=now)

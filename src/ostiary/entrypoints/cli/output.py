@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from rich.bar import Bar
 from rich.console import Console
 from rich.table import Table
 
 from ostiary.foundation.errors import OstiaryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+_BAR_WIDTH: Final = 40
+# What is copied from one command into the next.
+_WHOLE: Final = frozenset({"id", "task"})
 
 _out = Console(highlight=False)
 _errors = Console(stderr=True, highlight=False)
@@ -33,7 +38,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     """Print rows under their headings; what is None is shown as a dash."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column == "id")
+        table.add_column(column, overflow="fold", no_wrap=column in _WHOLE)
     for row in rows:
         table.add_row(*("-" if cell is None else str(cell) for cell in row))
     _out.print(table)
@@ -46,6 +51,20 @@ def print_facts(title: str, facts: Mapping[str, object]) -> None:
     table.add_column(overflow="fold")
     for name, value in facts.items():
         table.add_row(name, "-" if value is None else str(value))
+    _out.print(table)
+
+
+def print_bars(
+    title: str, bars: Sequence[tuple[str, float]], *, write: Callable[[float], str] = "{:,}".format
+) -> None:
+    """Print figures as bars, the largest as long as there is room for."""
+    table = Table(title=title, title_justify="left", show_header=False, box=None)
+    table.add_column()
+    table.add_column(justify="right", style="bold")
+    table.add_column()
+    largest = max((value for _, value in bars), default=0)
+    for name, value in bars:
+        table.add_row(name, write(value), Bar(max(largest, 1), 0, value, width=_BAR_WIDTH, color="cyan"))
     _out.print(table)
 
 

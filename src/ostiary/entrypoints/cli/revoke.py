@@ -40,7 +40,7 @@ async def revoke(
             "This ends everything there is: say --all. For one account, use `ostiary user end-sessions`."
         )
     confirm("End every session there is, so that everybody has to sign in again?", yes=yes)
-    async with Ostiary() as auth:
+    async with Ostiary(run_worker=False) as auth:
         not_before = await auth.services.administration.end_everything(
             reason=reason, by=SYSTEM, now=auth.clock.now()
         )

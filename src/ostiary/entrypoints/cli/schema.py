@@ -121,7 +121,7 @@ async def seed(*, json: Json = False) -> None:
         raise OstiaryError("`schema seed` makes example accounts, so it runs in development only.")
     password = Entropy().token_bytes(12).hex()
     made: list[str] = []
-    async with Ostiary(settings) as auth:
+    async with Ostiary(settings, run_worker=False) as auth:
         for entity_type, name in _SEED:
             account = NewAccount(
                 entity_type=entity_type,

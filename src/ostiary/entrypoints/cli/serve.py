@@ -75,7 +75,7 @@ def application() -> Ostiary:
 
 async def _prepare(workers: int) -> Secret | None:
     """Make what a first start makes, once and before any worker; return the first administrator's token."""
-    auth = Ostiary()
+    auth = Ostiary(run_worker=False)
     await auth.start(workers=workers)
     try:
         return await auth.services.registration.issue_bootstrap(now=auth.clock.now())

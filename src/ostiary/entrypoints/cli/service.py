@@ -35,7 +35,7 @@ async def create(name: str, *, scope: list[str], expires: str | None = None, jso
         After how many days it is dead, `90d`; never by itself if not given.
     """
     lifetime = _days(expires)
-    async with Ostiary() as auth:
+    async with Ostiary(run_worker=False) as auth:
         credential = await auth.services.registration.create_service(
             name, scope, lifetime=lifetime, by=SYSTEM, now=auth.clock.now()
         )
@@ -52,7 +52,7 @@ async def list_(*, json: Json = False) -> None:
 
     Example: `ostiary service list --json`.
     """
-    async with Ostiary() as auth:
+    async with Ostiary(run_worker=False) as auth:
         credentials = await auth.services.service_credentials.list()
     facts = [
         {
@@ -84,7 +84,7 @@ async def revoke(credential: str, *, json: Json = False) -> None:
     credential:
         Its id, from `ostiary service list`.
     """
-    async with Ostiary() as auth:
+    async with Ostiary(run_worker=False) as auth:
         credential_id = parse_id("svc", credential)
         await auth.services.service_credentials.revoke(credential_id, by=SYSTEM, now=auth.clock.now())
     if json:

@@ -210,7 +210,7 @@ async def require_password_change(who: Who, *, entity_type: Kind = "user", json:
 
 @asynccontextmanager
 async def _running() -> AsyncIterator[Ostiary]:
-    async with Ostiary() as auth:
+    async with Ostiary(run_worker=False) as auth:
         yield auth
 
 

@@ -71,13 +71,16 @@ class HttpApplication:
         *,
         gate: Gate,
         limits: Limits,
+        memory_limits: Limits,
         clock: Clock,
         folds: Mapping[type[Exception], Fold] | None = None,
         metrics: Metrics | None = None,
         in_flight_limit: int = 1_000,
     ) -> None:
         self._table = RouteTable(routes)
-        self._pipeline = Pipeline(settings, gate=gate, limits=limits, clock=clock)
+        self._pipeline = Pipeline(
+            settings, gate=gate, limits=limits, memory_limits=memory_limits, clock=clock
+        )
         self._issuer = settings.public_url.rstrip("/")
         self._metrics = metrics
         self._in_flight = 0

@@ -14,7 +14,6 @@ from ostiary.entrypoints.http.cross_site import Provenance
 from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
 from ostiary.entrypoints.http.proxies import TrustedProxies
 from ostiary.entrypoints.http.request import Request
-from ostiary.foundation.limits import MemoryLimits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,11 +32,13 @@ _LONGEST_USER_AGENT: Final = 512
 class Pipeline:
     """Runs one matched route for one request."""
 
-    def __init__(self, settings: HttpSettings, *, gate: Gate, limits: Limits, clock: Clock) -> None:
+    def __init__(
+        self, settings: HttpSettings, *, gate: Gate, limits: Limits, memory_limits: Limits, clock: Clock
+    ) -> None:
         self.gate = gate
         self._proxies = TrustedProxies(settings.trusted_proxies)
         self._limits = limits
-        self._memory_limits = MemoryLimits()
+        self._memory_limits = memory_limits
         self._clock = clock
 
     async def run(

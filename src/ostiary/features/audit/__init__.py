@@ -1,11 +1,38 @@
-"""Audit: what happened, by whom, to whom, and who signed in when.
+"""Audit: what happened, by whom, to whom, and who signed in when; and the seals that show whether it was changed.
 
-Owns `audit_events` (append-only) and `login_history`. A security-relevant change and its audit row are one
+Owns `audit_events` (append-only), `audit_seals` and `login_history`. A security-relevant change and its audit row are one
 transaction: `record` takes the transaction and lets a failure refuse the change. Only the audit of a plain read
 may be lost: `record_read`. docs/guides/secure.md has the table of which is which.
 """
 
+from ostiary.features.audit.errors import PurgedMeanwhile, SealNotOurs, UnreadableExport
+from ostiary.features.audit.export import ExportVerification, Selection
 from ostiary.features.audit.model import NOBODY, SYSTEM, Action, Actor, Event, Login, LoginRecord, Origin
+from ostiary.features.audit.sealing import SEAL_KEY, Seals, Verification
+from ostiary.features.audit.seals import Seal
 from ostiary.features.audit.service import Audit
+from ostiary.features.audit.verification import Finding, Kind, Tally
 
-__all__ = ["NOBODY", "SYSTEM", "Action", "Actor", "Audit", "Event", "Login", "LoginRecord", "Origin"]
+__all__ = [
+    "NOBODY",
+    "SEAL_KEY",
+    "SYSTEM",
+    "Action",
+    "Actor",
+    "Audit",
+    "Event",
+    "ExportVerification",
+    "Finding",
+    "Kind",
+    "Login",
+    "LoginRecord",
+    "Origin",
+    "PurgedMeanwhile",
+    "Seal",
+    "SealNotOurs",
+    "Seals",
+    "Selection",
+    "Tally",
+    "UnreadableExport",
+    "Verification",
+]

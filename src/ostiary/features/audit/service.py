@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from ostiary.features.audit import store
-from ostiary.foundation.ids import new_id
+from ostiary.foundation.ids import first_id_at, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,8 @@ _log = logging.getLogger(__name__)
 _LAST_ID: Final = UUID(int=(1 << 128) - 1)
 # A header is the caller's text: keep what helps a reader, not what fills a disk.
 _USER_AGENT_LENGTH: Final = 400
+# Three months ahead, and the days by which months differ.
+_AHEAD: Final = timedelta(days=93)
 
 
 class Audit:
@@ -72,6 +75,28 @@ class Audit:
         return await self._database.fetch_all(
             store.LOGINS_OF_IDENTITY, identity_id, before or _LAST_ID, limit
         )
+
+    async def add_months(self, tx: Transaction, *, now: datetime) -> int:
+        """Make the partitions of this month and of those to come, where they are missing; return how many."""
+        await tx.execute(store.WAIT_BRIEFLY)
+        return sum([await tx.fetch_one(add, now, now + _AHEAD) or 0 for add in store.ADD_MONTHS])
+
+    async def purge_events(self, tx: Transaction, *, before: datetime, limit: int) -> int:
+        """Drop the months that were over before then, and delete up to `limit` older events that have no month.
+
+        Returns about how many rows that were: a month that is dropped is not counted, its size is as last analysed.
+        """
+        await tx.execute(store.WAIT_BRIEFLY)
+        dropped = await tx.fetch_all(store.DROP_EVENT_MONTHS, before)
+        bound = first_id_at(before)
+        await tx.execute(store.MOVE_PURGE_MARK, bound, limit)
+        return sum(dropped) + await tx.execute(store.PURGE_EVENTS, bound, limit)
+
+    async def purge_logins(self, tx: Transaction, *, before: datetime, limit: int) -> int:
+        """Do the same to the login history."""
+        await tx.execute(store.WAIT_BRIEFLY)
+        dropped = await tx.fetch_all(store.DROP_LOGIN_MONTHS, before)
+        return sum(dropped) + await tx.execute(store.PURGE_LOGINS, first_id_at(before), limit)
 
     async def _add(self, statements: Statements, event: Event, now: datetime) -> None:
         await statements.execute(

@@ -57,6 +57,14 @@ class Challenges:
             return None
         return await tx.fetch_one(store.CONSUME, token.id, token.digest, purpose, now)
 
+    async def cancel(self, tx: Transaction, identity_id: UUID) -> None:
+        """Take every live challenge away from an identity: whatever it was for has to be asked for anew."""
+        await tx.execute(store.CANCEL, identity_id)
+
     async def find_active(self, identity_id: UUID, purpose: Purpose, *, now: datetime) -> Sequence[Challenge]:
         """Return an identity's live challenges of one purpose, by one indexed query."""
         return await self._database.fetch_all(store.FIND_ACTIVE, identity_id, purpose, now)
+
+    async def purge(self, tx: Transaction, *, expired_by: datetime, limit: int) -> int:
+        """Delete up to `limit` challenges that had expired by then, used or not; return how many."""
+        return await tx.execute(store.PURGE, expired_by, limit)

@@ -220,6 +220,13 @@ class Identities:
         """Soft-delete: the row stays for the retention time, its addresses are free, its password is gone."""
         await tx.execute(store.SOFT_DELETE, identity_id, now)
 
+    async def purge_unknown(self, tx: Transaction, *, expired_by: datetime, limit: int) -> int:
+        """Forget up to `limit` counts of guesses at identifiers nobody holds; return how many.
+
+        The next guess at such an identifier is the first again (docs/decisions/0011).
+        """
+        return await tx.execute(store.PURGE_UNKNOWN, expired_by, limit)
+
     def _budget(self) -> tuple[int, int, int, int]:
         lockout = self._lockout
         return (

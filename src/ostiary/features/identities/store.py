@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from ostiary.features.identities.model import Credentials, Identity, Status
-from ostiary.foundation.storage import Query
+from ostiary.foundation.storage import Query, bounded_delete
 
 _IDENTITY: Final = """
     id, entity_type, entity_id, email, email_verified_at, phone, phone_verified_at, status, must_change_password,
@@ -291,4 +291,8 @@ RESERVE_BY_ID = Query(
         f"SELECT 0 AS granted, locked_until, {_NULLS} FROM ostiary.identities WHERE id = $1",
     ),
     into=AttemptRow,
+)
+
+PURGE_UNKNOWN: Query[Any] = bounded_delete(
+    "unknown_identifiers", key="subject", where="expires_at <= $1", order="expires_at", limit="$2"
 )

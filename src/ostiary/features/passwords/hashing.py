@@ -7,9 +7,9 @@ most one hash's memory.
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Semaphore
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ostiary.features.passwords.errors import HashingOverloaded
 
@@ -25,6 +25,12 @@ class HashingPool:
     def __init__(self, *, threads: int, queue_limit: int) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="ostiary-hashing")
         self._places = Semaphore(threads + queue_limit)
+        self._unfinished: set[Future[Any]] = set()
+
+    @property
+    def pending(self) -> int:
+        """How many pieces of work run or wait."""
+        return len(self._unfinished)
 
     async def run(self, work: Callable[[], _Result]) -> _Result:
         """Return what `work` returns. Raises `HashingOverloaded` at once when every place is taken.
@@ -34,6 +40,8 @@ class HashingPool:
         if not self._places.acquire(blocking=False):
             raise HashingOverloaded
         future = self._executor.submit(work)
+        self._unfinished.add(future)
+        future.add_done_callback(self._unfinished.discard)
         future.add_done_callback(lambda _: self._places.release())
         return await asyncio.wrap_future(future)
 

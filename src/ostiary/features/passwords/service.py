@@ -96,6 +96,11 @@ class Passwords:
             return _REFUSED
         return Verification(valid=True, needs_rehash=not self._is_current(readable))
 
+    @property
+    def pending(self) -> int:
+        """How many passwords are being hashed or wait for it."""
+        return self._pool.pending
+
     def close(self) -> None:
         """Finish the hashes at hand and end the threads; blocks until then."""
         self._pool.close()

@@ -6,22 +6,24 @@ before it is acknowledged.
 """
 
 from ostiary.features.sessions.access_tokens import AccessTokens
+from ostiary.features.sessions.endings import ENDINGS, EndReason
 from ostiary.features.sessions.model import (
     Authentication,
-    EndReason,
     Lifetimes,
     Refusal,
     Refused,
     Rotated,
     Session,
+    SessionFigures,
     Tokens,
     external_session_id,
     parse_session_id,
 )
-from ostiary.features.sessions.revocations import Cursor, InvalidCursor, Revocations
+from ostiary.features.sessions.revocations import Cursor, InvalidCursor, RevocationFigures, Revocations
 from ostiary.features.sessions.service import Sessions, SignInOvertaken
 
 __all__ = [
+    "ENDINGS",
     "AccessTokens",
     "Authentication",
     "Cursor",
@@ -30,9 +32,11 @@ __all__ = [
     "Lifetimes",
     "Refusal",
     "Refused",
+    "RevocationFigures",
     "Revocations",
     "Rotated",
     "Session",
+    "SessionFigures",
     "Sessions",
     "SignInOvertaken",
     "Tokens",

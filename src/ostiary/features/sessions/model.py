@@ -19,22 +19,6 @@ SESSION_PREFIX: Final = "ses"
 REFRESH_KIND: Final = "refresh"
 
 
-class EndReason(StrEnum):
-    """Why a session ended."""
-
-    LOGOUT = "logout"
-    LOGOUT_ELSEWHERE = "logout_elsewhere"
-    LOGOUT_EVERYWHERE = "logout_everywhere"
-    REAUTHENTICATED = "reauthenticated"
-    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a reason
-    REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - a reason
-    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - a reason
-    IDENTITY_SUSPENDED = "identity_suspended"
-    IDENTITY_DELETED = "identity_deleted"
-    ROLE_REMOVED = "role_removed"
-    OPERATOR = "operator"
-
-
 class Refusal(StrEnum):
     """Why a refresh token may not be exchanged; the answer outside is one and the same."""
 
@@ -184,6 +168,38 @@ class Rotation:
         if now >= self.idle_expires_at:
             return Refusal.SESSION_IDLE
         return Refusal.EXPIRED if now >= self.token_expires_at else None
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A session and whose it is."""
+
+    id: UUID
+    identity_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """A session whose row was just deleted. Only if it had ended does its history say already when it was over."""
+
+    id: UUID
+    ended_at: datetime | None
+    expires_at: datetime
+    idle_expires_at: datetime
+
+    @property
+    def over_at(self) -> datetime:
+        """When it was over: ended, idle for too long, or expired."""
+        return self.ended_at or min(self.expires_at, self.idle_expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFigures:
+    """How many sessions there are: all, those that can still be refreshed, those used within seven days."""
+
+    total: int
+    active: int
+    recent: int
 
 
 def external_session_id(session_id: UUID) -> str:

@@ -12,10 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ostiary.foundation.errors import OstiaryError
-from ostiary.foundation.storage import Query
+from ostiary.foundation.storage import Query, bounded_delete
 from ostiary.verifier import Revocation, RevocationKind, RevocationSet
 
 if TYPE_CHECKING:
@@ -172,6 +172,37 @@ class Page:
     more: bool
 
 
+# The newest row stays whatever its age: on SQLite the next number is the largest plus one, and a number that was
+# given before would be passed over by whoever reads on from it. The few rows that end everything stay, too: their
+# expiry follows from the lifetimes that were set when they were made, and sessions may have been given longer ones.
+PURGE: Query[Any] = bounded_delete(
+    "revocations",
+    key="seq",
+    where="expires_at <= $1 AND kind <> 'all' AND seq < (SELECT max(seq) FROM ostiary.revocations)",
+    order="expires_at",
+    limit="$2",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationFigures:
+    """How many revocations there are, and how many of them still end a token."""
+
+    total: int
+    active: int
+    expired: int
+
+
+FIGURES = Query(
+    """
+    SELECT count(*) AS total, count(*) FILTER (WHERE expires_at > $1) AS active,
+           count(*) FILTER (WHERE expires_at <= $1) AS expired
+      FROM ostiary.revocations
+    """,
+    into=RevocationFigures,
+)
+
+
 class Revocations:
     """Writes revocations, and keeps this worker's set of the live ones, `live`, up to date."""
 
@@ -239,13 +270,15 @@ class Revocations:
 
     async def catch_up(self, *, now: datetime) -> None:
         """Read what was revoked since, with an overlap, and note how fresh the set now is."""
-        before = self._cursor
+        before, as_of = self._cursor, self.live.as_of
         more = True
         while more:
             page = await self.page(self._cursor, limit=_AT_ONCE, now=now)
             self.live.apply(page.entries)
             self._cursor, more = page.cursor, page.more
-        self.live.confirm(now)
+        # Unless a reading that began later was faster.
+        if self.live.as_of is as_of:
+            self.live.confirm(now)
         if self._cursor != before:
             self._wake()
 
@@ -267,6 +300,14 @@ class Revocations:
         return Page(
             [row.entry() for row in rows[:limit]], cursor if more else replace(cursor, position=0), more=more
         )
+
+    async def purge(self, tx: Transaction, *, expired_by: datetime, limit: int) -> int:
+        """Delete up to `limit` revocations whose every token was dead by itself by then; return how many."""
+        return await tx.execute(PURGE, expired_by, limit)
+
+    async def figures(self, tx: Transaction, *, now: datetime) -> RevocationFigures:
+        """Count the revocations."""
+        return await tx.fetch_one(FIGURES, now) or RevocationFigures(0, 0, 0)
 
     def heard(self, entries: Sequence[Revocation]) -> None:
         """Take in what another worker says it has committed."""

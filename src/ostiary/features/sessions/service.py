@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from ostiary.features.audit import NOBODY, Action, Event, Login, Origin
+from ostiary.features.audit import NOBODY, SYSTEM, Action, Event, Login, Origin
 from ostiary.features.sessions import store
+from ostiary.features.sessions.endings import ENDINGS, EndReason, Reach, require
 from ostiary.features.sessions.model import (
     REFRESH_KIND,
-    EndReason,
     Refusal,
     Refused,
     Rotated,
     Rotation,
     Session,
+    SessionFigures,
     Tokens,
     device_label,
     external_session_id,
@@ -22,23 +25,31 @@ from ostiary.features.sessions.model import (
 from ostiary.foundation.bearer import SECRET_SIZE, BearerSecret, InvalidBearerSecret
 from ostiary.foundation.crypto import associated_data, derive_key, seal, unseal
 from ostiary.foundation.errors import OstiaryError
-from ostiary.foundation.ids import format_id, new_id
+from ostiary.foundation.ids import first_id_at, format_id, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from ostiary.features.audit import Audit
+    from ostiary.features.challenges import Challenges
     from ostiary.features.identities import Identities
     from ostiary.features.roles import Roles
     from ostiary.features.sessions.access_tokens import AccessTokens
     from ostiary.features.sessions.model import Authentication, Lifetimes
     from ostiary.features.sessions.revocations import Revocations
+    from ostiary.foundation.cache import SharedCache
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.secret import Secret
     from ostiary.foundation.storage import Database, Transaction
 
 _USER_AGENT_LENGTH: Final = 400
+_FIRST_ID: Final = UUID(int=0)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_RECENTLY: Final = timedelta(days=7)
+_CACHED: Final = "session"
+# No more often is a session's last use written down.
+_CACHED_FOR: Final = timedelta(minutes=1)
 
 
 class SignInOvertaken(OstiaryError):
@@ -58,18 +69,22 @@ class Sessions:
         *,
         identities: Identities,
         roles: Roles,
+        challenges: Challenges,
         audit: Audit,
         revocations: Revocations,
         access_tokens: AccessTokens,
         lifetimes: Lifetimes,
+        cache: SharedCache | None = None,
     ) -> None:
         self._database = database
         self._entropy = entropy
         self._identities = identities
         self._roles = roles
+        self._challenges = challenges
         self._audit = audit
         self._access_tokens = access_tokens
         self._lifetimes = lifetimes
+        self._cache = cache
         self.revocations: Final = revocations
 
     async def start(self, tx: Transaction, authentication: Authentication, *, now: datetime) -> Tokens:
@@ -148,7 +163,9 @@ class Sessions:
             await self._end_family(facts, origin, now)
         if refusal is not None:
             return Refused(refusal)
-        if not facts.spent_now:
+        if facts.spent_now:
+            self._forget(facts.identity_id, facts.session_id)
+        else:
             successor = _open_successor(token, facts.successor_sealed or b"")
         return Rotated(self._tokens(facts, successor, now))
 
@@ -156,25 +173,41 @@ class Sessions:
         """Return the live sessions of an identity, the last used one first, by one statement."""
         return await self._database.fetch_all(store.LIST, identity_id, now)
 
-    async def find(self, identity_id: UUID, session_id: UUID) -> Session | None:
-        """Return a session of this identity that has not ended."""
-        return await self._database.fetch_one(store.FIND, session_id, identity_id)
+    async def find(self, identity_id: UUID, session_id: UUID, *, now: datetime) -> Session | None:
+        """Return what is known about a session of this identity that has not ended.
+
+        With Redis the answer may be a minute old: it is for showing, and nothing may be decided by it (S4).
+        """
+        if self._cache is None:
+            return await self._database.fetch_one(store.FIND, session_id, identity_id)
+        cached = await self._cache.find(_CACHED, identity_id, session_id, into=Session, now=now)
+        if cached is not None:
+            return cached
+        found = await self._database.fetch_one(store.FIND, session_id, identity_id)
+        if found is not None:
+            place = (_CACHED, identity_id, session_id)
+            await self._cache.keep(*place, value=found, good_for=_CACHED_FOR, now=now)
+        return found
 
     async def end(
         self, tx: Transaction, identity_id: UUID, session_id: UUID, *, reason: EndReason, now: datetime
     ) -> bool:
         """End one session of this identity with all its tokens; False when there is no such live session."""
+        require(reason, sessions=Reach.NAMED)
         ended = await tx.fetch_one(store.END, session_id, identity_id, now, reason)
         if ended is None:
             return False
         await self._bury(tx, identity_id, ended, reason, now)
+        await self._cancel_flows(tx, identity_id, reason)
         return True
 
     async def end_others(
         self, tx: Transaction, identity_id: UUID, *, keep: UUID, reason: EndReason, now: datetime
     ) -> int:
         """End every session of an identity but `keep`, and return how many there were."""
+        require(reason, sessions=Reach.NAMED)
         ended = await tx.fetch_all(store.END_OTHERS, identity_id, keep, now, reason)
+        await self._cancel_flows(tx, identity_id, reason)
         for session_id in ended:
             await self._bury(tx, identity_id, session_id, reason, now)
         return len(ended)
@@ -184,9 +217,12 @@ class Sessions:
 
         Raising the epoch also overtakes every sign-in that is under way.
         """
+        require(reason, sessions=Reach.ALL)
         # The identity's row first: everybody who ends several sessions waits there, in one order.
-        epoch = await self.end_access_tokens(tx, identity_id, reason=reason, now=now)
-        await tx.execute(store.END_ALL, identity_id, now, reason)
+        epoch = await self._raise_epoch(tx, identity_id, reason, now)
+        await self._cancel_flows(tx, identity_id, reason)
+        ended = await tx.fetch_all(store.END_ALL, identity_id, now, reason)
+        tx.on_commit(partial(self._forget, identity_id, *ended))
         await self._audit.all_sessions_ended(tx, identity_id, now=now)
         return epoch
 
@@ -194,6 +230,10 @@ class Sessions:
         self, tx: Transaction, identity_id: UUID, *, reason: EndReason, now: datetime
     ) -> int:
         """End every access token of an identity, and return its new epoch; its sessions can still refresh."""
+        require(reason, sessions=Reach.NONE)
+        return await self._raise_epoch(tx, identity_id, reason, now)
+
+    async def _raise_epoch(self, tx: Transaction, identity_id: UUID, reason: EndReason, now: datetime) -> int:
         epoch = await self._identities.raise_epoch(tx, identity_id, now=now)
         await self.revocations.end_epochs_below(
             tx, format_id("idn", identity_id), of=identity_id, epoch=epoch, reason=reason, by=None, now=now
@@ -209,6 +249,60 @@ class Sessions:
         except InvalidBearerSecret:
             return None
         return await tx.fetch_one(store.SESSION_OF_REFRESH_TOKEN, token.id, token.digest, identity_id)
+
+    async def end_stale(self, tx: Transaction, *, unused_since: datetime, limit: int, now: datetime) -> int:
+        """End up to `limit` sessions that were not used since then; return how many."""
+        stale = await tx.fetch_all(store.LOCK_STALE, unused_since, limit)
+        for session in stale:
+            await self.end(tx, session.identity_id, session.id, reason=EndReason.STALE, now=now)
+            await self._audit.record(
+                tx,
+                Event(
+                    Action.SESSION_ENDED,
+                    SYSTEM,
+                    target_kind="identity",
+                    target_id=format_id("idn", session.identity_id),
+                    session_id=session.id,
+                    reason=EndReason.STALE,
+                ),
+                now=now,
+            )
+        return len(stale)
+
+    async def purge(self, tx: Transaction, *, expired_by: datetime, ended_by: datetime, limit: int) -> int:
+        """Delete some of the sessions that had expired or ended by then, with their tokens; return how many rows.
+
+        Their history is told first when they were over. Zero says that none is left.
+        """
+        for moment, purge_tokens, purge_sessions in (
+            (expired_by, store.PURGE_TOKENS_OF_EXPIRED, store.PURGE_EXPIRED),
+            (ended_by, store.PURGE_TOKENS_OF_ENDED, store.PURGE_ENDED),
+        ):
+            tokens = await tx.execute(purge_tokens, moment, limit)
+            if tokens >= limit:
+                return tokens
+            purged = await tx.fetch_all(purge_sessions, moment, limit)
+            for session in purged:
+                if session.ended_at is None:
+                    await self._audit.session_ended(tx, session.id, now=session.over_at)
+            if tokens + len(purged):
+                return tokens + len(purged)
+        return 0
+
+    async def purge_spent(
+        self, tx: Transaction, *, spent_by: datetime, after: UUID | None, limit: int
+    ) -> tuple[int, UUID | None]:
+        """Delete spent refresh tokens among the next `limit` or so; return how many, and after which id to go on.
+
+        The id is None at the end. Whoever presents a purged token is refused as unknown (docs/decisions/0011).
+        """
+        first, bound = after or _FIRST_ID, first_id_at(spent_by + _MILLISECOND)
+        end = await tx.fetch_one(store.SPENT_WINDOW_ENDS, first, bound, limit)
+        return await tx.execute(store.PURGE_SPENT, first, end or bound, spent_by), end
+
+    async def figures(self, tx: Transaction, *, now: datetime) -> SessionFigures:
+        """Count the sessions."""
+        return await tx.fetch_one(store.FIGURES, now, now - _RECENTLY) or SessionFigures(0, 0, 0)
 
     async def _spend(self, token: BearerSecret, successor: BearerSecret, now: datetime) -> Rotation | None:
         sealed = seal(
@@ -250,6 +344,10 @@ class Sessions:
                 now=now,
             )
 
+    async def _cancel_flows(self, tx: Transaction, identity_id: UUID, reason: EndReason) -> None:
+        if ENDINGS[reason].cancels_flows:
+            await self._challenges.cancel(tx, identity_id)
+
     async def _bury(
         self, tx: Transaction, identity_id: UUID, session_id: UUID, reason: EndReason, now: datetime
     ) -> None:
@@ -257,6 +355,12 @@ class Sessions:
         await self.revocations.end_session(
             tx, external_session_id(session_id), of=identity_id, reason=reason, by=None, now=now
         )
+        tx.on_commit(partial(self._forget, identity_id, session_id))
+
+    def _forget(self, identity_id: UUID, *session_ids: UUID) -> None:
+        if self._cache is not None:
+            for session_id in session_ids:
+                self._cache.forget(_CACHED, identity_id, session_id)
 
     def _tokens(self, facts: Rotation, successor: BearerSecret, now: datetime) -> Tokens:
         access_token, expires_in = self._access_tokens.issue(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from ostiary.features.sessions.model import Rotation, Session
-from ostiary.foundation.storage import Query
+from ostiary.features.sessions.model import Owned, Purged, Rotation, Session, SessionFigures
+from ostiary.foundation.storage import Query, bounded_delete
 
 # The revocation of everything stands before every session it concerns, so that none has to be touched to end it.
 _ALL_ENDED: Final = """(
@@ -69,11 +69,13 @@ END_OTHERS = Query(
     into=UUID,
 )
 
-END_ALL: Query[Any] = Query(
+END_ALL = Query(
     """
     UPDATE ostiary.sessions SET ended_at = $2, end_reason = $3, updated_at = $2
      WHERE identity_id = $1 AND ended_at IS NULL
-    """
+    RETURNING id
+    """,
+    into=UUID,
 )
 
 SESSION_OF_REFRESH_TOKEN = Query(
@@ -180,4 +182,72 @@ FACTS = Query(
     SELECT FALSE AS spent_now, {_FACTS}, {_ROLES_SQLITE} {_OWNERS} WHERE token.id = $1 AND token.secret_digest = $2
     """,
     into=Rotation,
+)
+
+
+# Purging. $1 is the moment by which, $2 how many. A session's tokens go before it does, as deleting a session
+# deletes all it still has, and that may be thousands.
+
+_EXPIRED: Final = "expires_at <= $1"
+_ENDED: Final = "ended_at IS NOT NULL AND ended_at <= $1"
+
+
+def _purge_tokens(where: str, order: str) -> Query[Any]:
+    over = f"SELECT id FROM ostiary.sessions WHERE {where} ORDER BY {order} LIMIT $2"
+    tokens = "SELECT id FROM ostiary.refresh_tokens WHERE session_id"
+    return Query(
+        # Arrays, as a join would be planned as a walk through every token there is.
+        postgresql=f"""
+        DELETE FROM ostiary.refresh_tokens
+         WHERE id = ANY (ARRAY({tokens} = ANY (ARRAY({over})) LIMIT $2 FOR UPDATE SKIP LOCKED))
+        """,
+        sqlite=f"DELETE FROM ostiary.refresh_tokens WHERE id IN ({tokens} IN ({over}) LIMIT $2)",
+    )
+
+
+def _purge_sessions(where: str, order: str) -> Query[Purged]:
+    return bounded_delete(
+        "sessions",
+        key="id",
+        where=where,
+        order=order,
+        limit="$2",
+        returning="id, ended_at, expires_at, idle_expires_at",
+        into=Purged,
+    )
+
+
+PURGE_TOKENS_OF_EXPIRED: Final = _purge_tokens(_EXPIRED, "expires_at")
+PURGE_EXPIRED: Final = _purge_sessions(_EXPIRED, "expires_at")
+PURGE_TOKENS_OF_ENDED: Final = _purge_tokens(_ENDED, "ended_at")
+PURGE_ENDED: Final = _purge_sessions(_ENDED, "ended_at")
+
+_STALE: Final = """
+    SELECT id, identity_id FROM ostiary.sessions WHERE last_used_at <= $1 AND ended_at IS NULL
+     ORDER BY last_used_at LIMIT $2"""
+# Locked, so that a session that is refreshed in this moment is either seen as used or ended after it was.
+LOCK_STALE = Query(postgresql=f"{_STALE} FOR UPDATE SKIP LOCKED", sqlite=_STALE, into=Owned)
+
+# Spent tokens in the order they were issued, from an id on: $1 that id, $2 the first id that was issued too late to
+# have been spent by $3, $4 how many to look at. Those of the window that are unspent stay; the next window begins
+# behind it.
+SPENT_WINDOW_ENDS = Query(
+    """
+    SELECT id FROM ostiary.refresh_tokens WHERE id > $1 AND id < $2 ORDER BY id LIMIT 1 OFFSET $3
+    """,
+    into=UUID,
+)
+PURGE_SPENT: Query[Any] = Query(
+    "DELETE FROM ostiary.refresh_tokens WHERE id > $1 AND id <= $2 AND consumed_at <= $3"
+)
+
+FIGURES = Query(
+    f"""
+    SELECT count(*) AS total,
+           count(*) FILTER (WHERE ended_at IS NULL AND expires_at > $1 AND idle_expires_at > $1
+                           AND NOT EXISTS {_ALL_ENDED}) AS active,
+           count(*) FILTER (WHERE last_used_at > $2) AS recent
+      FROM ostiary.sessions AS session
+    """,
+    into=SessionFigures,
 )

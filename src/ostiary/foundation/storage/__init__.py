@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Final
 
 from ostiary.foundation.errors import OstiaryError
+from ostiary.foundation.storage.bounded import bounded_delete
 from ostiary.foundation.storage.database import (
     TRANSACTION_LIMIT,
+    Connections,
     Database,
     OutcomeUnknown,
     Parameter,
@@ -25,6 +27,7 @@ from ostiary.foundation.storage.database import (
 __all__ = [
     "DATABASE_TIME",
     "TRANSACTION_LIMIT",
+    "Connections",
     "Database",
     "OutcomeUnknown",
     "Parameter",
@@ -36,6 +39,7 @@ __all__ = [
     "TransactionFailed",
     "UniqueViolation",
     "Unstorable",
+    "bounded_delete",
     "database_at",
 ]
 

@@ -128,6 +128,14 @@ class TransactionState:
             raise TransactionFailed
 
 
+class Connections(NamedTuple):
+    """How many connections are in use, how many are open, and how many there may be."""
+
+    busy: int
+    open: int
+    limit: int
+
+
 class Database(Statements, Protocol):
     """A database. All calls raise `Unavailable` when it cannot be reached or does not answer in time."""
 
@@ -136,6 +144,12 @@ class Database(Statements, Protocol):
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """Open a transaction (READ COMMITTED on PostgreSQL, BEGIN IMMEDIATE on SQLite)."""
+
+    def connections(self) -> Connections:
+        """Say how busy the connections are, without I/O."""
+
+    async def fingerprint(self) -> str:
+        """Say which database this is: a copy of it, or one that was set back in time, is another."""
 
     async def open(self) -> None:
         """Connect.

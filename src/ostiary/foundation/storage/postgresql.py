@@ -19,7 +19,9 @@ from asyncpg.pool import PoolConnectionProxy
 from ostiary.foundation.errors import Unavailable
 from ostiary.foundation.storage.database import (
     TRANSACTION_LIMIT,
+    Connections,
     OutcomeUnknown,
+    Query,
     ReferenceViolation,
     RuleViolation,
     TransactionState,
@@ -32,7 +34,7 @@ from ostiary.foundation.storage.rows import compile_reader
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from ostiary.foundation.storage.database import Parameter, Query, Transaction
+    from ostiary.foundation.storage.database import Parameter, Transaction
 
     Connection = PoolConnectionProxy[asyncpg.Record]
 
@@ -49,6 +51,19 @@ _READ_ONLY: Final = "25006"
 _PASSING: Final = ("08", _READ_ONLY, "25P03", "25P04", "40", "53", "55P03", "57", "58")
 _DATA: Final = "22"
 _INTEGRITY: Final = ("23", "P0001")
+
+
+# A dump that was read back has other oids, a cluster that was set back in time goes on in another time line.
+_FINGERPRINT: Final = Query(
+    postgresql="""
+    SELECT concat_ws('.', (SELECT system_identifier FROM pg_control_system()),
+                     left(pg_walfile_name(pg_current_wal_lsn()), 8),
+                     (SELECT oid FROM pg_database WHERE datname = current_database()),
+                     to_regclass('ostiary.identities')::oid)
+    """,
+    sqlite="SELECT ''",
+    into=str,
+)
 
 
 class _Verbs(ABC):
@@ -123,10 +138,20 @@ class PostgreSQL(_Verbs):
         )
         await self._give_back(await self._acquire())
 
+    async def fingerprint(self) -> str:
+        """Say which database this is: which cluster, which of its time lines, which database, which table."""
+        return str(await self.fetch_one(_FINGERPRINT))
+
     async def close(self) -> None:
         """Let running work end, then disconnect. May be called twice."""
         if self._pool is not None:
             await self._pool.close()
+
+    def connections(self) -> Connections:
+        """Say how busy the pool is, without I/O."""
+        opened = 0 if self._pool is None else self._pool.get_size()
+        idle = 0 if self._pool is None else self._pool.get_idle_size()
+        return Connections(opened - idle, opened, self._pool_size)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:

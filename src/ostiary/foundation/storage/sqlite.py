@@ -23,6 +23,7 @@ import msgspec
 from ostiary.foundation.errors import OstiaryError, Unavailable
 from ostiary.foundation.storage.database import (
     TRANSACTION_LIMIT,
+    Connections,
     OutcomeUnknown,
     ReferenceViolation,
     RuleViolation,
@@ -132,6 +133,14 @@ class SQLite(_Verbs):
             ) from None
         self._thread = thread
 
+    async def fingerprint(self) -> str:
+        """Say which file this is; one that was copied or moved into its place is another."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            raise _not_open() from None
+        return f"{found.st_dev}.{found.st_ino}"
+
     async def close(self) -> None:
         """Let running work end, then close the file. May be called twice."""
         async with self._turn:
@@ -142,6 +151,10 @@ class SQLite(_Verbs):
             self._reader.close()
             await asyncio.get_running_loop().run_in_executor(thread, self._writer.close)
             thread.shutdown(wait=False)
+
+    def connections(self) -> Connections:
+        """Say whether the writer is busy, without I/O; look-ups are never waited for."""
+        return Connections(int(self._turn.locked()), int(self._thread is not None), 1)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:

@@ -172,6 +172,7 @@ def _audit_seals() -> None:
         sa.Column("from_seq", BIG_NUMBER, autoincrement=False, nullable=False),
         sa.Column("to_seq", BIG_NUMBER, nullable=False),
         sa.Column("events", NUMBER, nullable=False),
+        sa.Column("leaves", BYTES, nullable=False),
         sa.Column("merkle_root", BYTES, nullable=False),
         sa.Column("previous_root", BYTES, nullable=False),
         sa.Column("signature", BYTES, nullable=False),

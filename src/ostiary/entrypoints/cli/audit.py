@@ -1,0 +1,262 @@
+"""`ostiary audit`: whether the records are what was written, and the records as a file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path  # noqa: TC003 - the command line is read from the annotations
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TimeElapsedColumn
+from rich.text import Text
+
+from ostiary import schema
+from ostiary.entrypoints.cli.output import print_json, print_line
+from ostiary.features.audit import SEAL_KEY, ExportVerification, Seals, Selection, Verification
+from ostiary.features.identities import IDENTITY_PREFIX
+from ostiary.first_run import KEY_FILE, root_keys
+from ostiary.foundation.clock import SystemClock
+from ostiary.foundation.entropy import Entropy
+from ostiary.foundation.errors import OstiaryError
+from ostiary.foundation.ids import parse_id
+from ostiary.foundation.storage import database_at
+from ostiary.settings import Settings, load
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+
+    from ostiary.features.audit import Tally
+
+app = App(name="audit", help="Verify and export the audit events.", help_format="markdown")
+
+Json = Annotated[bool, Parameter(help="Print JSON.")]
+
+# The sentences for a program; a log that was rewritten whole would fill its memory.
+_MOST_IN_JSON: Final = 10_000
+_ROOT_SIZE: Final = 32
+
+
+@app.command
+async def verify(
+    *,
+    from_: Annotated[int, Parameter(name="--from")] = 1,
+    to: int | None = None,
+    file: Path | None = None,
+    expect_root: str | None = None,
+    kept_for_days: int | None = None,
+    json: Json = False,
+) -> int:
+    """Hold the audit events against their seals; exit 1 when something was altered, deleted or inserted.
+
+    Example: `ostiary audit verify --expect-root $(cat yesterdays-root)`.
+
+    Parameters
+    ----------
+    from_:
+        Only the seals from the one over this number on.
+    to:
+        Only the seals up to the one over this number.
+    file:
+        Verify a file that `ostiary audit export` wrote as ndjson, instead of the database.
+    expect_root:
+        A root that an earlier look printed: the seal it belongs to must still be there.
+    kept_for_days:
+        No row younger than this may have been purged.
+    """
+    settings = load()
+    key = _seals_key(settings)
+    root = _root(expect_root)
+    since = None if kept_for_days is None else SystemClock().now() - timedelta(days=kept_for_days)
+    if file is not None:
+        if from_ != 1 or to is not None:
+            raise OstiaryError("A file is verified as a whole: leave out --from and --to.")
+        with _opened(file) as lines:
+            look = ExportVerification(lines, key, kept_since=since, expected_root=root)
+            return await _report(look, None, json=json)
+    async with _seals(settings, key) as seals:
+        last = await seals.last_seq()
+        verification = seals.verify(from_seq=from_, to_seq=to, kept_since=since, expected_root=root)
+        return await _report(verification, last if to is None else min(to, last), json=json)
+
+
+@app.command
+async def export(
+    *,
+    from_: Annotated[datetime | None, Parameter(name="--from")] = None,
+    to: datetime | None = None,
+    identity: str | None = None,
+    format_: Annotated[Literal["ndjson", "csv"], Parameter(name="--format")] = "ndjson",
+    output: Path | None = None,
+) -> None:
+    """Write the audit events, the oldest first, with the seals they can be verified by.
+
+    Example: `ostiary audit export --from 2026-01-01 --format csv --output events.csv`.
+
+    Parameters
+    ----------
+    from_:
+        Only what happened at this moment or later; without a time zone, UTC.
+    to:
+        Only what happened before this moment.
+    identity:
+        Only what was done by or to this identity (idn_…).
+    format_:
+        ndjson has every column and the seals, for `ostiary audit verify --file`; csv is for spreadsheets.
+    output:
+        The file to write, readable by its owner alone; it must not exist. Without it, the standard output.
+    """
+    if identity is not None:
+        parse_id(IDENTITY_PREFIX, identity)
+    selection = Selection(_aware(from_), _aware(to), identity)
+    settings = load()
+    async with _seals(settings, _seals_key(settings)) as seals:
+        lines = (
+            seals.export_csv(selection)
+            if format_ == "csv"
+            else seals.export_ndjson(selection, now=SystemClock().now())
+        )
+        with _written_to(output) as write:
+            async for line in lines:
+                write(line)
+
+
+async def _report(look: Verification | ExportVerification, last: int | None, *, json: bool) -> int:
+    """Print each finding as it comes, then what was seen; return the exit code."""
+    kept: list[dict[str, Any]] = []
+    with _progress(look.tally, last, shown=not json):
+        async for finding in look.findings():
+            if not json:
+                print_line(f"{finding.kind.value}: {finding.text}")
+            elif len(kept) < _MOST_IN_JSON:
+                kept.append(asdict(finding))
+    tally = look.tally
+    if json:
+        facts = asdict(tally) | {"root": tally.root.hex() if tally.root else None}
+        print_json({"ok": not tally.findings, "seen": facts, "findings": kept})
+    else:
+        for line in _summary(tally):
+            print_line(line)
+    return 1 if tally.findings else 0
+
+
+def _summary(tally: Tally) -> Iterator[str]:
+    yield f"{tally.events} rows and {tally.seals} seals were read, sealed up to number {tally.sealed_through}."
+    if tally.newest_purged_at is not None:
+        yield f"{tally.purged} rows were purged for their age, the newest of {_written(tally.newest_purged_at)}."
+    if tally.unsealed_since is not None:
+        yield f"{tally.unsealed} rows are not sealed yet, the oldest of {_written(tally.unsealed_since)}."
+    if tally.seals and tally.forged == tally.seals:
+        yield "No seal fits: is this the oldest root key of the installation?"
+    if tally.root is not None:
+        yield f"The last root is {tally.root.hex()}: keep it elsewhere, and give it to --expect-root next time."
+    yield f"{tally.findings} findings." if tally.findings else "Nothing was altered, deleted or inserted."
+
+
+def _written(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+class _Seen(ProgressColumn):
+    """How far a look has come; drawn by the thread that draws the line."""
+
+    def __init__(self, tally: Tally, last: int | None) -> None:
+        super().__init__()
+        self._tally = tally
+        self._last = last
+
+    def render(self, task: Task) -> Text:  # noqa: ARG002 - rich's own signature
+        of = f" of {self._last:,}" if self._last else ""
+        tally = self._tally
+        return Text(
+            f"{tally.events:,} rows, number {tally.sealed_through:,}{of}, {tally.findings:,} findings"
+        )
+
+
+def _progress(tally: Tally, last: int | None, *, shown: bool) -> Progress:
+    console = Console(stderr=True)
+    line = Progress(
+        SpinnerColumn(),
+        _Seen(tally, last),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not (shown and console.is_terminal),
+    )
+    line.add_task("")
+    return line
+
+
+@asynccontextmanager
+async def _seals(settings: Settings, key: bytes) -> AsyncIterator[Seals]:
+    """Open the database and nothing else: a look at the records starts no installation and changes nothing."""
+    revision = await schema.current(settings.database)
+    if revision != schema.HEAD:
+        raise schema.SchemaError(
+            f"The database is at revision {revision or 'none'}, and this release needs {schema.HEAD}: "
+            "run `ostiary schema deploy`, then try again."
+        )
+    database = database_at(settings.database)
+    await database.open()
+    try:
+        yield Seals(database, key)
+    finally:
+        await database.close()
+
+
+def _seals_key(settings: Settings) -> bytes:
+    """Return the key of the seals. A fresh root key would fit none, so none is made here."""
+    is_configured = settings.root_keys is not None or settings.root_keys_file is not None
+    if not is_configured and not (settings.data / KEY_FILE).exists():
+        raise OstiaryError(
+            "The root key is missing, and seals can be checked with it alone: set OSTIARY_ROOT_KEYS_FILE, or "
+            "OSTIARY_DATA to the folder that holds root.key."
+        )
+    return root_keys(settings, Entropy()).derive(SEAL_KEY)
+
+
+def _root(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    try:
+        root = bytes.fromhex(text)
+    except ValueError:
+        root = b""
+    if len(root) != _ROOT_SIZE:
+        raise OstiaryError(
+            "The expected root is not one: give the 64 hexadecimal digits that `verify` printed."
+        )
+    return root
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Iterable[bytes]]:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise OstiaryError(f"The file cannot be read ({type(error).__name__}): check its name.") from None
+    with file:
+        yield file
+
+
+@contextmanager
+def _written_to(path: Path | None) -> Iterator[Callable[[str], object]]:
+    if path is None:
+        yield sys.stdout.write
+        return
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise OstiaryError(
+            f"The file cannot be made ({type(error).__name__}): name one that does not exist, in a folder that does."
+        ) from None
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+        yield file.write

@@ -1,0 +1,52 @@
+"""Maintenance: what is removed when, by one worker at a time, and how large things have grown.
+
+Owns `maintenance_runs`: an unfinished run is the lease of its task. A batch of work, its count and the renewal of the
+lease are one transaction, so a run that is killed anywhere has removed exactly what it counted, and whoever lost the
+lease commits nothing more.
+"""
+
+from ostiary.features.maintenance.model import (
+    Figures,
+    Finished,
+    Held,
+    IndexFigures,
+    Outcome,
+    Retention,
+    Run,
+    Schedule,
+    TableFigures,
+    Task,
+    TaskFigures,
+    TaskStatus,
+    daily,
+    every,
+    weekly,
+)
+from ostiary.features.maintenance.service import Lease, LeaseLost, Maintenance, UnknownTask, holder_name
+from ostiary.features.maintenance.statistics import Statistics
+from ostiary.features.maintenance.tasks import standard_tasks
+
+__all__ = [
+    "Figures",
+    "Finished",
+    "Held",
+    "IndexFigures",
+    "Lease",
+    "LeaseLost",
+    "Maintenance",
+    "Outcome",
+    "Retention",
+    "Run",
+    "Schedule",
+    "Statistics",
+    "TableFigures",
+    "Task",
+    "TaskFigures",
+    "TaskStatus",
+    "UnknownTask",
+    "daily",
+    "every",
+    "holder_name",
+    "standard_tasks",
+    "weekly",
+]

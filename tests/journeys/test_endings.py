@@ -1,0 +1,261 @@
+"""The revocation matrix: every event, and what becomes of everything somebody holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import httpx2
+import pytest
+from tests.factories import ORIGIN, rotate
+
+from ostiary.features.account import Caller
+from ostiary.features.audit import SYSTEM
+from ostiary.features.challenges import Purpose
+from ostiary.features.sessions import ENDINGS, EndReason, Refused, Rotated, parse_session_id
+from ostiary.features.sessions.endings import Cookie, Linked, Reach
+from ostiary.foundation.secret import Secret
+from ostiary.schema.tables import METADATA
+from ostiary.testing.auth import PASSWORD
+
+pytestmark = pytest.mark.anyio
+
+NEW_PASSWORD = "another long phrase of hers"
+# The events whose journeys come with later features are brought about by what those will call.
+BY_SESSION = {EndReason.FACTOR_ADDED, EndReason.FACTOR_REMOVED, EndReason.PROVIDER_UNLINKED, EndReason.STALE}
+BY_IDENTITY = {EndReason.PASSWORD_RESET, EndReason.ENTITY_DEACTIVATED}
+
+
+@dataclass
+class Held:
+    """What Ada holds: the session an event is about, another one, a browser's cookies, and a one-time secret."""
+
+    running: object
+    named: object
+    other: object
+    browser: httpx2.AsyncClient
+    challenge: Secret
+    caller: Caller
+
+    async def bring_about(self, event: EndReason) -> httpx2.Response | None:
+        """Let the event happen to the named session, which is also the browser's."""
+        match event:
+            case EndReason.LOGOUT:
+                return await self.browser.post("/v1/logout")
+            case EndReason.LOGOUT_EVERYWHERE:
+                return await self.browser.post("/v1/logout-all")
+            case EndReason.REAUTHENTICATED:
+                return await self.browser.post("/v1/me/reauthenticate", json={"password": PASSWORD})
+            case EndReason.PASSWORD_CHANGED:
+                body = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
+                return await self.browser.post("/v1/me/password", json=body)
+            case EndReason.IDENTITY_DELETED:
+                return await self.browser.delete("/v1/me")
+            case _:
+                await self._from_elsewhere(event)
+        return None
+
+    async def _from_elsewhere(self, event: EndReason) -> None:
+        auth, now = self.running.auth, self.running.clock.now()
+        services, caller = auth.services, self.caller
+        match event:
+            case EndReason.LOGOUT_ELSEWHERE:
+                other = Caller.of(self.other.principal, ORIGIN)
+                await services.account.end_session(other, caller.session_id, now=now)
+            case EndReason.IDENTITY_SUSPENDED:
+                await services.administration.suspend(caller.identity_id, by=SYSTEM, now=now)
+            case EndReason.ROLE_REMOVED:
+                await services.administration.remove_role(caller.identity_id, "editor", by=SYSTEM, now=now)
+            case EndReason.REFRESH_TOKEN_REUSED:
+                spent = self.browser.cookies["ostiary_refresh"]
+                assert isinstance(await rotate(auth, spent), Rotated)
+                self.running.move(seconds=11)
+                assert isinstance(await rotate(auth, spent), Refused)
+            case EndReason.TOKEN_REVOKED:
+                token = Secret(self.browser.cookies["ostiary_refresh"])
+                await services.account.revoke(caller, token, token_id=None, now=now)
+            case EndReason.OPERATOR:
+                await services.administration.end_sessions(caller.identity_id, by=SYSTEM, now=now)
+            case EndReason.EVERYTHING:
+                await services.administration.end_everything(reason="restored", by=SYSTEM, now=now)
+            case _:
+                await self._by_what_its_journey_will_call(event)
+
+    async def _by_what_its_journey_will_call(self, event: EndReason) -> None:
+        services, now, identity_id = (
+            self.running.auth.services,
+            self.running.clock.now(),
+            self.caller.identity_id,
+        )
+        async with services.database.transaction() as tx:
+            if event in BY_SESSION:
+                await services.sessions.end(tx, identity_id, self.caller.session_id, reason=event, now=now)
+            else:
+                assert event in BY_IDENTITY
+                await services.sessions.end_all(tx, identity_id, reason=event, now=now)
+
+
+@pytest.fixture
+async def held(running):
+    """Ada, signed in twice, with a challenge under way; the first session is her browser's."""
+    auth = running.auth
+    other = await running.signed_in("ada", roles=["editor"])
+    transport = httpx2.ASGITransport(app=auth)
+    url = auth.settings.public_url
+    async with httpx2.AsyncClient(transport=transport, base_url=url, headers={"Origin": url}) as browser:
+        body = {"identifier": "ada@example.org", "password": PASSWORD, "delivery": "cookie"}
+        assert (await browser.post("/v1/login", json=body)).status_code == 200
+        named = auth.verify(browser.cookies["ostiary_access"])
+        caller = Caller.of(named, ORIGIN)
+        async with auth.services.database.transaction() as tx:
+            challenge = await auth.services.challenges.issue(
+                tx,
+                Purpose.BOOTSTRAP,
+                identity_id=caller.identity_id,
+                destination="ada@example.org",
+                lifetime=timedelta(hours=1),
+                now=running.clock.now(),
+            )
+        yield Held(running, named, other, browser, challenge, caller)
+
+
+async def access_opens(held, token: str) -> bool:
+    headers = {"Authorization": f"Bearer {token}"}
+    transport = httpx2.ASGITransport(app=held.running.auth)
+    async with httpx2.AsyncClient(
+        transport=transport, base_url=held.running.auth.settings.public_url
+    ) as client:
+        return (await client.get("/v1/me", headers=headers)).status_code == 200
+
+
+EVENTS = list(ENDINGS)
+
+
+@pytest.mark.parametrize("event", EVENTS)
+async def test_sessions(held, event):
+    """The sessions an event names are gone from the list; of the others, exactly those its row says."""
+    await held.bring_about(event)
+
+    sessions = held.running.auth.services.sessions
+    live = {s.id for s in await sessions.list(held.caller.identity_id, now=held.running.clock.now())}
+    other = parse_session_id(held.other.principal.session_id)
+    reach = ENDINGS[event].sessions
+    assert (held.caller.session_id in live) == (reach is Reach.NONE)
+    assert (other in live) == (reach in {Reach.NONE, Reach.NAMED})
+
+
+@pytest.mark.parametrize("event", EVENTS)
+async def test_refresh_tokens(held, event):
+    """A refresh token lives exactly as long as its session."""
+    named, other = held.browser.cookies["ostiary_refresh"], held.other.refresh_token
+
+    await held.bring_about(event)
+
+    reach = ENDINGS[event].sessions
+    of_named = await rotate(held.running.auth, named)
+    of_other = await rotate(held.running.auth, other)
+    assert isinstance(of_named, Rotated) == (reach is Reach.NONE)
+    assert isinstance(of_other, Rotated) == (reach in {Reach.NONE, Reach.NAMED})
+
+
+@pytest.mark.parametrize("event", EVENTS)
+async def test_access_tokens(held, event):
+    """An access token is dead at the next request exactly where the row says so."""
+    named, other = held.browser.cookies["ostiary_access"], held.other.access_token
+
+    await held.bring_about(event)
+
+    reach = ENDINGS[event].access_tokens
+    assert await access_opens(held, named) is False
+    assert await access_opens(held, other) == (reach is Reach.NAMED)
+
+
+@pytest.mark.parametrize("event", EVENTS)
+async def test_browser_cookies(held, event):
+    """The browser's cookies are cleared, replaced or dead, and old copies of them never open anything."""
+    copies = dict(held.browser.cookies)
+    answer = await held.bring_about(event)
+    later = await held.browser.get("/v1/me")
+    refreshed = await held.browser.post("/v1/refresh")
+
+    wanted = ENDINGS[event].cookie
+    held.browser.cookies.clear()
+    held.browser.cookies.update(copies)
+    assert (await held.browser.get("/v1/me")).status_code == 401
+    if wanted is Cookie.CLEARED:
+        assert answer is not None
+        assert all("Max-Age=0" in header for header in answer.headers.get_list("set-cookie"))
+    assert later.status_code == (200 if wanted is Cookie.REPLACED else 401)
+    assert (refreshed.status_code == 200) == (wanted in {Cookie.REPLACED, Cookie.REFRESHED})
+
+
+@pytest.mark.parametrize("event", EVENTS)
+async def test_pending_flows(held, event):
+    """A one-time secret that was under way is good afterwards exactly where the row lets it be."""
+    await held.bring_about(event)
+
+    services, now = held.running.auth.services, held.running.clock.now()
+    async with services.database.transaction() as tx:
+        used = await services.challenges.consume(tx, Purpose.BOOTSTRAP, held.challenge, now=now)
+    assert (used is None) == ENDINGS[event].cancels_flows
+
+
+@pytest.mark.parametrize("event", EVENTS)
+async def test_everything_happens_in_the_transaction_of_the_event(held, event):
+    """When the event is rolled back, nothing of it has happened: all that was held is as it was."""
+    with pytest.raises(RuntimeError, match="rolled back"):
+        await roll_back(held, event)
+
+    services, now = held.running.auth.services, held.running.clock.now()
+    assert (await held.browser.get("/v1/me")).status_code == 200
+    assert isinstance(await rotate(held.running.auth, held.other.refresh_token), Rotated)
+    async with services.database.transaction() as tx:
+        assert await services.challenges.consume(tx, Purpose.BOOTSTRAP, held.challenge, now=now) is not None
+
+
+async def roll_back(held, event):
+    services, now = held.running.auth.services, held.running.clock.now()
+    identity_id, reach = held.caller.identity_id, ENDINGS[event].sessions
+    async with services.database.transaction() as tx:
+        if reach is Reach.NAMED:
+            await services.sessions.end(tx, identity_id, held.caller.session_id, reason=event, now=now)
+        elif reach is Reach.ALL:
+            await services.sessions.end_all(tx, identity_id, reason=event, now=now)
+        elif reach is Reach.NONE:
+            await services.sessions.end_access_tokens(tx, identity_id, reason=event, now=now)
+        else:
+            await services.sessions.revocations.end_everything(
+                tx, sessions=True, reason=event, by=None, now=now
+            )
+        raise RuntimeError("rolled back")
+
+
+@pytest.mark.parametrize("event", EVENTS)
+async def test_an_event_ends_nothing_under_anothers_name(running, event):
+    """What its row does not say cannot be done in its name."""
+    ada = await running.signed_in("ada")
+    caller, services, now = Caller.of(ada.principal, ORIGIN), running.auth.services, running.clock.now()
+    reach = ENDINGS[event].sessions
+    ways = {
+        Reach.NAMED: lambda tx: services.sessions.end(
+            tx, caller.identity_id, caller.session_id, reason=event, now=now
+        ),
+        Reach.ALL: lambda tx: services.sessions.end_all(tx, caller.identity_id, reason=event, now=now),
+        Reach.NONE: lambda tx: services.sessions.end_access_tokens(
+            tx, caller.identity_id, reason=event, now=now
+        ),
+    }
+    for way, act in ways.items():
+        if way is not reach:
+            with pytest.raises(ValueError, match="ENDINGS"):
+                async with services.database.transaction() as tx:
+                    await act(tx)
+
+    assert running.auth.verify(ada.access_token) == ada.principal
+
+
+def test_there_is_a_row_for_every_event():
+    """The table is complete, and what it says of linked accounts is tried here as soon as there are any."""
+    assert set(ENDINGS) == set(EndReason)
+    assert {ending.linked for ending in ENDINGS.values()} == set(Linked)
+    assert "ostiary.linked_accounts" not in METADATA.tables
