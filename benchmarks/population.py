@@ -1,117 +1,171 @@
-"""A database full of people, made by the database itself: everybody with a profile, a session and its tokens.
+"""A database full of people, loaded with COPY: everybody with a profile, every second one with a session and its tokens.
 
-Rows come in the order in which accounts would have been made over two years; addresses are in no order. Sign-ins and
-audit events are those of the last day, up to `_RECORDS` of them. Every refresh token has the secret `SECRET`.
+Rows come in the order in which accounts would have been made over two years; addresses are in no order. Ids are a
+function of the person's number, so whoever is to be visited need not be looked for. Every refresh token has the secret
+`SECRET`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import asyncpg
 
 from ostiary.foundation.crypto import digest
 
 SECRET = bytes(range(32))
-_RECORDS = 1_000_000
-_REVOCATIONS = 10_000
-_AT_ONCE = 250_000
-_TWO_YEARS_MS = 2 * 365 * 86_400_000
-_DAY_MS = 86_400_000
+_AT_ONCE = 20_000
+_TWO_YEARS = 730 * 86_400_000
+_DAY = 86_400_000
+_MINUTE = 60_000
+_SHARE_OF_ROWS = 0.8
 # As long as a real one; nobody signs in with a password here.
 _HASH = "$argon2id$v=19$m=19456,t=2,p=1$" + "A" * 22 + "$" + "B" * 43
 _USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+_THE_ROLE = "00000000-0000-7000-8000-000000000001"
+_BITS = (1 << 64) - 1
 
 
-def _id(kind: str, moment: str) -> str:
-    """Write a UUIDv7 as an expression of the row's number `n`: the moment in milliseconds, the rest by hash."""
-    return (
-        f"(lpad(to_hex(({moment})::bigint), 12, '0') || '7' || substr(md5('{kind}' || n), 1, 3) || '8'"
-        f" || substr(md5('{kind}' || n), 4, 15))::uuid"
-    )
+def _scattered(number: int, kind: int) -> int:
+    """Mix a number so that neighbours have nothing in common (SplitMix64)."""
+    number = (number * 8 + kind) * 0x9E3779B97F4A7C15 & _BITS
+    number = (number ^ number >> 30) * 0xBF58476D1CE4E5B9 & _BITS
+    number = (number ^ number >> 27) * 0x94D049BB133111EB & _BITS
+    return number ^ number >> 31
 
 
-# $1 and $2 the first and the last number, $3 now, $4 how many there are in all.
-_NOW_MS = "extract(epoch FROM $3::timestamptz) * 1000"
-_MADE = f"{_NOW_MS} - {_TWO_YEARS_MS} + n * ({_TWO_YEARS_MS}::float8 / $4::bigint)"
-_RECENT = f"{_NOW_MS} - {_DAY_MS} + n * ({_DAY_MS}::float8 / $4::bigint)"
-_MADE_AT = f"to_timestamp(({_MADE}) / 1000)"
-_RECENT_AT = f"to_timestamp(({_RECENT}) / 1000)"
-_IDENTITY, _PROFILE = _id("identity", _MADE), _id("profile", _MADE)
-_SESSION, _TOKEN = _id("session", _RECENT), _id("token", _RECENT)
-_THE_ROLE = "'00000000-0000-7000-8000-000000000001'::uuid"
-_EMAIL = "'person.' || substr(md5('address' || n), 1, 10) || n || '@example.org'"
-_ROWS = "FROM generate_series($1::bigint, $2::bigint) AS n"
+def _id(milliseconds: int, number: int, kind: int) -> str:
+    """Write a UUIDv7 (RFC 9562 §5.7)."""
+    scattered = _scattered(number, kind)
+    return f"{milliseconds:012x}7{scattered & 0xFFF:03x}8{scattered >> 4:015x}"
 
-_PEOPLE: Sequence[tuple[str, str]] = (
-    (
-        "identities",
-        f"""
-        INSERT INTO ostiary.identities (id, entity_type, entity_id, email, email_normalized, password_hash,
-               password_scheme, password_changed_at, status, last_login_at, created_at, updated_at)
-        SELECT {_IDENTITY}, 'user', {_PROFILE}::text, {_EMAIL}, {_EMAIL}, '{_HASH}', 'argon2id', {_MADE_AT},
-               'active', {_RECENT_AT}, {_MADE_AT}, {_RECENT_AT} {_ROWS}
-        """,
+
+def _moment(milliseconds: int) -> str:
+    """Write a moment, to the minute."""
+    return _minute(milliseconds // _MINUTE)
+
+
+@lru_cache
+def _minute(minutes: int) -> str:
+    return (datetime.fromtimestamp(0, UTC) + timedelta(minutes=minutes)).isoformat()
+
+
+@dataclass(frozen=True)
+class Population:
+    """So many people as of a moment, in milliseconds since 1970; the numbers of those who hold a session are even."""
+
+    people: int
+    now: int
+
+    def made(self, number: int) -> int:
+        return self.now - _TWO_YEARS + _TWO_YEARS * number // self.people
+
+    def used(self, number: int) -> int:
+        return self.now - _DAY + _DAY * number // self.people
+
+    def email(self, number: int) -> str:
+        return f"person.{_scattered(number, 7):016x}@example.org"
+
+    def identity_id(self, number: int) -> str:
+        return _id(self.made(number), number, 1)
+
+    def profile_id(self, number: int) -> str:
+        return _id(self.made(number), number, 2)
+
+    def session_id(self, number: int) -> str:
+        return _id(self.used(number), number, 3)
+
+    def token_id(self, number: int) -> str:
+        return _id(self.used(number), number, 4)
+
+
+Rows = Callable[[Population, range], Iterator[str]]
+
+
+def _identities(population: Population, numbers: range) -> Iterator[str]:
+    for number in numbers:
+        email, made = population.email(number), _moment(population.made(number))
+        yield (
+            f"{population.identity_id(number)}\tuser\t{population.profile_id(number)}\t{email}\t{email}\t{_HASH}\t"
+            f"argon2id\t{made}\tactive\t{_moment(population.used(number))}\t{made}\t{made}\n"
+        )
+
+
+def _users(population: Population, numbers: range) -> Iterator[str]:
+    for number in numbers:
+        made = _moment(population.made(number))
+        yield (
+            f"{population.profile_id(number)}\t{population.identity_id(number)}\tPerson {number}\t{made}\t{made}\n"
+        )
+
+
+def _sessions(population: Population, numbers: range) -> Iterator[str]:
+    for number in _even(numbers):
+        used = population.used(number)
+        at, idle, expires = _moment(used), _moment(used + 14 * _DAY), _moment(used + 30 * _DAY)
+        yield (
+            f"{population.session_id(number)}\t{population.identity_id(number)}\t192.0.2.{number % 256}\t{_USER_AGENT}\t"
+            f'Firefox on Linux\t["pwd"]\t{at}\t{at}\t{at}\t{at}\t{idle}\t{expires}\n'
+        )
+
+
+def _refresh_tokens(population: Population, numbers: range) -> Iterator[str]:
+    """Write two for each session: one that is spent, and its successor."""
+    secret = f"\\\\x{digest(SECRET).hex()}"
+    for number in _even(numbers):
+        used, session_id = population.used(number), population.session_id(number)
+        spent, at, expires = _id(used, number, 5), _moment(used), _moment(used + 30 * _DAY)
+        yield (
+            f"{spent}\t{session_id}\t\\N\t{secret}\t{at}\t{expires}\t{at}\n"
+            f"{population.token_id(number)}\t{session_id}\t{spent}\t{secret}\t{at}\t{expires}\t\\N\n"
+        )
+
+
+def _role_grants(population: Population, numbers: range) -> Iterator[str]:
+    """Write one for every twentieth person."""
+    for number in numbers:
+        if number % 20 == 0:
+            made = _moment(population.made(number))
+            yield f"{population.identity_id(number)}\t{_THE_ROLE}\tsystem\t{made}\n"
+
+
+def _revocations(population: Population, numbers: range) -> Iterator[str]:
+    """Write a live one for every thousandth person."""
+    revoked, expires = _moment(population.now - 60 * _MINUTE), _moment(population.now + _DAY)
+    for number in numbers:
+        if number % 1000 == 0:
+            yield (
+                f"{number // 1000 + 1}\tsession\tses_{_scattered(number, 6):026d}\t{population.identity_id(number)}\t"
+                f"{expires}\tlogout\t{revoked}\n"
+            )
+
+
+def _even(numbers: range) -> range:
+    return range(numbers.start + numbers.start % 2, numbers.stop, 2)
+
+
+_TABLES: dict[str, tuple[str, Rows]] = {
+    "identities": (
+        "id, entity_type, entity_id, email, email_normalized, password_hash, password_scheme, password_changed_at,"
+        " status, last_login_at, created_at, updated_at",
+        _identities,
     ),
-    (
-        "users",
-        f"""
-        INSERT INTO ostiary.users (id, identity_id, display_name, created_at, updated_at)
-        SELECT {_PROFILE}, {_IDENTITY}, 'Person ' || n, {_MADE_AT}, {_MADE_AT} {_ROWS}
-        """,
+    "users": ("id, identity_id, display_name, created_at, updated_at", _users),
+    "sessions": (
+        "id, identity_id, ip_address, user_agent, device_label, amr, authenticated_at, created_at, updated_at,"
+        " last_used_at, idle_expires_at, expires_at",
+        _sessions,
     ),
-    (
-        "sessions",
-        f"""
-        INSERT INTO ostiary.sessions (id, identity_id, ip_address, user_agent, device_label, amr, authenticated_at,
-               created_at, updated_at, last_used_at, idle_expires_at, expires_at)
-        SELECT {_SESSION}, {_IDENTITY}, '192.0.2.' || n % 256, '{_USER_AGENT}', 'Firefox on Linux', '["pwd"]',
-               {_RECENT_AT}, {_RECENT_AT}, {_RECENT_AT}, {_RECENT_AT}, {_RECENT_AT} + interval '14 days',
-               {_RECENT_AT} + interval '30 days' {_ROWS}
-        """,
+    "refresh_tokens": (
+        "id, session_id, parent_id, secret_digest, issued_at, expires_at, consumed_at",
+        _refresh_tokens,
     ),
-    (
-        "refresh_tokens",
-        f"""
-        INSERT INTO ostiary.refresh_tokens (id, session_id, secret_digest, issued_at, expires_at)
-        SELECT {_TOKEN}, {_SESSION}, '\\x{digest(SECRET).hex()}', {_RECENT_AT}, {_RECENT_AT} + interval '30 days' {_ROWS}
-        """,
-    ),
-    (
-        "role_grants",
-        f"""
-        INSERT INTO ostiary.role_grants (identity_id, role_id, granted_by, granted_at)
-        SELECT {_IDENTITY}, {_THE_ROLE}, 'system', {_MADE_AT} {_ROWS} WHERE n % 20 = 0
-        """,
-    ),
-)
-_RECORDED: Sequence[tuple[str, str]] = (
-    (
-        "login_history",
-        f"""
-        INSERT INTO ostiary.login_history (id, identity_id, session_id, occurred_at, provider, method, success,
-               ip_address, user_agent)
-        SELECT {_id("login", _RECENT)}, {_IDENTITY}, {_SESSION}, {_RECENT_AT}, 'local', 'password', TRUE,
-               '192.0.2.' || n % 256, '{_USER_AGENT}' {_ROWS}
-        """,
-    ),
-    (
-        "audit_events",
-        f"""
-        INSERT INTO ostiary.audit_events (id, occurred_at, action, actor_kind, actor_id, target_kind, target_id,
-               session_id, ip_address, user_agent, success)
-        SELECT {_id("event", _RECENT)}, {_RECENT_AT}, 'identity.signed_in', 'identity', {_IDENTITY}::text, 'identity',
-               {_IDENTITY}::text, {_SESSION}, '192.0.2.' || n % 256, '{_USER_AGENT}', TRUE {_ROWS}
-        """,
-    ),
-)
-_ROLE = f"INSERT INTO ostiary.roles (id, name) VALUES ({_THE_ROLE}, 'editor')"
-_REVOKED = f"""
-    INSERT INTO ostiary.revocations (kind, subject, identity_id, expires_at, reason, revoked_at)
-    SELECT 'session', 'ses_' || {_id("gone", _RECENT)}, {_IDENTITY}, $3::timestamptz + interval '15 minutes', 'logout',
-           $3::timestamptz - interval '1 hour' {_ROWS}
-"""
+    "role_grants": ("identity_id, role_id, granted_by, granted_at", _role_grants),
+    "revocations": ("seq, kind, subject, identity_id, expires_at, reason, revoked_at", _revocations),
+}
 _SECONDARY = """
     SELECT indexname, indexdef FROM pg_indexes
      WHERE schemaname = 'ostiary' AND tablename = ANY($1)
@@ -119,36 +173,48 @@ _SECONDARY = """
 """
 
 
-async def populate(url: str, people: int, *, now: datetime, tell: Callable[[float], None]) -> None:
+async def populate(url: str, population: Population, tell: Callable[[float], None]) -> None:
     """Fill a database that has our schema and nobody in it; `tell` hears what share is done.
 
     The rows are written first and their indexes after, as a restored backup has them.
     """
     connection = await asyncpg.connect(url)
     try:
-        # What is checked and triggered row by row is right by the way it is made; the load need not be durable.
+        # What is checked and triggered row by row is right by the way it is made.
         await connection.execute("SET session_replication_role = replica")
-        await connection.execute("SET synchronous_commit = off")
         await connection.execute("SET maintenance_work_mem = '512MB'")
-        tables = [table for table, _ in _PEOPLE]
-        indexes = await connection.fetch(_SECONDARY, tables)
+        indexes = await connection.fetch(_SECONDARY, list(_TABLES))
         for index in indexes:
             await connection.execute(f'DROP INDEX ostiary."{index["indexname"]}"')
-        await connection.execute(_ROLE)
-        work = [(statement, people) for _, statement in _PEOPLE]
-        work += [(statement, min(people, _RECORDS)) for _, statement in _RECORDED]
-        work.append((_REVOKED, min(people // 100, _REVOCATIONS)))
-        # Building the indexes takes about as long as writing the rows.
-        steps = 2 * len(work)
-        for number, (statement, count) in enumerate(work):
-            for first in range(1, count + 1, _AT_ONCE):
-                tell((number + first / count) / steps)
-                last = min(first + _AT_ONCE - 1, count)
-                await connection.execute(statement, first, last, now, people)
+        await connection.execute("INSERT INTO ostiary.roles (id, name) VALUES ($1, 'editor')", _THE_ROLE)
+        await _copy(connection, population, lambda share: tell(share * _SHARE_OF_ROWS))
         for number, index in enumerate(indexes):
-            tell((1 + number / len(indexes)) / 2)
+            tell(_SHARE_OF_ROWS + (1 - _SHARE_OF_ROWS) * number / len(indexes))
             await connection.execute(index["indexdef"])
         await connection.execute("VACUUM (ANALYZE)")
         await connection.execute("CHECKPOINT")
     finally:
         await connection.close()
+
+
+async def _copy(
+    connection: asyncpg.Connection, population: Population, tell: Callable[[float], None]
+) -> None:
+    # Tables that are emptied and filled in one transaction need no log, and their rows are born frozen.
+    async with connection.transaction():
+        await connection.execute(f"TRUNCATE {', '.join(f'ostiary.{table}' for table in _TABLES)} CASCADE")
+        for position, (table, (columns, rows)) in enumerate(_TABLES.items()):
+
+            async def text(position: int = position, rows: Rows = rows) -> AsyncIterator[bytes]:
+                for first in range(0, population.people, _AT_ONCE):
+                    tell((position + first / population.people) / len(_TABLES))
+                    numbers = range(first, min(first + _AT_ONCE, population.people))
+                    yield "".join(rows(population, numbers)).encode()
+
+            await connection.copy_to_table(
+                table,
+                schema_name="ostiary",
+                columns=[column.strip() for column in columns.split(",")],
+                source=text(),
+                freeze=True,
+            )
