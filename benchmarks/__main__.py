@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import comparisons, growth, importing, report, revoking
+from benchmarks import comparisons, growth, importing, report, revoking, serving
 from benchmarks.harness import Finding, Part, Scale
 
 _MANY = 10_000_000
@@ -43,7 +43,7 @@ def main() -> None:
 async def _run(only: str, scale: Scale) -> Sequence[Finding]:
     """Run every part that makes something whose name contains `only`, one after another."""
     parts: list[Part] = []
-    for module in (comparisons, growth, revoking, importing):
+    for module in (comparisons, serving, growth, revoking, importing):
         parts += [part for part in module.parts() if any(only in name for name in part.names)]
     findings: list[Finding] = []
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 Work = Callable[[int], Awaitable[float | None]]
 """Does one round of so many operations; returns the seconds they took if it had to prepare some of them first."""
@@ -32,6 +33,8 @@ class Comparison:
     floor: Work
     reads: Reads = Reads.COST
     bar: float | None = None
+    least: int = 2
+    """How many operations a round has at the least, however small the scale."""
 
 
 @dataclass
@@ -44,7 +47,7 @@ class Result:
     reads: Reads
     subject_us: list[float] = field(default_factory=list)
     floor_us: list[float] = field(default_factory=list)
-    details: dict[str, float] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
 
     @property
     def ratios(self) -> list[float]:
@@ -87,7 +90,7 @@ class Figure:
     value: float
     unit: str
     bar: float | None = None
-    details: dict[str, float] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_met(self) -> bool | None:
@@ -135,7 +138,7 @@ Tell = Callable[[str, float], None]
 
 async def measure(comparison: Comparison, scale: Scale, tell: Tell) -> Result:
     """Run both in turn after one round of warming up; who begins alternates as well."""
-    operations = scale.of(comparison.operations)
+    operations = scale.of(comparison.operations, least=comparison.least)
     result = Result(comparison.name, comparison.claim, comparison.bar, comparison.reads)
     await _timed(comparison.subject, operations)
     await _timed(comparison.floor, operations)
@@ -179,3 +182,8 @@ def percentile(values: Sequence[float], share: float) -> float:
     """Return the value that `share` of all values do not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def spaced(number: int) -> str:
+    """Write a large number so that it can be read."""
+    return f"{number:,}".replace(",", " ")

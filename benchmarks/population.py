@@ -133,12 +133,12 @@ def _role_grants(population: Population, numbers: range) -> Iterator[str]:
 
 
 def _revocations(population: Population, numbers: range) -> Iterator[str]:
-    """Write a live one for every thousandth person."""
+    """Write a live one for every tenth person: far more than sign out within the life of an access token."""
     revoked, expires = _moment(population.now - 60 * _MINUTE), _moment(population.now + _DAY)
     for number in numbers:
-        if number % 1000 == 0:
+        if number % 10 == 0:
             yield (
-                f"{number // 1000 + 1}\tsession\tses_{_scattered(number, 6):026d}\t{population.identity_id(number)}\t"
+                f"{number // 10 + 1}\tsession\tses_{_scattered(number, 6):026d}\t{population.identity_id(number)}\t"
                 f"{expires}\tlogout\t{revoked}\n"
             )
 
@@ -149,14 +149,14 @@ def _even(numbers: range) -> range:
 
 _TABLES: dict[str, tuple[str, Rows]] = {
     "identities": (
-        "id, entity_type, entity_id, email, email_normalized, password_hash, password_scheme, password_changed_at,"
-        " status, last_login_at, created_at, updated_at",
+        """id, entity_type, entity_id, email, email_normalized, password_hash, password_scheme, password_changed_at,
+           status, last_login_at, created_at, updated_at""",
         _identities,
     ),
     "users": ("id, identity_id, display_name, created_at, updated_at", _users),
     "sessions": (
-        "id, identity_id, ip_address, user_agent, device_label, amr, authenticated_at, created_at, updated_at,"
-        " last_used_at, idle_expires_at, expires_at",
+        """id, identity_id, ip_address, user_agent, device_label, amr, authenticated_at, created_at, updated_at,
+           last_used_at, idle_expires_at, expires_at""",
         _sessions,
     ),
     "refresh_tokens": (

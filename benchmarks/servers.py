@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -45,21 +46,25 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(port: int, data: Path, **variables: str) -> Iterator[None]:
-    """Run `ostiary serve` in a process until the block ends; it is ready when the block begins."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ostiary", "serve", "--port", str(port), "--data", str(data), "--json"],
-        env=os.environ | variables,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def serving(port: int, data: Path, *, workers: int = 1, **variables: str) -> Iterator[int]:
+    """Run `ostiary serve` until the block ends; it is ready when the block begins, which gets its process id."""
+    options = {"--port": port, "--data": data, "--workers": workers}
+    words = [str(word) for option in options.items() for word in option]
+    command = [sys.executable, "-m", "ostiary", "serve", "--json", *words]
+    process = subprocess.Popen(command, env=os.environ | variables, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         json.loads(process.stdout.readline())
-        yield
+        yield process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)
+
+
+def resident(process: int | str = "self") -> int:
+    """Return how much memory a process holds, in bytes. Linux only."""
+    pages = Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * resource.getpagesize()
 
 
 class Client:
@@ -82,12 +87,15 @@ class Client:
     def close(self) -> None:
         self._writer.close()
 
-    async def ask(self, method: str, path: str, token: str) -> int:
-        """Send a request without anything to say and return the status of its answer."""
-        body = "{}" if method == "POST" else ""
+    async def ask(
+        self, method: str, path: str, token: str | None = None, *, address: str = "127.0.0.1", **body: str
+    ) -> int:
+        """Send a request for somebody at an address and return the status of its answer."""
+        text = json.dumps(body) if method == "POST" else ""
+        credential = f"Authorization: Bearer {token}\r\n" if token else ""
         self._writer.write(
-            f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+            f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{credential}X-Forwarded-For: {address}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
         )
         head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
         _, found, rest = head.partition(b"content-length:")
