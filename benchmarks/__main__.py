@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
+import time
 from collections.abc import Sequence
 
 import uvloop
@@ -32,6 +34,7 @@ def main() -> None:
         scale = Scale(rounds=3, share=0.1, identities=arguments.identities or _QUICK)
     else:
         scale = Scale(rounds=9, share=1, identities=arguments.identities or _MANY)
+    began, load = time.monotonic(), os.getloadavg()[0]
     # The loop that `ostiary serve` runs on.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         findings = runner.run(_run(arguments.only, scale))
@@ -40,7 +43,7 @@ def main() -> None:
     else:
         report.show(findings)
     if not arguments.quick and not arguments.only:
-        report.write(findings)
+        report.write(findings, (time.monotonic() - began) / 60, load)
 
 
 async def _run(only: str, scale: Scale) -> Sequence[Finding]:

@@ -22,7 +22,7 @@ from uuid import UUID
 import asyncpg
 
 from benchmarks.harness import Figure, Finding, Part, Reads, Result, Scale, Tell, percentile, spaced
-from benchmarks.population import SECRET, Population, populate
+from benchmarks.population import SECRET, SMALL, Population, populate
 from benchmarks.servers import postgresql
 from ostiary import schema
 from ostiary.features.audit import Origin
@@ -31,7 +31,6 @@ from ostiary.features.sessions import Cursor, Rotated
 from ostiary.foundation.bearer import BearerSecret
 from ostiary.testing import AuthForTests, auth_for_tests
 
-SMALL = 10_000
 _VISITED = 1000
 _EXPLAINED = 30
 _A_ROUND = 50

@@ -16,6 +16,7 @@ import asyncpg
 
 from ostiary.foundation.crypto import digest
 
+SMALL = 10_000
 SECRET = bytes(range(32))
 _AT_ONCE = 20_000
 _TWO_YEARS = 730 * 86_400_000

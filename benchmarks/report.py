@@ -1,140 +1,171 @@
-"""What a run leaves behind: the table on the screen, results.json, the plots, and the table in README.md."""
+"""What a run leaves behind: the table on the screen, results.json, the plots, and the tables in the documents."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
+import os
 import platform
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.growth import SMALL
-from benchmarks.harness import Figure, Finding, Result
+from benchmarks.harness import Figure, Finding, Reads, Result, spaced
+from benchmarks.plots import plot
+from benchmarks.population import SMALL
+from benchmarks.signing_in import BEYOND_THE_HASH
 
 REPORT = Path(__file__).parents[1] / "docs" / "benchmarks"
-_BEGIN, _END = "<!-- measured -->", "<!-- /measured -->"
-_COLOURS = {None: "#7a8799", True: "#2f7d5b", False: "#b5482f"}
 _VERDICTS = {None: "", True: "met", False: "MISSED"}
+_STYLES = {None: None, True: "green", False: "bold red"}
+_SPENDERS = {
+    "hashing": "hashing threads",
+    "loop": "event loop: the request itself",
+    "postgresql": "PostgreSQL, on the same cores",
+    "idle": "nobody",
+}
 
 
 def show(findings: Sequence[Finding]) -> None:
     """Print the findings as a table."""
     table = Table(title="Ratios are medians of pairs in one run", title_justify="left")
-    for column in ("what", "against", "measured", "min - max", "bar", "", "ours, µs", "floor, µs"):
+    for column in ("what", "against", "measured", "spread", "bar", "", "ours, µs", "floor, µs"):
         table.add_column(column)
     for finding in findings:
-        spread, times = "", ("", "")
+        times = ("", "")
         if isinstance(finding, Result):
             one = finding.summary()
-            spread = f"{one['ratio_min']:.2f} - {one['ratio_max']:.2f}"
             times = (f"{one['subject_us']:.1f}", f"{one['floor_us']:.1f}")
-        table.add_row(
-            finding.name, finding.claim, _measured(finding), spread, _bar(finding), _verdict(finding), *times
-        )
-    Console(width=190).print(table)
+        table.add_row(*_cells(finding), *times, style=_STYLES[finding.is_met])
+    Console(width=200).print(table)
 
 
-def write(findings: Sequence[Finding]) -> None:
-    """Write everything there is to keep."""
+def write(findings: Sequence[Finding], minutes: float, load: float) -> None:
+    """Write everything there is to keep; `load` is how many others wanted the processor when the run began."""
     REPORT.mkdir(parents=True, exist_ok=True)
     report = {
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
-        "processor": platform.machine(),
+        "packages": {
+            name: importlib.metadata.version(name)
+            for name in ("argon2-cffi", "asyncpg", "cryptography", "msgspec", "uvicorn", "uvloop")
+        },
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "load_at_begin": round(load, 2),
+        "minutes": round(minutes, 1),
         "results": [finding.summary() for finding in findings],
     }
-    (REPORT / "results.json").write_text(
-        json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    text = json.dumps(report, indent=2, ensure_ascii=False)
+    (REPORT / "results.json").write_text(f"{text}\n", encoding="utf-8")
+    ran = (
+        f"Measured on {report['system']} with {report['cores']} cores, Python {report['python']}, SQLite "
+        f"{report['sqlite']}, in {report['minutes']:.0f} minutes; when the run began, {report['load_at_begin']} others "
+        "wanted the processor."
     )
-    _write_table(findings, REPORT / "README.md")
-    _plot_ratios(findings, REPORT / "ratios.png")
-    _plot_growth(findings, REPORT / "growth.png")
+    readme, sign_in = REPORT / "README.md", REPORT / "sign-in.md"
+    _fill(readme, "run", [ran])
+    _fill(readme, "figures", _figures(findings))
+    _fill(readme, "growth", _growth(findings))
+    account = next(finding for finding in findings if finding.name == BEYOND_THE_HASH)
+    _fill(sign_in, "account", _account(account.details))
+    _fill(sign_in, "areas", _areas(account.details))
+    plot(findings, REPORT)
 
 
 def _measured(finding: Finding) -> str:
     if isinstance(finding, Result):
-        return f"{finding.value:.2f} {finding.reads}"
-    return f"{finding.value:.4g} {finding.unit}"
+        return f"{finding.value:.3g} {finding.reads}"
+    return f"{finding.value:.3g} {finding.unit}"
+
+
+def _spread(finding: Finding) -> str:
+    if isinstance(finding, Result):
+        return f"{min(finding.ratios):.3g} to {max(finding.ratios):.3g}"
+    if "p50" in finding.details:
+        return f"median {finding.details['p50']:.3g}, longest {finding.details['max']:.3g}"
+    return ""
 
 
 def _bar(finding: Finding) -> str:
     if finding.bar is None:
         return ""
-    is_least = isinstance(finding, Result) and finding.reads != "× the cost"
-    return f"{'≥' if is_least else '≤'} {finding.bar:.4g}"
+    is_least = isinstance(finding, Result) and finding.reads is not Reads.COST
+    return f"{'≥' if is_least else '≤'} {finding.bar:.3g}"
 
 
-def _verdict(finding: Finding) -> str:
-    return _VERDICTS[finding.is_met]
-
-
-def _write_table(findings: Sequence[Finding], path: Path) -> None:
-    lines = ["| what | against | measured | bar | |", "|---|---|---|---|---|"]
-    for finding in findings:
-        cells = (finding.name, finding.claim, _measured(finding), _bar(finding), _verdict(finding))
-        lines.append(f"| {' | '.join(cells)} |")
-    before, _, rest = path.read_text(encoding="utf-8").partition(_BEGIN)
-    after = rest.partition(_END)[2]
-    path.write_text("\n".join([before + _BEGIN, *lines, _END + after]), encoding="utf-8")
-
-
-def _pyplot():
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot
-
-    return pyplot
-
-
-def _plot_ratios(findings: Sequence[Finding], path: Path) -> None:
-    results = [finding for finding in findings if isinstance(finding, Result)]
-    figure, axes = _pyplot().subplots(figsize=(9, 0.5 * len(results) + 1.5))
-    for position, result in enumerate(reversed(results)):
-        axes.barh(position, result.value, color=_COLOURS[result.is_met], height=0.6)
-        axes.text(result.value * 1.05, position, f"{result.value:.2f}", va="center", fontsize=8)
-        if result.bar is not None:
-            ends = [position - 0.42, position + 0.42]
-            axes.plot([result.bar, result.bar], ends, color="black", linewidth=1.5)
-    labels = [f"{result.name}\n{result.reads}" for result in reversed(results)]
-    axes.set_yticks(range(len(results)), labels, fontsize=8)
-    axes.set_xscale("log")
-    axes.set_xlim(0.3, max(result.value for result in results) * 3)
-    axes.set_xlabel("ratio to the floor, logarithmic; black: the bar we hold ourselves to; red: missed")
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-
-
-def _plot_growth(findings: Sequence[Finding], path: Path) -> None:
-    """Draw each operation at both sizes: how long it takes, and how many pages it touches."""
-    results = [finding for finding in findings if "large_pages" in finding.details]
-    pages = [finding for finding in results if isinstance(finding, Figure)]
-    times = [
-        finding for finding in findings if isinstance(finding, Result) and "large_p99_us" in finding.details
-    ]
-    if not times:
-        return
-    figure, (above, below) = _pyplot().subplots(2, 1, figsize=(9, 7.5), sharex=True)
-    large = f"{int(times[0].details['identities']):,} identities".replace(",", " ")
-    small = f"{SMALL:,} identities".replace(",", " ")
-    for offset, size, label, colour in ((-0.2, "small", small, "#7a8799"), (0.2, "large", large, "#2f7d5b")):
-        places = [position + offset for position in range(len(times))]
-        medians = [result.details[f"{size}_p50_us"] for result in times]
-        tails = [result.details[f"{size}_p99_us"] for result in times]
-        above.bar(places, medians, 0.36, color=colour, label=f"median, {label}")
-        above.plot(places, tails, "k_" if size == "small" else "kx", label=f"p99, {label}")
-        counts = [figure_of.details[f"{size}_pages"] for figure_of in pages]
-        bars = below.bar(places, counts, 0.36, color=colour, label=label)
-        below.bar_label(bars, fontsize=8)
-    above.set_yscale("log")
-    above.set_ylabel("microseconds, logarithmic")
-    above.legend(fontsize=8)
-    below.set_ylabel("pages touched by one operation")
-    below.set_xticks(
-        range(len(times)), [result.name.removeprefix("growth: ") for result in times], fontsize=8
+def _cells(finding: Finding) -> tuple[str, ...]:
+    return (
+        finding.name,
+        finding.claim,
+        _measured(finding),
+        _spread(finding),
+        _bar(finding),
+        _VERDICTS[finding.is_met],
     )
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
+
+
+def _figures(findings: Sequence[Finding]) -> Iterable[str]:
+    yield from _header("what", "against, or of what", "measured", "spread", "bar", "")
+    yield from (_row(*_cells(finding)) for finding in findings)
+
+
+def _growth(findings: Sequence[Finding]) -> Iterable[str]:
+    """Set each operation's times and pages at both sizes side by side."""
+    times = [one for one in findings if isinstance(one, Result) and "large_p99_us" in one.details]
+    pages = {one.name: one for one in findings if isinstance(one, Figure)}
+    large = times[0].details["identities"]
+    yield from _header(
+        "operation",
+        "round trips",
+        *(f"{what}, {spaced(people)}" for people in (SMALL, large) for what in ("median µs", "p99 µs")),
+        "pages touched",
+        "most more in one look-up",
+    )
+    for one in times:
+        touched, details = pages[f"{one.name}, pages"], one.details
+        yield _row(
+            one.name.removeprefix("growth: "),
+            f"{touched.details['round_trips']:.0f}",
+            *(
+                f"{details[f'{size}_{share}_us']:.0f}"
+                for size in ("small", "large")
+                for share in ("p50", "p99")
+            ),
+            f"{touched.details['small_pages']:.0f} and {touched.details['large_pages']:.0f}",
+            f"{touched.value:.0f}",
+        )
+
+
+def _account(details: dict) -> Iterable[str]:
+    yield from _header(
+        f"who spends the time of {details['cores']} cores", "the hash alone, µs", "a sign-in, µs", "more, µs"
+    )
+    for spender, name in _SPENDERS.items():
+        alone, whole = details["hash_us"][spender], details["sign_in_us"][spender]
+        yield _row(name, f"{alone:.0f}", f"{whole:.0f}", f"{whole - alone:+.0f}")
+
+
+def _areas(details: dict) -> Iterable[str]:
+    yield from _header("where the event loop's time goes", "µs of one sign-in")
+    yield from (_row(area, f"{spent:.0f}") for area, spent in details["loop_by_area_us"].items())
+
+
+def _header(*columns: str) -> Iterable[str]:
+    yield _row(*columns)
+    yield "|---" * len(columns) + "|"
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _fill(path: Path, mark: str, lines: Iterable[str]) -> None:
+    """Put lines between `<!-- mark -->` and `<!-- /mark -->`. Raises `ValueError` when the marks are not there."""
+    begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    text = path.read_text(encoding="utf-8")
+    before, after = text[: text.index(begin)], text[text.index(end) :]
+    path.write_text("\n".join([before + begin, *lines, after]), encoding="utf-8")

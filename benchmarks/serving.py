@@ -138,11 +138,12 @@ async def _beside(scale: Scale, tell: Tell) -> list[Finding]:
         comparison = Comparison(
             _BESIDE,
             "against the same requests alone, over HTTP at `ostiary serve` on PostgreSQL",
-            6000,
+            4000,
             crowd.read_beside_sign_ins,
             crowd.read,
             reads=Reads.RATE,
             bar=0.5,
+            least=1200,
         )
         result: Result = await measure(comparison, scale, tell)
         return [result]
