@@ -40,16 +40,24 @@ def _ratios(findings: Sequence[Finding], path: Path) -> None:
     results = [finding for finding in findings if isinstance(finding, Result)][::-1]
     figure, axes = _pyplot().subplots(figsize=(9, 0.5 * len(results) + 1.5))
     for position, result in enumerate(results):
-        axes.barh(position, result.value, color=_COLOURS[result.is_met], height=0.6)
-        axes.text(result.value * 1.05, position, f"{result.value:.2f}", va="center", fontsize=8)
+        # From 1, where both would be alike.
+        axes.barh(position, result.value - 1, left=1, color=_COLOURS[result.is_met], height=0.6)
+        axes.text(
+            max(1, result.value, result.bar or 1) * 1.08,
+            position,
+            f"{result.value:.3g}",
+            va="center",
+            fontsize=8,
+        )
         if result.bar is not None:
             ends = [position - 0.42, position + 0.42]
             axes.plot([result.bar, result.bar], ends, color="black", linewidth=1.5)
     axes.set_yticks(range(len(results)), [f"{result.name}\n{result.reads}" for result in results], fontsize=8)
     axes.set_xscale("log")
+    axes.axvline(1, color=_GREY, linewidth=0.8)
     axes.set_xlim(0.3, max(result.value for result in results) * 3)
     axes.set_xlabel(
-        "ratio to the floor, logarithmic; black: the bar we hold ourselves to; green: met, red: missed, grey: no bar"
+        "ratio to the floor, logarithmic\nblack: the bar we hold ourselves to; green: met, red: missed, grey: no bar"
     )
     _save(figure, path)
 
@@ -70,6 +78,7 @@ def _growth(findings: Sequence[Finding], path: Path) -> None:
         counts = [one.details[f"{size}_pages"] for one in pages]
         below.bar_label(below.bar(places, counts, 0.36, color=colour, label=label), fontsize=8)
     above.set_yscale("log")
+    above.set_ylim(bottom=50)
     above.set_ylabel("microseconds, logarithmic")
     above.legend(fontsize=8)
     below.set_ylabel("pages one operation touches, rows included")
@@ -108,14 +117,14 @@ def _sign_in(findings: Sequence[Finding], path: Path) -> None:
             ("hashing", _GREY),
             ("loop", _GREEN),
             ("postgresql", _AMBER),
-            ("idle", "#e4e7ec"),
+            ("left", "#e4e7ec"),
         )
         for part, colour in parts:
             width = max(0.0, account[sides][part]) / 1000
             axes.barh(position, width, left=left, color=colour, height=0.6, label=part)
             left += width
     handles, labels = axes.get_legend_handles_labels()
-    shown = {"hashing": "hashing threads", "loop": "event loop", "postgresql": "PostgreSQL", "idle": "idle"}
+    shown = {"hashing": "hashing threads", "loop": "event loop", "postgresql": "PostgreSQL", "left": "idle"}
     axes.legend(handles[:4], [shown[label] for label in labels[:4]], fontsize=8, ncols=4, loc="upper center")
     axes.set_yticks((0, 1), ("the hash alone", "a sign-in"), fontsize=9)
     axes.set_ylim(-0.5, 2.1)

@@ -25,7 +25,7 @@ _SPENDERS = {
     "hashing": "hashing threads",
     "loop": "event loop: the request itself",
     "postgresql": "PostgreSQL, on the same cores",
-    "idle": "nobody",
+    "left": "nobody, or others on this machine",
 }
 
 

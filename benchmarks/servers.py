@@ -13,7 +13,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -65,6 +65,24 @@ def resident(process: int | str = "self") -> int:
     """Return how much memory a process holds, in bytes. Linux only."""
     pages = Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]
     return int(pages) * resource.getpagesize()
+
+
+def processor_seconds(data: Path) -> float:
+    """Return the processor time of the PostgreSQL server on a folder: of its processes, and of those that ended.
+
+    Linux only.
+    """
+    server = int((data / "postmaster.pid").read_text(encoding="ascii").split()[0])
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            # A name may hold anything, so what is counted comes after it: state, parent, …, user, system, and children's.
+            fields = stat.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+            if stat.parent.name == str(server):
+                ticks += sum(map(int, fields[11:15]))
+            elif fields[1] == str(server):
+                ticks += sum(map(int, fields[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 class Client:

@@ -20,7 +20,7 @@ from pathlib import Path
 import argon2
 
 from benchmarks.harness import Comparison, Figure, Finding, Part, Scale, Tell, in_flight, measure
-from benchmarks.servers import postgresql
+from benchmarks.servers import postgresql, processor_seconds
 from ostiary.features.audit import SYSTEM, Origin
 from ostiary.features.registration import NewAccount
 from ostiary.foundation.secret import Secret
@@ -32,7 +32,6 @@ _NAME = "sign-in ({})"
 _PEOPLE = 32
 _OPERATIONS = 96
 _LEAST = 32
-_TICKS = os.sysconf("SC_CLK_TCK")
 # Part of the path, and what happens there; the first that fits counts. What is compiled counts where it is called.
 _AREAS = (
     ("/ostiary/entrypoints/", "the door: routing, reading the body, the address limit, the answer"),
@@ -40,12 +39,14 @@ _AREAS = (
     ("/asyncpg/", "the driver"),
     ("/ostiary/foundation/jose/", "signing the access token"),
     ("/ostiary/", "the journey: decisions, ids, audit events"),
+    ("/email_validator/", "checking the form of the address"),
+    ("/benchmarks/", "the benchmark's own client"),
     ("/asyncio/", "the event loop, and the compiled part of the driver it calls"),
     ("/selectors.py", "the event loop, and the compiled part of the driver it calls"),
     ("/concurrent/", "handing work to the hashing threads"),
     ("/threading.py", "handing work to the hashing threads"),
 )
-_ELSEWHERE = "elsewhere"
+_ELSEWHERE = "the standard library: ids, addresses, context managers, JSON"
 
 
 def parts() -> list[Part]:
@@ -67,7 +68,8 @@ async def _on(server: Callable | None, scale: Scale, tell: Tell) -> list[Finding
             result = await measure(_comparison(people, where), scale, tell)
             if server is None:
                 return [result]
-            return [result, await _beyond_the_hash(people, scale.of(_OPERATIONS * 4, least=_LEAST * 4), tell)]
+            operations = scale.of(_OPERATIONS * 4, least=_LEAST * 4)
+            return [result, await _beyond_the_hash(people, operations, Path(running_server.pgdata), tell)]
 
 
 class People:
@@ -154,11 +156,11 @@ def _comparison(people: People, where: str) -> Comparison:
     )
 
 
-async def _beyond_the_hash(people: People, operations: int, tell: Tell) -> Figure:
+async def _beyond_the_hash(people: People, operations: int, server: Path, tell: Tell) -> Figure:
     """Account for the time of all cores during sign-ins and during as many hashes alone."""
     tell(BEYOND_THE_HASH, 0.9)
-    signing_in = await _accounted(people.sign_in, operations)
-    hashing = await _accounted(people.hash, operations)
+    signing_in = await _accounted(people.sign_in, operations, server)
+    hashing = await _accounted(people.hash, operations, server)
     # By the processor time of this thread, so that waiting costs nothing.
     profile = cProfile.Profile(time.thread_time)
     profile.enable()
@@ -176,37 +178,26 @@ async def _beyond_the_hash(people: People, operations: int, tell: Tell) -> Figur
     return Figure(BEYOND_THE_HASH, claim, beyond, "µs", details=details)
 
 
-async def _accounted(work: Callable[[int], Awaitable[None]], operations: int) -> dict[str, float]:
-    """Return the microseconds of processor time one operation takes, by who spends them, and what no one spends."""
-    before = time.perf_counter(), time.thread_time(), time.process_time(), _postgresql_seconds()
+async def _accounted(
+    work: Callable[[int], Awaitable[None]], operations: int, server: Path
+) -> dict[str, float]:
+    """Return the microseconds of processor time one operation takes, by who spends them, and what is left."""
+
+    def clocks() -> tuple[float, ...]:
+        return time.perf_counter(), time.thread_time(), time.process_time(), processor_seconds(server)
+
+    before = clocks()
     await work(operations)
-    after = time.perf_counter(), time.thread_time(), time.process_time(), _postgresql_seconds()
     elapsed, loop, process, database = (
-        (end - begin) / operations * 1e6 for begin, end in zip(before, after, strict=True)
+        (end - begin) / operations * 1e6 for begin, end in zip(before, clocks(), strict=True)
     )
-    of_all_cores = elapsed * (os.cpu_count() or 1)
     return {
         "elapsed": elapsed,
         "hashing": process - loop,
         "loop": loop,
         "postgresql": database,
-        "idle": of_all_cores - process - database,
+        "left": elapsed * (os.cpu_count() or 1) - process - database,
     }
-
-
-def _postgresql_seconds() -> float:
-    """Return the processor time of every PostgreSQL server on this machine, its ended processes included. Linux only."""
-    spent = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            text = stat.read_text(encoding="ascii", errors="replace")
-        except OSError:
-            # It ended meanwhile.
-            continue
-        if "(postgres)" in text:
-            user, system = text.rpartition(")")[2].split()[11:13]
-            spent += int(user) + int(system)
-    return spent / _TICKS
 
 
 def _by_area(stats: pstats.Stats) -> dict[str, float]:
