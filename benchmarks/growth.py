@@ -39,7 +39,7 @@ _NEWS = 10
 # Enough that upper levels of the indexes stay in memory, far too little for the tables. Only the load may go without
 # a log, so the log is as small as there is one; what is acknowledged is on the disk all the same.
 _SERVER = MappingProxyType(
-    {"shared_buffers": "512MB", "max_wal_size": "2GB", "wal_level": "minimal", "max_wal_senders": "0"}
+    {"shared_buffers": "512MB", "max_wal_size": "1GB", "wal_level": "minimal", "max_wal_senders": "0"}
 )
 
 
