@@ -5,7 +5,7 @@ BIN    := .venv/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench docs lock clean
+.PHONY: help run test check format bench faults docs lock clean
 
 help:  ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ format: .venv/dev  ## Write the code the way the formatter wants it
 
 bench: .venv/dev  ## Measure, side by side; options go into ARGS, as in make bench ARGS="--quick"
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+faults: .venv/dev  ## Break real servers on purpose and check what clients saw; options go into ARGS, as in make faults ARGS="--only F03"
+	@$(BIN)/python -m tests.faults.harness $(ARGS)
 
 docs: .venv/dev  ## Write the generated reference
 	@$(BIN)/ostiary reference docs/reference

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 import asyncpg
 
 from ostiary.foundation.errors import Unavailable
+from ostiary.foundation.storage.writer import FAILURES, Writer
 from ostiary.schema.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -99,8 +100,8 @@ def _open_sqlite(path: Path, *, create: bool) -> sqlite3.Connection:
 async def _open_postgresql(url: str) -> asyncpg.Connection[Any]:
     try:
         # No statement cache: behind a transaction-mode pooler prepared statements do not survive.
-        return await asyncpg.connect(url, timeout=_CONNECT_TIMEOUT.total_seconds(), statement_cache_size=0)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        return await Writer(url, within=_CONNECT_TIMEOUT).connect(statement_cache_size=0)
+    except FAILURES as error:
         # The reason's text may quote the URL and so the password; its kind does not.
         raise Unavailable(
             f"The database could not be reached ({type(error).__name__}):"

@@ -7,17 +7,17 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-import asyncpg
-
 from ostiary.foundation.errors import Unavailable
+from ostiary.foundation.storage.writer import FAILURES, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import asyncpg
+
 _NAME: Final = "ostiary"
 _ANSWER_LIMIT: Final = timedelta(seconds=3)
 _ECHO: Final = ""
-_DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 
 class PostgreSQLChannel:
@@ -28,7 +28,7 @@ class PostgreSQLChannel:
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self._writer = Writer(url, within=_ANSWER_LIMIT)
         self._connection: asyncpg.Connection[Any] | None = None
         # None says that the connection is gone.
         self._heard: asyncio.Queue[str | None] = asyncio.Queue()
@@ -40,15 +40,15 @@ class PostgreSQLChannel:
         self._heard = heard
         try:
             async with asyncio.timeout(_ANSWER_LIMIT.total_seconds()):
-                self._connection = connection = await asyncpg.connect(
-                    self._url, server_settings={"application_name": "ostiary-channel"}
+                self._connection = connection = await self._writer.connect(
+                    server_settings={"application_name": "ostiary-channel"}
                 )
                 connection.add_termination_listener(lambda _connection: heard.put_nowait(None))
                 await connection.add_listener(_NAME, lambda *notice: heard.put_nowait(notice[-1]))
                 await self.send(_ECHO)
                 while await heard.get() is None:
                     raise OSError
-        except _DRIVER_ERRORS:
+        except (*FAILURES, Unavailable):
             await self.close()
             raise Unavailable(
                 "Messages between workers do not arrive (LISTEN/NOTIFY): connect to PostgreSQL directly or through a "
@@ -81,7 +81,7 @@ class PostgreSQLChannel:
         """Disconnect without waiting for the server."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(*_DRIVER_ERRORS):
+            with suppress(*FAILURES):
                 connection.terminate()
 
     async def _ask(self) -> None:
@@ -93,7 +93,7 @@ class PostgreSQLChannel:
             raise _gone()
         try:
             await self._connection.execute(text, *parameters, timeout=_ANSWER_LIMIT.total_seconds())
-        except _DRIVER_ERRORS:
+        except FAILURES:
             await self.close()
             raise _gone() from None
 

@@ -30,6 +30,7 @@ from ostiary.foundation.storage.database import (
     only_reads,
 )
 from ostiary.foundation.storage.rows import compile_reader
+from ostiary.foundation.storage.writer import FAILURES, Writer, is_writer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -44,7 +45,6 @@ _DIALECT: Final = "postgresql"
 _HAS_TRANSACTION_TIMEOUT: Final = 17
 # The server gives up first, and says what happened; the client's own limit is for a server that is silent.
 _CLIENT_MARGIN: Final = timedelta(seconds=1)
-_DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 _READ_ONLY: Final = "25006"
 # Classes and codes of PostgreSQL's appendix A that pass by themselves: connection, read-only after a failover,
 # ended by a time limit, deadlock and serialisation, resources, lock not available, shutdown, input/output.
@@ -107,9 +107,10 @@ class PostgreSQL(_Verbs):
     def __init__(
         self, url: str, *, pool_size: int = 10, statement_timeout: timedelta = timedelta(seconds=5)
     ) -> None:
-        self._url = url
+        self._writer = Writer(url, within=statement_timeout)
         self._pool_size = pool_size
         self._statement_timeout = statement_timeout
+        self._silence = (statement_timeout + _CLIENT_MARGIN).total_seconds()
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._endings: set[asyncio.Task[None]] = set()
 
@@ -119,13 +120,12 @@ class PostgreSQL(_Verbs):
         Raises `Unavailable` if the server does not answer yet; the calls work as soon as it does.
         """
         self._pool = await asyncpg.create_pool(
-            self._url,
+            connect=self._writer.connect,
             min_size=0,
             max_size=self._pool_size,
             init=_prepare_connection,
             reset=_reset_nothing,
             statement_cache_size=1000,
-            command_timeout=(self._statement_timeout + _CLIENT_MARGIN).total_seconds(),
             server_settings={
                 "application_name": "ostiary",
                 "timezone": "UTC",
@@ -203,17 +203,35 @@ class PostgreSQL(_Verbs):
         for parameter in parameters:
             if isinstance(parameter, datetime) and parameter.tzinfo is None:
                 raise Unstorable
+        # The driver's own time limit would send a cancel, see `_hang_up`.
+        silence = asyncio.get_running_loop().call_later(self._silence, _hang_up, connection)
         try:
-            return await verb(connection, text, *parameters)
-        except _DRIVER_ERRORS as error:
+            answer = await verb(connection, text, *parameters)
+        except FAILURES as error:
             lost = _is_lost(connection)
             if commits and not _is_answer(error, lost=lost):
                 raise OutcomeUnknown from None
-            if isinstance(error, asyncpg.PostgresError) and error.sqlstate == _READ_ONLY and self._pool:
-                # A demoted primary stays read-only for good: the next call must reach its successor.
-                await self._pool.expire_connections()
+            if isinstance(error, asyncpg.PostgresError) and error.sqlstate == _READ_ONLY:
+                await self._forget_connections()
             # `from None` throughout: the driver quotes rows and parameters in its messages.
             raise _translated(error, lost=lost) from None
+        except asyncio.CancelledError:
+            if commits:
+                _hang_up(connection)
+            raise
+        finally:
+            silence.cancel()
+        if not commits and not is_writer(connection):
+            await self._forget_connections()
+            raise Unavailable(
+                "The database takes no writes any more, so it is not believed; try again shortly."
+            )
+        return answer
+
+    async def _forget_connections(self) -> None:
+        """Connect anew at the next call: a demoted primary stays read-only for good, and has a successor."""
+        if self._pool is not None:
+            await self._pool.expire_connections()
 
     async def _commit(self, connection: Connection) -> None:
         if _is_lost(connection):
@@ -226,14 +244,14 @@ class PostgreSQL(_Verbs):
         try:
             async with asyncio.timeout(self._statement_timeout.total_seconds()):
                 return await self._pool.acquire()
-        except (*_DRIVER_ERRORS, ValueError) as error:
+        except (*FAILURES, ValueError) as error:
             raise _unreachable(type(error).__name__) from None
 
     async def _give_back(self, connection: Connection) -> None:
         if self._pool is None or _is_lost(connection):
             return
         # When giving back fails the pool has closed the connection, and the statement's answer still stands.
-        with suppress(*_DRIVER_ERRORS):
+        with suppress(*FAILURES):
             await self._pool.release(connection, timeout=TRANSACTION_LIMIT.total_seconds())
 
     async def _abandon(self, connection: Connection) -> None:
@@ -246,10 +264,9 @@ class PostgreSQL(_Verbs):
     async def _roll_back(self, connection: Connection) -> None:
         if not _is_lost(connection):
             try:
-                await connection.execute("ROLLBACK")
-            except _DRIVER_ERRORS:
-                with suppress(*_DRIVER_ERRORS):
-                    connection.terminate()
+                await connection.execute("ROLLBACK", timeout=self._silence)
+            except FAILURES:
+                _hang_up(connection)
         await self._give_back(connection)
 
 
@@ -282,6 +299,16 @@ async def _prepare_connection(connection: Any) -> None:
 
 async def _reset_nothing(connection: Any) -> None:
     """Skip the reset query: no statement of ours changes a session, and it costs as much as a look-up."""
+
+
+def _hang_up(connection: Connection) -> None:
+    """Break a connection off without asking the server to cancel what it does.
+
+    A commit that waits for its synchronous standby is no longer undone: a cancel only ends the wait, and shows
+    everybody a change that a failover takes back. A server whose client is gone goes on waiting.
+    """
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
 
 
 def _encode_jsonb(value: Any) -> bytes:
