@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from ostiary.features.sessions import store
-from ostiary.foundation.storage.sqlite import _encode
+from ostiary.foundation.storage.rows import encode
 
 
 def bare_checks(key, texts: list[str]):
@@ -57,7 +57,7 @@ async def _on_sqlite(url: str, _flights: int) -> AsyncIterator:
     connection.execute("PRAGMA synchronous = FULL")
 
     async def execute(parameters) -> None:
-        values = [_encode(parameter) for parameter in parameters]
+        values = [encode(parameter) for parameter in parameters]
         connection.execute("BEGIN IMMEDIATE")
         for text, arity in store.ROTATE.sqlite:
             row = connection.execute(text, values[:arity]).fetchone()

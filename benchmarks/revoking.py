@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from benchmarks.harness import Figure, Finding, Part, Scale, Tell, percentile
 from benchmarks.servers import Client, free_port, postgresql, resident, serving
@@ -99,12 +100,11 @@ async def _prepared(
         account = NewAccount("user", "leaver@example.org", None, None, {"display_name": "Leaver"})
         made = await services.registration.create(account, by=SYSTEM, origin=Origin(), now=now)
         tokens = []
-        async with services.database.transaction() as tx:
-            credentials = await services.identities.lock_for_change(tx, made.id)
-            proven = Authentication.by_password(credentials, Origin())
-            for _ in range(count):
-                started = await services.sessions.start(tx, proven, now=now)
-                tokens.append(started.access_token.reveal())
+        for _ in range(count):
+            async with services.database.transaction() as tx:
+                credentials = await services.identities.lock_for_change(tx, made.id)
+                proven = Authentication.by_password(credentials, [], Origin())
+                tokens.append(services.sessions.start(tx, proven, now=now).access_token.reveal())
         credential = await services.registration.create_service(
             "benchmark", ["revocations:read"], lifetime=None, by=SYSTEM, now=now
         )

@@ -1,6 +1,8 @@
 """Where hashing runs: bounded, off the event loop, and free again when nobody waits."""
 
 import asyncio
+import os
+import sys
 import threading
 
 import pytest
@@ -89,3 +91,14 @@ async def test_what_runs_and_waits_is_pending(pool, held):
 
     assert busy == 2
     assert pool.pending == 0
+
+
+async def test_hashing_steps_back_behind_requests(pool):
+    """Where threads have priorities of their own, hashing has the lower one; elsewhere nothing is touched."""
+
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id() if sys.platform == "linux" else 0)
+
+    here, hashing = niceness(), await pool.run(niceness)
+
+    assert hashing > here if sys.platform == "linux" and here < 10 else hashing == here
