@@ -2,7 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ostiary.foundation.jose import Algorithm, SigningKey, sign
+from ostiary.foundation.jose import Algorithm, sign
+from ostiary.foundation.jose.signing import SigningKey
 from ostiary.verifier import AccessClaims, AccessTokenVerifier, Principal, RevocationSet
 
 ISSUER = "https://auth.example.org"

@@ -12,7 +12,8 @@ from threading import Condition, Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from ostiary.foundation.jose import Algorithm, SigningKey, sign
+from ostiary.foundation.jose import Algorithm, sign
+from ostiary.foundation.jose.signing import SigningKey
 from ostiary.verifier import AccessClaims
 
 if TYPE_CHECKING:

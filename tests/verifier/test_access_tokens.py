@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from ostiary.foundation.errors import Unavailable
-from ostiary.foundation.jose import Algorithm, SigningKey, sign
+from ostiary.foundation.jose import Algorithm, sign
+from ostiary.foundation.jose.signing import SigningKey
 from ostiary.verifier import (
     AccessTokenVerifier,
     InvalidToken,

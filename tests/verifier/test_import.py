@@ -1,4 +1,4 @@
-"""What importing the verifier loads: two libraries, a decoder, and nothing of a server."""
+"""What importing the verifier loads: two libraries, and nothing of a server."""
 
 import subprocess
 import sys
@@ -12,7 +12,6 @@ LIBRARIES = {
     "bcrypt",
     "cryptography",
     "msgspec",
-    "pybase64",
     "typing_extensions",
 }
 OURS = {
@@ -43,7 +42,7 @@ def loaded():
 
 
 def test_it_loads_only_libraries_that_are_named(loaded):
-    """Beside the standard library, it needs cryptography, msgspec and pybase64."""
+    """Beside the standard library, it needs cryptography and msgspec."""
     packages = {name.partition(".")[0] for name in loaded}
 
     assert packages - sys.stdlib_module_names - LIBRARIES == {"ostiary"}

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ostiary.foundation.jose import Algorithm, SigningKey
+from ostiary.foundation.jose import Algorithm
+from ostiary.foundation.jose.signing import SigningKey
 from ostiary.verifier.key_set import KeySet, read_keys
 
 

@@ -1,11 +1,11 @@
 """Revocations: every level counts, none is forgotten early, and not knowing is not permission."""
 
 import tracemalloc
-from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations, product
 
 import pytest
+from msgspec.structs import replace
 
 from ostiary.verifier import Revocation, RevocationKind, RevocationSet
 

@@ -14,7 +14,8 @@ import pytest
 from tests.verifier.issuer import CREDENTIAL, FEED, INTROSPECTION, KEYS, Raw, issuer_on_loopback
 
 from ostiary.foundation.errors import Unavailable
-from ostiary.foundation.jose import Algorithm, SigningKey
+from ostiary.foundation.jose import Algorithm
+from ostiary.foundation.jose.signing import SigningKey
 from ostiary.testing import MovableClock
 from ostiary.verifier import (
     InvalidToken,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Self
 
@@ -34,8 +33,7 @@ class AccessClaims(RegisteredClaims, frozen=True, kw_only=True):
     scope: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Principal:
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """Who is asking, in which session, with which rights, as a verified access token says."""
 
     identity_id: str

@@ -9,11 +9,13 @@ a million take less than 100 MB, and neither growing nor forgetting ever stops t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from math import ceil
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,8 +36,7 @@ class RevocationKind(StrEnum):
     ALL = "all"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Revocation:
+class Revocation(Struct, frozen=True, kw_only=True):
     """One entry of the feed.
 
     `identity` ends tokens of an epoch below `min_epoch`; `client` and `all` end tokens issued before

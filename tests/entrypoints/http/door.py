@@ -16,7 +16,8 @@ from ostiary.entrypoints.http.gate import Gate
 from ostiary.entrypoints.http.routes import PUBLIC, AddressLimit, Route, signed_in
 from ostiary.entrypoints.http.settings import HttpSettings
 from ostiary.foundation.clock import ClockCheck
-from ostiary.foundation.jose import Algorithm, SigningKey, sign
+from ostiary.foundation.jose import Algorithm, sign
+from ostiary.foundation.jose.signing import SigningKey
 from ostiary.foundation.limits import MemoryLimits, Rate
 from ostiary.verifier import AccessClaims, AccessTokenVerifier, RevocationSet
 

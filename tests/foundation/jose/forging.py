@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import pytest
 
-from ostiary.foundation.jose import Algorithm, InvalidToken, RegisteredClaims, SigningKey, base64url, verify
+from ostiary.foundation.jose import Algorithm, InvalidToken, RegisteredClaims, base64url, verify
+from ostiary.foundation.jose.signing import SigningKey
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECONDS = int(NOW.timestamp())

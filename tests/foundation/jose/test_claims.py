@@ -25,7 +25,8 @@ from tests.foundation.jose.forging import (
     text,
 )
 
-from ostiary.foundation.jose import Algorithm, Refusal, SigningKey, sign
+from ostiary.foundation.jose import Algorithm, Refusal, sign
+from ostiary.foundation.jose.signing import SigningKey
 
 
 @given(st.sampled_from(Algorithm), st.text(), st.lists(st.text(max_size=20), max_size=5))

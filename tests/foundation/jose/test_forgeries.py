@@ -22,7 +22,8 @@ from tests.foundation.jose.forging import (
     text,
 )
 
-from ostiary.foundation.jose import Algorithm, InvalidToken, Refusal, SigningKey, sign, tokens
+from ostiary.foundation.jose import Algorithm, InvalidToken, Refusal, sign, tokens
+from ostiary.foundation.jose.signing import SigningKey
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.+/= \n\0é"
 

@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tests.foundation.jose.forging import key_for
 
-from ostiary.foundation.jose import Algorithm, InvalidKey, SigningKey, VerificationKey, base64url
+from ostiary.foundation.jose import Algorithm, InvalidKey, VerificationKey, base64url
+from ostiary.foundation.jose.signing import SigningKey
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "jws.json").read_text())
 ALGORITHMS = list(Algorithm)

@@ -11,6 +11,7 @@ from ostiary.app import Ostiary
 from ostiary.entrypoints.cli.output import print_line
 from ostiary.entrypoints.http.errors import PROBLEMS
 from ostiary.features.audit import Action
+from ostiary.features.sessions import ENDINGS
 from ostiary.foundation.errors import OstiaryError
 from ostiary.settings import PREFIX, Settings
 
@@ -22,7 +23,7 @@ _UNIT_SECONDS: Final = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
 
 def reference(folder: Path, *, check: bool = False) -> None:
-    """Write the reference of settings, errors, events and the HTTP API as Markdown.
+    """Write the reference of settings, errors, events, endings and the HTTP API as Markdown.
 
     Example: `ostiary reference docs/reference`.
 
@@ -52,6 +53,7 @@ def _pages() -> Mapping[str, str]:
         "settings.md": _settings(),
         "errors.md": _errors(),
         "events.md": _events(),
+        "endings.md": _endings(),
         "http-api.md": _http_api(),
     }
 
@@ -101,6 +103,36 @@ def _events() -> str:
     rows = [(f"`{action.value}`", action.name.replace("_", " ").lower()) for action in Action]
     intro = "What `audit_events.action` can say, as `subject:object:verb`."
     return _page("Events", intro, ("action", "what happened"), rows)
+
+
+def _endings() -> str:
+    rows = [
+        (
+            ending.event,
+            f"`{reason.value}`",
+            ending.sessions.value,
+            ending.access_tokens.value,
+            ending.cookie.value,
+            ending.linked.value,
+            "cancelled" if ending.cancels_flows else "kept",
+        )
+        for reason, ending in ENDINGS.items()
+    ]
+    intro = (
+        "What every event ends, in the event's own transaction. Refresh tokens end with their sessions. *Named* is the "
+        "session the event is about, *all* are the identity's, and *everybody's* are those of the installation. No call "
+        "can end more or less than its row says, and a test tries every cell."
+    )
+    columns = (
+        "event",
+        "reason",
+        "sessions",
+        "access tokens",
+        "cookie",
+        "linked account's tokens",
+        "pending flows",
+    )
+    return _page("What ends what", intro, columns, rows)
 
 
 def _http_api() -> str:

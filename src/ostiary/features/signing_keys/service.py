@@ -22,7 +22,7 @@ from ostiary.features.signing_keys.model import (
 )
 from ostiary.foundation.crypto import associated_data
 from ostiary.foundation.ids import encode, new_id
-from ostiary.foundation.jose import Algorithm, SigningKey, VerificationKey
+from ostiary.foundation.jose.signing import SigningKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from ostiary.foundation.crypto import RootKeys
     from ostiary.foundation.entropy import Entropy
+    from ostiary.foundation.jose import Algorithm, VerificationKey
     from ostiary.foundation.storage import Database, Statements, Transaction
 
 _ACTIONS: Final = {

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from binascii import a2b_base64, b2a_base64
 from typing import Final
 
-import pybase64
-
+_FROM_STANDARD: Final = bytes.maketrans(b"+/", b"-_")
 # The standard alphabet's own two characters become one that no decoder takes.
 _TO_STANDARD: Final = bytes.maketrans(b"-_+/", b"+/!!")
 
 
 def encode(content: bytes) -> bytes:
     """Write `content` in the URL-safe alphabet, unpadded."""
-    return pybase64.urlsafe_b64encode(content).rstrip(b"=")
+    return b2a_base64(content, newline=False).rstrip(b"=").translate(_FROM_STANDARD)
 
 
 def decode(encoded: bytes) -> bytes:
     """Undo `encode`, and nothing but `encode`. Raises `ValueError`."""
     padded = encoded.translate(_TO_STANDARD) + b"=" * (-len(encoded) % 4)
-    content = pybase64.b64decode(padded, validate=True)
+    content = a2b_base64(padded, strict_mode=True)
     # Decoders forgive padding and stray bits at the end; writing it again does not.
     if encode(content) != encoded:
         raise ValueError("The text is not canonical base64url.")

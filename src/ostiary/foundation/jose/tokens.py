@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from ostiary.foundation.jose.keys import SigningKey, VerificationKey
+    from ostiary.foundation.jose.keys import VerificationKey
+    from ostiary.foundation.jose.signing import SigningKey
 
 MAX_TOKEN_SIZE: Final = 8192
 # Latest moment a datetime can hold (9999-12-31T23:59:59Z), so no claim overflows one.
