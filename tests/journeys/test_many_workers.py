@@ -10,6 +10,7 @@ from tests.factories import ORIGIN, rotate
 
 from ostiary import Ostiary
 from ostiary.features.account import Caller
+from ostiary.features.administration import RestoreGuard
 from ostiary.features.audit import SYSTEM
 from ostiary.features.sessions import Refused, Rotated
 from ostiary.foundation.clock import SystemClock
@@ -101,7 +102,10 @@ async def test_f17_a_restored_database_revives_nothing(migrated_url, tmp_path):
     async with auth_for_tests(**shared) as before:
         ada = await before.signed_in("ada")
         database = before.auth.services.database
-        await database.execute(Query("UPDATE ostiary.restore_guard SET fingerprint = 'another database'"))
+        await database.execute(
+            Query("UPDATE ostiary.restore_guard SET fingerprint = 'another database', seen_at = $1"),
+            before.clock.now() - timedelta(minutes=2),
+        )
 
     async with auth_for_tests(**shared) as after, auth_for_tests(**shared) as second:
         after.move(seconds=2)
@@ -127,6 +131,26 @@ async def test_f17_a_standby_that_took_over_ends_nothing(running):
     ended = await guard.look(now=running.clock.now())
 
     assert ended is False
+    assert not is_dead(running, ada.access_token)
+
+
+async def test_f03_who_starts_in_a_failover_waits_for_those_who_saw_it(running):
+    """A command or a server that starts before the others looked does not take the standby for an old copy."""
+    ada = await running.signed_in("ada")
+    services = running.auth.services
+    await services.database.execute(
+        Query("UPDATE ostiary.restore_guard SET fingerprint = 'the primary that died'")
+    )
+    newcomer = RestoreGuard(
+        services.database, revocations=services.sessions.revocations, audit=services.audit
+    )
+    running.move(seconds=10)
+
+    ended = await asyncio.gather(
+        newcomer.look(now=running.clock.now()), services.restore_guard.look(now=running.clock.now())
+    )
+
+    assert ended == [False, False]
     assert not is_dead(running, ada.access_token)
 
 
