@@ -42,6 +42,29 @@ async def heard(condition):
             await asyncio.sleep(0.005)
 
 
+class Stubborn:
+    """A channel that accepts everything and hears nothing, and whose driver makes its own failure of a cancellation."""
+
+    def __init__(self) -> None:
+        self.sending = asyncio.Event()
+
+    async def open(self) -> None:
+        """Be there."""
+
+    async def receive(self, within: timedelta) -> None:
+        await asyncio.sleep(within.total_seconds())
+
+    async def send(self, _message: str) -> None:
+        try:
+            self.sending.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise Unavailable("The connection broke.") from None
+
+    async def close(self) -> None:
+        """Be there no more."""
+
+
 def is_dead(worker, token):
     try:
         worker.auth.verify(token)
@@ -77,6 +100,25 @@ async def test_a_thousand_endings_are_told(workers):
 
     live = two.auth.services.sessions.revocations.live
     await heard(lambda: len(live) >= 200)
+
+
+async def test_f06_a_channel_that_swallows_a_cancellation_keeps_nobody_from_ending(running):
+    """Commands end, and so do workers, although messages were on their way when the channel broke."""
+    ada = await running.signed_in("ada")
+    follower, channel = running.auth.services.follower, Stubborn()
+    await follower.stop()
+    follower._channel = channel
+    await follower.start()
+    await heard(lambda: follower.hears)
+    await running.auth.services.account.log_out(
+        Caller.of(ada.principal, ORIGIN), refresh_token=None, now=running.clock.now()
+    )
+    await channel.sending.wait()
+
+    async with asyncio.timeout(30):
+        await follower.stop()
+
+    assert not follower.hears
 
 
 async def test_f12_a_compromised_key_is_dropped_by_every_worker_at_once(workers):
