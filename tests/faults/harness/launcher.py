@@ -16,11 +16,12 @@ import uvicorn
 from tests.faults.mortal import Death, MortalDatabase
 
 from ostiary import Ostiary, app
+from ostiary.foundation.clock import SystemClock
 from ostiary.foundation.storage import database_at
 
 
-class OffsetClock:
-    """The machine's clock, moved."""
+class OffsetClock(SystemClock):
+    """The machine's clock, moved: a worker believes it, and compares it with the database's."""
 
     def __init__(self, offset: float) -> None:
         self.offset = offset
