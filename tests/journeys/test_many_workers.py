@@ -249,7 +249,7 @@ async def test_f07_a_worker_whose_clock_is_off_issues_nothing(migrated_url, tmp_
         ready = await doors[1].get("/readyz")
         alive = await doors[1].get("/healthz")
         with pytest.raises(Unavailable):
-            off.services.gate.require_right_clock()
+            off.services.gate.require_right_clock(now=off.clock.now())
         still = await doors[0].post("/v1/refresh", json=refresh)
 
     assert refused == [503, 503, 503]
