@@ -30,7 +30,7 @@ from ostiary.foundation.storage.database import (
     only_reads,
 )
 from ostiary.foundation.storage.rows import compile_reader
-from ostiary.foundation.storage.writer import FAILURES, Writer, is_writer
+from ostiary.foundation.writer import FAILURES, Writer, is_writer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
