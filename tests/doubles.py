@@ -40,6 +40,11 @@ class _CountedTransaction(_CountedStatements):
     def __init__(self, inner: Transaction, counter: CountingDatabase) -> None:
         super().__init__(inner, counter)
         self._transaction = inner
+        self.deferred = 0
+
+    def defer(self, query: Query[Any], *parameters: Parameter, otherwise: Exception | None = None) -> None:
+        self.deferred += 1
+        self._transaction.defer(query, *parameters, otherwise=otherwise)
 
     def on_commit(self, callback: Callable[[], None]) -> None:
         self._transaction.on_commit(callback)
@@ -49,7 +54,10 @@ _counted_by: ContextVar[object] = ContextVar("counted_by", default=None)
 
 
 class CountingDatabase(_CountedStatements):
-    """A database that counts round trips: one for each statement, for BEGIN, and for COMMIT or ROLLBACK."""
+    """A database that counts round trips: one for each statement, for BEGIN, and for COMMIT or ROLLBACK.
+
+    What is deferred is one statement, and needs neither of the two when it is the only one.
+    """
 
     def __init__(self, inner: Database) -> None:
         super().__init__(inner, self)
@@ -75,12 +83,13 @@ class CountingDatabase(_CountedStatements):
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        self.round_trips += 1
-        try:
-            async with self._inner.transaction() as tx:
-                yield _CountedTransaction(tx, self)
-        finally:
-            self.round_trips += 1
+        async with self._inner.transaction() as tx:
+            counted = _CountedTransaction(tx, self)
+            before = self.round_trips
+            try:
+                yield counted
+            finally:
+                self.round_trips += (2 if self.round_trips > before else 0) + (1 if counted.deferred else 0)
 
     def connections(self) -> Connections:
         return self._inner.connections()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 
 _log = logging.getLogger("ostiary")
+_LONGEST_BATCH: Final = timedelta(seconds=6)
 
 
 class NotStarted(RuntimeError):
@@ -146,15 +148,27 @@ class Ostiary:
         if self._runs_worker:
             self._background = asyncio.create_task(services.maintenance.follow_schedule(self.clock))
 
+    def drain(self) -> None:
+        """Take leave before `stop`: nobody should begin anything here any more, though all who do are answered.
+
+        `/readyz` answers 503, requests that wait for news and streams end now, and background work ends after its
+        batch. Servers call it when they stop accepting; ASGI tells an application only after the last answer.
+        """
+        if self._services is not None:
+            self._services.sessions.revocations.close()
+            self._services.maintenance.close()
+
     async def stop(self) -> None:
         """Let running work end and close everything. May be called twice."""
+        self.drain()
         if self._background is not None:
+            # A batch ends within five seconds; what takes longer is rolled back.
+            await asyncio.wait([self._background], timeout=_LONGEST_BATCH.total_seconds())
             self._background.cancel()
             await asyncio.gather(self._background, return_exceptions=True)
             self._background = None
         if self._services is not None:
             services, self._services = self._services, None
-            services.sessions.revocations.close()
             await services.follower.stop()
             services.passwords.close()
             if services.cache is not None:

@@ -158,7 +158,6 @@ def build(
         database,
         entropy,
         identities=identities,
-        roles=roles,
         challenges=challenges,
         audit=audit,
         revocations=revocations,
@@ -193,6 +192,7 @@ def build(
         entity_types=entity_types,
         identities=identities,
         passwords=passwords,
+        roles=roles,
         sessions=sessions,
         audit=audit,
     )
@@ -201,6 +201,7 @@ def build(
         identities=identities,
         profiles=profiles,
         passwords=passwords,
+        roles=roles,
         sessions=sessions,
         audit=audit,
     )
@@ -249,7 +250,7 @@ def build(
                     issuer=settings.public_url,
                     audience=settings.audience,
                 ),
-                OperationsDoor(database, live, metrics),
+                OperationsDoor(database, revocations, metrics),
                 StatisticsDoor(statistics),
             )
         )

@@ -33,6 +33,7 @@ PREFIX: Final = "OSTIARY_"
 _DURATION: Final = re.compile(r"(\d+)\s*(ms|s|m|h|d)")
 _UNITS: Final = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _KEY_SIZE: Final = 32
+_FIRST_PASSED: Final = 3
 
 
 class InvalidSettings(OstiaryError):
@@ -335,6 +336,12 @@ def load(**overrides: Any) -> Settings:
         return Settings(**overrides | {"_secrets_dir": os.environ.get(PREFIX + "SECRETS_DIR")})
     except ValidationError as error:
         raise InvalidSettings([_problem(detail) for detail in error.errors(include_input=False)]) from None
+
+
+def inherited_socket() -> int | None:
+    """Return the descriptor of the socket systemd holds for this very process, if it does (sd_listen_fds(3))."""
+    is_ours = os.environ.get("LISTEN_PID") == str(os.getpid()) and os.environ.get("LISTEN_FDS") == "1"
+    return _FIRST_PASSED if is_ours else None
 
 
 def unknown_variables() -> list[str]:

@@ -36,7 +36,7 @@ Moment = Literal["before", "during", "after"]
 class Death:
     """When to die: before the `call`-th call to the database is sent, while it runs, or once it has answered.
 
-    Calls are counted from the moment the worker is ready; BEGIN and COMMIT are calls.
+    Calls are counted from the moment the worker is ready; so is the end of a transaction.
     """
 
     call: int
@@ -131,6 +131,9 @@ class _MortalTransaction:
 
     async def execute(self, query: Query[Any], *parameters: Parameter) -> int:
         return await self._database.call(self._inner.execute(query, *parameters))
+
+    def defer(self, query: Query[Any], *parameters: Parameter, otherwise: Exception | None = None) -> None:
+        self._inner.defer(query, *parameters, otherwise=otherwise)
 
     def on_commit(self, callback: Callable[[], None]) -> None:
         self._inner.on_commit(callback)

@@ -117,7 +117,7 @@ async def write(database, count, *, at=START, event=EVENT):
     audit = Audit(database, Entropy())
     for number in range(count):
         async with database.transaction() as tx:
-            await audit.record(tx, event, now=at + timedelta(milliseconds=number))
+            audit.record(tx, event, now=at + timedelta(milliseconds=number))
 
 
 async def sealed_log(database, *batches):
@@ -481,7 +481,7 @@ async def test_a_late_commit_never_lands_under_a_seal(migrated, seals):
     before = [await seals.seal_due(now=LATER)]
     if migrated.dialect == "postgresql":
         async with migrated.transaction() as tx:
-            await audit.record(tx, EVENT, now=START)
+            audit.record(tx, EVENT, now=START)
             await write(migrated, 2)
             before += [await seals.seal_due(now=LATER), await seals.seal_due(now=LATER)]
             before += [await Seals(migrated, KEY).seal_due(now=LATER)]
@@ -499,10 +499,10 @@ async def test_writers_that_never_pause_do_not_keep_the_seals_from_being_made(mi
     async with opened(migrated_postgresql_url) as database:
         seals, audit = Seals(database, KEY), Audit(database, Entropy())
         async with database.transaction() as first:
-            await audit.record(first, EVENT, now=START)
+            audit.record(first, EVENT, now=START)
             made = [await seals.seal_due(now=LATER)]
             second = database.transaction()
-            await audit.record(await second.__aenter__(), EVENT, now=START)
+            audit.record(await second.__aenter__(), EVENT, now=START)
         made.append(await seals.seal_due(now=LATER))
         await second.__aexit__(None, None, None)
         made.append(await Seals(database, KEY).seal_due(now=LATER))
@@ -823,7 +823,7 @@ async def test_a_table_for_spreadsheets_calculates_nothing(migrated):
     for number, text in enumerate(risky):
         event = replace(EVENT, reason=text, actor=Actor("identity", text), origin=Origin(text, f'{text}","'))
         async with migrated.transaction() as tx:
-            await audit.record(tx, event, now=START + timedelta(milliseconds=number))
+            audit.record(tx, event, now=START + timedelta(milliseconds=number))
     lines = [line async for line in Seals(migrated, KEY).export_csv(Selection())]
     heading, *rows = csv.reader(io.StringIO("".join(lines), newline=""))
 

@@ -163,6 +163,58 @@ async def test_a_long_feed_is_read_by_pages(running, client, reader):
     assert [first["more"], second["more"]] == [True, False]
 
 
+def scope_of(reader, query=b"", accept=b"application/json"):
+    return {
+        "type": "http",
+        "method": "GET",
+        "path": "/v1/revocations",
+        "query_string": query,
+        "headers": [(b"accept", accept), (b"authorization", reader["Authorization"].encode())],
+        "client": ("127.0.0.1", 1),
+    }
+
+
+async def test_a_poll_ends_when_nobody_waits_for_it(running, client, reader):
+    """Whoever closes the connection is not waited for, nor answered."""
+    begun = await read(client, reader)
+    incoming = iter([{"type": "http.request", "body": b""}, {"type": "http.disconnect"}])
+    sent: list = []
+
+    async def receive():
+        return next(incoming)
+
+    async def send(message):
+        sent.append(message)
+
+    async with asyncio.timeout(20):
+        await running.auth(scope_of(reader, f"after={begun['cursor']}&wait=25".encode()), receive, send)
+
+    assert sent == []
+
+
+async def test_a_worker_that_takes_leave_holds_nobody(running, client, reader):
+    """Polls and streams end with what there is, later ones at once; it is not ready, and answers all the same."""
+    begun = await read(client, reader)
+    held = asyncio.create_task(read(client, reader, begun["cursor"], wait=25))
+    sent: asyncio.Queue = asyncio.Queue()
+    stream = asyncio.create_task(
+        running.auth(scope_of(reader, accept=b"text/event-stream"), asyncio.Event().wait, sent.put)
+    )
+    await sent.get()
+    await sent.get()
+
+    running.auth.drain()
+    await stream
+    late = await read(client, reader, begun["cursor"], wait=25)
+    ready = await client.get("/readyz")
+
+    assert [(await held)["entries"], late["entries"]] == [[], []]
+    assert max((await held)["waited"], late["waited"]) < 25
+    assert [sent.get_nowait().get("more_body", False) for _ in range(sent.qsize())][-1] is False
+    assert (ready.status_code, ready.json()["serving"], ready.headers["retry-after"]) == (503, "failed", "1")
+    assert (await running.signed_in("ada")).access_token
+
+
 async def test_a_stream_tells_news_and_lives_on(running, reader):
     """Server-sent events: the first holds what there is, the next comes with the next revocation."""
     ada = await running.signed_in("ada")
@@ -174,17 +226,7 @@ async def test_a_stream_tells_news_and_lives_on(running, reader):
         await gone.wait()
         return {"type": "http.disconnect"}
 
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": "/v1/revocations",
-        "query_string": b"",
-        "headers": [
-            (b"accept", b"text/event-stream"),
-            (b"authorization", reader["Authorization"].encode()),
-        ],
-        "client": ("127.0.0.1", 1),
-    }
+    scope = scope_of(reader, accept=b"text/event-stream")
     answering = asyncio.create_task(running.auth(scope, receive, sent.put))
     start, first = await sent.get(), await sent.get()
     await log_out(running.auth, ada)
@@ -287,7 +329,7 @@ async def test_while_it_knows_nothing_new_the_server_asks(running, client):
     assert answers == [200, 401]
 
 
-async def test_p3_a_server_told_to_refuse_does_so_when_it_is_stale(migrated_url, tmp_path):
+async def test_ses_05_p3_a_server_told_to_refuse_does_so_when_it_is_stale(migrated_url, tmp_path):
     """`when_stale=refuse` answers 503 with Retry-After instead of asking."""
     from ostiary.testing import auth_for_tests
 

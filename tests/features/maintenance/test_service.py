@@ -133,6 +133,20 @@ async def test_a_run_that_is_cancelled_gives_its_lease_back(auth, worker, rows, 
     assert await runs(maintenance) == [(Outcome.DONE, ROWS - 10), (Outcome.INTERRUPTED, 10)]
 
 
+async def test_a_worker_that_is_about_to_end_ends_with_its_batch(auth, worker, rows, expired):
+    """The batch under way is committed and counted, the next is not begun, and another worker goes on at once."""
+    maintenance = worker()
+
+    finished = await maintenance.run("challenges", now=rows.now, on_progress=lambda _: maintenance.close())
+
+    assert (finished.outcome, finished.removed, finished.detail) == (
+        Outcome.INTERRUPTED,
+        10,
+        "It was stopped.",
+    )
+    assert await runs(maintenance) == [(Outcome.INTERRUPTED, 10)]
+
+
 async def test_of_sixteen_that_run_a_task_one_does(worker, rows):
     """The others are told who holds it."""
     others_know = asyncio.Event()
@@ -226,7 +240,8 @@ async def test_a_brisk_task_is_kept_by_one_worker_without_a_row_for_each_run(aut
     assert [who for who, _ in done[4:]] == ["second", "third"]
 
 
-async def test_the_schedule_is_followed_until_it_is_cancelled(auth, worker, rows):
+@pytest.mark.parametrize("end", ["cancelled", "closed"])
+async def test_the_schedule_is_followed_until_it_is_ended(auth, worker, rows, end):
     """A task that fails does not keep the others from being run, and a kept lease is given up at the end."""
     seen = asyncio.Event()
 
@@ -241,7 +256,10 @@ async def test_the_schedule_is_followed_until_it_is_cancelled(auth, worker, rows
     )
     following = asyncio.create_task(maintenance.follow_schedule(MovableClock(rows.now)))
     await seen.wait()
-    following.cancel()
+    if end == "closed":
+        maintenance.close()
+    else:
+        following.cancel()
     await asyncio.wait([following])
 
     assert await count(auth, "maintenance_runs", "finished_at IS NULL") == 0

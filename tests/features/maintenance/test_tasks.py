@@ -164,8 +164,8 @@ async def test_stale_sessions_are_ended_and_their_tokens_die(running, maintenanc
     assert await count(auth, "sessions", "end_reason = 'stale'") == 3
     assert await count(auth, "sessions", "ended_at IS NULL") >= 1
     assert await count(auth, "audit_events", "reason = 'stale'") == 3
-    assert await auth.services.sessions.find(await rows.identity(), used) is not None
-    assert await auth.services.sessions.find(await rows.identity(), stale[0]) is None
+    assert await auth.services.sessions.find(await rows.identity(), used, now=auth.clock.now()) is not None
+    assert await auth.services.sessions.find(await rows.identity(), stale[0], now=auth.clock.now()) is None
     with pytest.raises(RevokedToken):
         auth.verify(ada.access_token)
 

@@ -15,8 +15,8 @@ from ostiary.foundation.storage import DATABASE_TIME
 if TYPE_CHECKING:
     from ostiary.entrypoints.http.request import Request
     from ostiary.entrypoints.metrics import Metrics
+    from ostiary.features.sessions import Revocations
     from ostiary.foundation.storage import Database
-    from ostiary.verifier import RevocationSet
 
 _TAG: Final = "Operations"
 
@@ -36,12 +36,14 @@ class ReadyBody(Struct, frozen=True):
     database: Check
     revocations: Check
     clock: Check
+    serving: Check
+    """Failed when this worker is about to end."""
 
 
 class OperationsDoor:
     """The door for load balancers and monitoring."""
 
-    def __init__(self, database: Database, revocations: RevocationSet, metrics: Metrics) -> None:
+    def __init__(self, database: Database, revocations: Revocations, metrics: Metrics) -> None:
         self._database = database
         self._revocations = revocations
         self._metrics = metrics
@@ -51,15 +53,16 @@ class OperationsDoor:
         return Answer(200, HealthBody())
 
     async def ready(self, request: Request) -> Answer:
-        """Check the database, the freshness of revocations, and the clock against the database's."""
+        """Check the database, the freshness of revocations, the clock against the database's, and that we stay."""
         try:
             time = await self._database.fetch_one(DATABASE_TIME)
         except Unavailable:
             time = None
         checks: dict[str, Check] = {
             "database": "ok" if time is not None else "failed",
-            "revocations": "failed" if self._revocations.is_stale(request.now) else "ok",
+            "revocations": "failed" if self._revocations.live.is_stale(request.now) else "ok",
             "clock": "ok" if time is not None and abs(time - request.now) <= LARGEST_SKEW else "failed",
+            "serving": "failed" if self._revocations.is_closing else "ok",
         }
         if "failed" in checks.values():
             return Answer(503, ReadyBody("not_ready", **checks), headers=((b"retry-after", b"1"),))

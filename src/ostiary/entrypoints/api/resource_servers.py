@@ -192,9 +192,12 @@ class ResourceServerDoor:
         return Answer(200, body)
 
     async def _events(self, cursor: Cursor) -> AsyncGenerator[bytes]:
-        """Send an event whenever there is news, and at least every second, so that its reader knows how fresh it is."""
+        """Send an event whenever there is news, and at least every second, so that its reader knows how fresh it is.
+
+        It ends when this worker does; the reader comes back, and is answered by another.
+        """
         opened = monotonic()
-        while True:
+        while not self._revocations.is_closing:
             try:
                 body, cursor = await self._next(cursor, _HEARTBEAT, since=opened)
             except Unavailable:

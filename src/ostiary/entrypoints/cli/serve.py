@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from pathlib import Path  # noqa: TC003 - the command line is read from the annotations
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from ostiary import settings as environment
 from ostiary.app import Ostiary
+from ostiary.entrypoints.cli import serving
 from ostiary.entrypoints.cli.output import print_json, print_line
 from ostiary.foundation.errors import OstiaryError
 
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from ostiary.foundation.secret import Secret
     from ostiary.settings import Settings
 
-_GRACEFUL_SECONDS: Final = 10
 _DEFAULT_HOST: Final = "127.0.0.1"
 _DEFAULT_PORT: Final = 8000
 
@@ -37,6 +38,7 @@ def serve(
 
     With nothing configured it keeps a SQLite database and a generated key in ./ostiary-data. Example:
     `OSTIARY_DATABASE_URL=postgresql://user@localhost/app ostiary serve --workers 2`.
+    SIGTERM ends it gracefully; with several workers, SIGHUP replaces them one after the other.
 
     Parameters
     ----------
@@ -64,13 +66,11 @@ def serve(
             "SQLite serves one worker: use --workers 1, or set OSTIARY_DATABASE_URL to a PostgreSQL database."
         )
     bootstrap = asyncio.run(_prepare(workers))
+    listener = serving.listen(host, port)
     _announce(settings, bootstrap, json=json)
-    _run(host, port, workers)
-
-
-def application() -> Ostiary:
-    """Make the ASGI application of one worker."""
-    return Ostiary()
+    if workers > 1:
+        sys.exit(serving.Supervisor(listener, workers).run())
+    serving.serve_alone(listener)
 
 
 async def _prepare(workers: int) -> Secret | None:
@@ -114,21 +114,3 @@ def _announce(settings: Settings, bootstrap: Secret | None, *, json: bool) -> No
             f"curl {address}/v1/bootstrap -H 'Content-Type: application/json' -d "
             f'\'{{"token": "{bootstrap.reveal()}", "email": "you@example.org", "password": "a long phrase of yours"}}\'\n'
         )
-
-
-def _run(host: str, port: int, workers: int) -> None:
-    import uvicorn  # noqa: PLC0415 - after the first lines are printed
-
-    uvicorn.run(
-        f"{__name__}:{application.__name__}",
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        # Proxies are our own pipeline's business: OSTIARY_TRUSTED_PROXIES.
-        proxy_headers=False,
-        timeout_graceful_shutdown=_GRACEFUL_SECONDS,
-    )

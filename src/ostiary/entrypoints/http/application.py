@@ -29,7 +29,7 @@ from ostiary.entrypoints.http.routes import RouteTable, path_as_sent
 from ostiary.foundation.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 
     from ostiary.entrypoints.http.bodies import Receive
     from ostiary.entrypoints.http.errors import Fold
@@ -106,7 +106,7 @@ class HttpApplication:
             if route is None:
                 answer = self._without_route(method, methods, headers)
             else:
-                answer = await self._run(route, parameters, scope, headers, receive)
+                answer = await self._run(route, receive, parameters, scope, headers)
             stream = answer.stream
             start, body = self._write(answer, headers)
         except ClientDisconnected:
@@ -121,18 +121,20 @@ class HttpApplication:
             return
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
-    async def _run(self, route: Route, *request: Any) -> Answer:
+    async def _run(self, route: Route, receive: Receive, *request: Any) -> Answer:
         """Answer a request, or turn it away at once when too many are being answered: waiting helps nobody (F09).
 
         What load balancers ask is answered all the same, and what waits on purpose takes nobody's place.
         """
-        if route.streams or (route.guard.is_public and route.method == "GET"):
-            return await self._pipeline.run(route, *request)
+        if route.streams:
+            return await _unless_gone(self._pipeline.run(route, receive, *request), receive)
+        if route.guard.is_public and route.method == "GET":
+            return await self._pipeline.run(route, receive, *request)
         if self._in_flight >= self._in_flight_limit:
             raise Unavailable("More requests are being answered here than this server takes on.")
         self._in_flight += 1
         try:
-            return await self._pipeline.run(route, *request)
+            return await self._pipeline.run(route, receive, *request)
         finally:
             self._in_flight -= 1
 
@@ -183,6 +185,21 @@ class HttpApplication:
         if answer.status != _NO_CONTENT and answer.stream is None:
             fields.append((b"content-length", b"%d" % len(body)))
         return {"type": "http.response.start", "status": answer.status, "headers": fields}, body
+
+
+async def _unless_gone(answering: Coroutine[Any, Any, Answer], receive: Receive) -> Answer:
+    """Return the answer of a route that may wait; raise `ClientDisconnected` when nobody waits for it any more."""
+    answer = asyncio.create_task(answering)
+    gone = asyncio.create_task(_disconnected(receive))
+    try:
+        await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+        if answer.done():
+            return await answer
+        raise ClientDisconnected
+    finally:
+        answer.cancel()
+        gone.cancel()
+        await asyncio.gather(answer, gone, return_exceptions=True)
 
 
 async def _send_stream(stream: AsyncGenerator[bytes], receive: Receive, send: Send) -> None:

@@ -44,10 +44,10 @@ class Pipeline:
     async def run(
         self,
         route: Route,
+        receive: Receive,
         parameters: Mapping[str, str],
         scope: Mapping[str, Any],
         headers: Mapping[bytes, bytes],
-        receive: Receive,
     ) -> Answer:
         """Answer one request. Raises whatever refuses it."""
         client = scope.get("client")

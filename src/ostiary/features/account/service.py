@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ostiary.features.identities import Credentials, Identities
     from ostiary.features.passwords import Passwords
     from ostiary.features.profiles import Profile, ProfileChange, Profiles
+    from ostiary.features.roles import Roles
     from ostiary.features.sessions import Sessions, Tokens
     from ostiary.foundation.secret import Secret
     from ostiary.foundation.storage import Database, Transaction
@@ -34,6 +35,7 @@ class Account:
         identities: Identities,
         profiles: Profiles,
         passwords: Passwords,
+        roles: Roles,
         sessions: Sessions,
         audit: Audit,
     ) -> None:
@@ -41,6 +43,7 @@ class Account:
         self._identities = identities
         self._profiles = profiles
         self._passwords = passwords
+        self._roles = roles
         self._sessions = sessions
         self._audit = audit
 
@@ -48,7 +51,7 @@ class Account:
         """Change the caller's profile. Raises `InvalidProfile`, `ProfileNotFound`."""
         async with self._database.transaction() as tx:
             profile = await self._profiles.change(tx, caller.entity_type, caller.identity_id, change, now=now)
-            await self._record(tx, caller, Action.IDENTITY_PROFILE_CHANGED, now)
+            self._record(tx, caller, Action.IDENTITY_PROFILE_CHANGED, now)
             return profile
 
     async def change_password(
@@ -72,9 +75,8 @@ class Account:
             epoch = await self._sessions.end_all(
                 tx, caller.identity_id, reason=EndReason.PASSWORD_CHANGED, now=now
             )
-            await self._record(tx, caller, Action.IDENTITY_PASSWORD_CHANGED, now)
-            renewed = replace(proven, token_epoch=epoch)
-            return await self._sessions.start(tx, Authentication.by_password(renewed, caller.origin), now=now)
+            self._record(tx, caller, Action.IDENTITY_PASSWORD_CHANGED, now)
+            return await self._start(tx, replace(proven, token_epoch=epoch), caller, now)
 
     async def reauthenticate(
         self, caller: Caller, *, password: Secret, now: datetime
@@ -89,8 +91,8 @@ class Account:
             await self._sessions.end(
                 tx, caller.identity_id, caller.session_id, reason=EndReason.REAUTHENTICATED, now=now
             )
-            await self._record(tx, caller, Action.IDENTITY_REAUTHENTICATED, now)
-            return await self._sessions.start(tx, Authentication.by_password(proven, caller.origin), now=now)
+            self._record(tx, caller, Action.IDENTITY_REAUTHENTICATED, now)
+            return await self._start(tx, proven, caller, now)
 
     async def log_out(self, caller: Caller, *, refresh_token: Secret | None, now: datetime) -> None:
         """End the caller's session, and that of a refresh token of theirs if another is presented."""
@@ -119,7 +121,7 @@ class Account:
                 await self._sessions.end_all(
                     tx, caller.identity_id, reason=EndReason.LOGOUT_EVERYWHERE, now=now
                 )
-            await self._record(tx, caller, Action.SESSIONS_ENDED, now)
+            self._record(tx, caller, Action.SESSIONS_ENDED, now)
 
     async def end_session(self, caller: Caller, session_id: UUID, *, now: datetime) -> bool:
         """End one session of the caller; False when they have no such session, whoever else may."""
@@ -141,7 +143,7 @@ class Account:
                     by=caller.external_id,
                     now=now,
                 )
-                await self._record(tx, caller, Action.TOKEN_REVOKED, now)
+                self._record(tx, caller, Action.TOKEN_REVOKED, now)
                 return
             session_id = await self._sessions.find_by_refresh_token(tx, caller.identity_id, token)
             if session_id is not None:
@@ -153,7 +155,11 @@ class Account:
             await self._sessions.end_all(tx, caller.identity_id, reason=EndReason.IDENTITY_DELETED, now=now)
             await self._profiles.delete(tx, caller.entity_type, caller.identity_id, now=now)
             await self._identities.delete(tx, caller.identity_id, now=now)
-            await self._record(tx, caller, Action.IDENTITY_DELETED, now)
+            self._record(tx, caller, Action.IDENTITY_DELETED, now)
+
+    async def _start(self, tx: Transaction, proven: Credentials, caller: Caller, now: datetime) -> Tokens:
+        grants = await self._roles.granted(tx, proven.id, now=now)
+        return self._sessions.start(tx, Authentication.by_password(proven, grants, caller.origin), now=now)
 
     async def _prove(
         self, caller: Caller, password: Secret, failure: Action, now: datetime
@@ -168,7 +174,7 @@ class Account:
         if verification.valid:
             return credentials
         async with self._database.transaction() as tx:
-            await self._record(tx, caller, failure, now, success=False)
+            self._record(tx, caller, failure, now, success=False)
         return ProofRefused()
 
     async def _is_unchanged(self, tx: Transaction, proven: Credentials) -> bool:
@@ -183,10 +189,10 @@ class Account:
     ) -> bool:
         ended = await self._sessions.end(tx, caller.identity_id, session_id, reason=reason, now=now)
         if ended:
-            await self._record(tx, caller, Action.SESSION_ENDED, now, ended=session_id)
+            self._record(tx, caller, Action.SESSION_ENDED, now, ended=session_id)
         return ended
 
-    async def _record(
+    def _record(
         self,
         tx: Transaction,
         caller: Caller,
@@ -205,4 +211,4 @@ class Account:
             origin=caller.origin,
             success=success,
         )
-        await self._audit.record(tx, event, now=now)
+        self._audit.record(tx, event, now=now)

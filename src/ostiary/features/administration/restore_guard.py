@@ -75,7 +75,7 @@ class RestoreGuard:
             if await tx.execute(store.RECOGNISE, fingerprint, now, known) == 0:
                 # Another worker that started at the same moment did it.
                 return False
-            await self._audit.record(
+            self._audit.record(
                 tx,
                 Event(Action.EVERYTHING_ENDED, SYSTEM, target_kind="installation", reason="restored"),
                 now=now,

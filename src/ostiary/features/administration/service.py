@@ -50,7 +50,7 @@ class Administration:
         """
         async with self._database.transaction() as tx:
             event = Event(Action.EVERYTHING_ENDED, by, target_kind="installation", reason=reason)
-            await self._audit.record(tx, event, now=now)
+            self._audit.record(tx, event, now=now)
             return await self._sessions.revocations.end_everything(
                 tx, sessions=True, reason=reason, by=by.id or by.kind, now=now
             )
@@ -150,5 +150,5 @@ class Administration:
                 target_id=format_id(IDENTITY_PREFIX, identity_id),
                 reason=reason,
             )
-            await self._audit.record(tx, event, now=now)
+            self._audit.record(tx, event, now=now)
             yield tx

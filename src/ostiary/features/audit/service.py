@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ostiary.features.audit.model import Event, Login, LoginRecord
     from ostiary.foundation.entropy import Entropy
-    from ostiary.foundation.storage import Database, Statements, Transaction
+    from ostiary.foundation.storage import Database, Parameter, Transaction
 
 _log = logging.getLogger(__name__)
 _LAST_ID: Final = UUID(int=(1 << 128) - 1)
@@ -34,22 +34,22 @@ class Audit:
         self._database = database
         self._entropy = entropy
 
-    async def record(self, tx: Transaction, event: Event, *, now: datetime) -> None:
+    def record(self, tx: Transaction, event: Event, *, now: datetime) -> None:
         """Write an event with the change it records; if it cannot be written, the change does not happen."""
-        await self._add(tx, event, now)
+        tx.defer(store.ADD_EVENT, *self._columns(event, now))
 
     async def record_read(self, event: Event, *, now: datetime) -> None:
         """Write the event of a plain read; a failure is logged and never breaks the read."""
         try:
-            await self._add(self._database, event, now)
+            await self._database.execute(store.ADD_EVENT, *self._columns(event, now))
         except Unavailable as error:
             _log.warning("The audit line of a read (%s) could not be written. %s", event.action, error)
         except Exception:  # noqa: BLE001 - whatever it is, the read it concerns was allowed and is answered
             _log.warning("The audit line of a read (%s) could not be written.", event.action, exc_info=True)
 
-    async def record_login(self, tx: Transaction, login: Login, *, now: datetime) -> None:
+    def record_login(self, tx: Transaction, login: Login, *, now: datetime) -> None:
         """Write one line of login history."""
-        await tx.execute(
+        tx.defer(
             store.ADD_LOGIN,
             new_id(now, self._entropy),
             login.identity_id,
@@ -63,13 +63,13 @@ class Audit:
             _shortened(login.origin.user_agent),
         )
 
-    async def session_ended(self, tx: Transaction, session_id: UUID, *, now: datetime) -> None:
+    def session_ended(self, tx: Transaction, session_id: UUID, *, now: datetime) -> None:
         """Note in the history when a session ended, so its duration outlives the session row."""
-        await tx.execute(store.END_LOGIN, session_id, now)
+        tx.defer(store.END_LOGIN, session_id, now)
 
-    async def all_sessions_ended(self, tx: Transaction, identity_id: UUID, *, now: datetime) -> None:
+    def all_sessions_ended(self, tx: Transaction, identity_id: UUID, *, now: datetime) -> None:
         """Note the end of every session of an identity."""
-        await tx.execute(store.END_LOGINS_OF_IDENTITY, identity_id, now)
+        tx.defer(store.END_LOGINS_OF_IDENTITY, identity_id, now)
 
     async def logins(
         self, identity_id: UUID, *, limit: int, before: UUID | None = None
@@ -101,9 +101,8 @@ class Audit:
         dropped = await tx.fetch_all(store.DROP_LOGIN_MONTHS, before)
         return sum(dropped) + await tx.execute(store.PURGE_LOGINS, first_id_at(before), limit)
 
-    async def _add(self, statements: Statements, event: Event, now: datetime) -> None:
-        await statements.execute(
-            store.ADD_EVENT,
+    def _columns(self, event: Event, now: datetime) -> tuple[Parameter, ...]:
+        return (
             new_id(now, self._entropy),
             now,
             event.action,

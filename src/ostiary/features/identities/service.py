@@ -175,15 +175,15 @@ class Identities:
             raise IdentityNotFound
         return found
 
-    async def complete_sign_in(
-        self, tx: Transaction, identity_id: UUID, *, epoch: int, now: datetime
-    ) -> bool:
-        """Refill the failure budget and note the sign-in, if nothing has overtaken it.
+    def complete_sign_in(
+        self, tx: Transaction, identity_id: UUID, *, epoch: int, overtaken: Exception, now: datetime
+    ) -> None:
+        """Refill the failure budget and note the sign-in at the end of `tx`, if nothing has overtaken it.
 
-        False when the identity was suspended, deleted, or had its tokens ended since `epoch` was read: a sign-in
-        with the old password cannot outrun its change.
+        `tx` ends with `overtaken` when the identity was suspended, deleted, or had its tokens ended since `epoch` was
+        read: a sign-in with the old password cannot outrun its change.
         """
-        return await tx.fetch_one(store.COMPLETE_SIGN_IN, identity_id, epoch, now) is not None
+        tx.defer(store.COMPLETE_SIGN_IN, identity_id, epoch, now, otherwise=overtaken)
 
     async def set_password(
         self, tx: Transaction, identity_id: UUID, *, text: str, scheme: str, now: datetime

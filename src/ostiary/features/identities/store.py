@@ -97,14 +97,12 @@ LOCK_FOR_CHANGE = Query(
     into=Credentials,
 )
 
-COMPLETE_SIGN_IN = Query(
+COMPLETE_SIGN_IN: Query[Any] = Query(
     """
     UPDATE ostiary.identities
        SET failed_login_attempts = 0, locked_until = NULL, last_login_at = $3, updated_at = $3
      WHERE id = $1 AND token_epoch = $2 AND status = 'active' AND deleted_at IS NULL
-    RETURNING id
-    """,
-    into=UUID,
+    """
 )
 
 SET_PASSWORD: Query[Any] = Query(

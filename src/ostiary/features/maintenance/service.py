@@ -54,6 +54,13 @@ def holder_name(entropy: Entropy) -> str:
     return f"{platform.node() or 'unknown'}:{os.getpid()}:{entropy.token_bytes(3).hex()}"
 
 
+class Stopped(OstiaryError):
+    """This worker is about to end; what the task has done so far is kept."""
+
+    def __init__(self) -> None:
+        super().__init__("It was stopped.")
+
+
 class Lease:
     """The right to work on one task: each batch renews it and is counted in its own transaction."""
 
@@ -65,9 +72,11 @@ class Lease:
         now: datetime,
         batch_size: int,
         on_progress: Progress | None,
+        closing: asyncio.Event,
     ) -> None:
         self._database = database
         self._started = monotonic()
+        self._closing = closing
         self._on_progress = on_progress
         self.run_id: Final = run_id
         self.now: Final = now
@@ -81,8 +90,10 @@ class Lease:
     async def batch(self, work: Callable[[Transaction], Awaitable[int]]) -> int:
         """Do one bounded piece of work, which returns how many rows it removed, and count them.
 
-        Raises `LeaseLost`, and then the work is rolled back.
+        Raises `LeaseLost`, and then the work is rolled back, and `Stopped`, and then it was not begun.
         """
+        if self._closing.is_set():
+            raise Stopped
         async with self._database.transaction() as tx:
             removed = await work(tx)
             if await tx.execute(store.RENEW, self.run_id, self.moment() + LEASE, removed) == 0:
@@ -114,6 +125,7 @@ class Maintenance:
         self._look_again: dict[str, datetime] = {}
         self._done_at: dict[str, datetime] = {}
         self._kept: set[str] = set()
+        self._closing = asyncio.Event()
         self.holder: Final = holder
 
     @property
@@ -149,6 +161,8 @@ class Maintenance:
         """Run, one after the other, the tasks that are due and that nobody is running."""
         finished = []
         for task in self._tasks.values():
+            if self._closing.is_set():
+                break
             if now < self._look_again.get(task.name, now):
                 continue
             run_id = await self._take_if_due(task, now)
@@ -158,19 +172,25 @@ class Maintenance:
         return finished
 
     async def follow_schedule(self, clock: Clock) -> None:
-        """Run what is due when it is due, until cancelled; then give up what is held."""
+        """Run what is due when it is due, until closed or cancelled; then give up what is held."""
         try:
-            while True:
+            while not self._closing.is_set():
                 try:
                     await self.run_due(now=clock.now())
                 except Unavailable as error:
                     _log.warning("Maintenance could not look for its tasks. %s", error)
                 except Exception:  # noqa: BLE001 - whatever it is, the next turn may go better
                     _log.warning("Maintenance could not look for its tasks.", exc_info=True)
-                await asyncio.sleep(self._pause(clock.now()).total_seconds())
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._pause(clock.now()).total_seconds()):
+                        await self._closing.wait()
         finally:
             with suppress(OstiaryError):
                 await self.resign(now=clock.now())
+
+    def close(self) -> None:
+        """Begin no further batch: this worker is about to end."""
+        self._closing.set()
 
     async def resign(self, *, now: datetime) -> None:
         """Give up every lease this worker keeps, so that another can go on at once."""
@@ -246,13 +266,22 @@ class Maintenance:
         *,
         keep: bool = False,
     ) -> Finished:
-        lease = Lease(self._database, run_id, now=now, batch_size=self._batch_size, on_progress=on_progress)
+        lease = Lease(
+            self._database,
+            run_id,
+            now=now,
+            batch_size=self._batch_size,
+            on_progress=on_progress,
+            closing=self._closing,
+        )
         outcome, detail = Outcome.DONE, None
         try:
             await task.work(lease)
         except asyncio.CancelledError:
-            await asyncio.shield(self._finish(task, lease, Outcome.INTERRUPTED, "It was stopped."))
+            await asyncio.shield(self._finish(task, lease, Outcome.INTERRUPTED, str(Stopped())))
             raise
+        except Stopped as stopped:
+            outcome, detail = Outcome.INTERRUPTED, str(stopped)
         except Exception as error:  # noqa: BLE001 - it is remembered, and the other tasks go on
             outcome = Outcome.FAILED
             explained = isinstance(error, OstiaryError)

@@ -133,7 +133,7 @@ class Registration:
                 lifetime=_BOOTSTRAP_LIFETIME,
                 now=now,
             )
-            await self._audit.record(tx, Event(Action.BOOTSTRAP_ISSUED, SYSTEM), now=now)
+            self._audit.record(tx, Event(Action.BOOTSTRAP_ISSUED, SYSTEM), now=now)
             return token
 
     async def bootstrap(
@@ -155,7 +155,7 @@ class Registration:
                 tx, admin, address, None, hashed, account, by=SYSTEM, origin=origin, now=now
             )
             await self._roles.grant(tx, identity.id, OPERATOR, granted_by=SYSTEM.kind, now=now)
-            await self._audit.record(tx, Event(Action.BOOTSTRAP_USED, SYSTEM, origin=origin), now=now)
+            self._audit.record(tx, Event(Action.BOOTSTRAP_USED, SYSTEM, origin=origin), now=now)
             return Registered(identity.id, await self._sign_in(tx, identity, origin, now))
 
     async def _hash(self, password: Secret, email: EmailAddress | None, account: NewAccount) -> PasswordHash:
@@ -195,12 +195,13 @@ class Registration:
             origin=origin,
             metadata={"entity_type": entity_type.name},
         )
-        await self._audit.record(tx, event, now=now)
+        self._audit.record(tx, event, now=now)
         return identity
 
     async def _sign_in(self, tx: Transaction, identity: NewIdentity, origin: Origin, now: datetime) -> Tokens:
         credentials = await self._identities.lock_for_change(tx, identity.id)
-        return await self._sessions.start(tx, Authentication.by_password(credentials, origin), now=now)
+        grants = await self._roles.granted(tx, identity.id, now=now)
+        return self._sessions.start(tx, Authentication.by_password(credentials, grants, origin), now=now)
 
 
 def _addresses(account: NewAccount) -> tuple[EmailAddress | None, PhoneNumber | None]:

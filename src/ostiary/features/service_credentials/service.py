@@ -65,7 +65,7 @@ class ServiceCredentials:
             by.id or by.kind,
             None if lifetime is None else now + lifetime,
         )
-        await self._record(tx, Action.SERVICE_CREDENTIAL_ISSUED, token.id, by, now)
+        self._record(tx, Action.SERVICE_CREDENTIAL_ISSUED, token.id, by, now)
         return token.text
 
     async def authenticate(self, presented: Secret, *, now: datetime) -> Service | None:
@@ -90,15 +90,13 @@ class ServiceCredentials:
         async with self._database.transaction() as tx:
             if await tx.fetch_one(store.REVOKE, credential_id, now) is None:
                 raise ServiceCredentialNotFound
-            await self._record(tx, Action.SERVICE_CREDENTIAL_REVOKED, credential_id, by, now)
+            self._record(tx, Action.SERVICE_CREDENTIAL_REVOKED, credential_id, by, now)
 
-    async def _record(
-        self, tx: Transaction, action: Action, credential_id: UUID, by: Actor, now: datetime
-    ) -> None:
+    def _record(self, tx: Transaction, action: Action, credential_id: UUID, by: Actor, now: datetime) -> None:
         event = Event(
             action,
             by,
             target_kind="service_credential",
             target_id=format_id(CREDENTIAL_PREFIX, credential_id),
         )
-        await self._audit.record(tx, event, now=now)
+        self._audit.record(tx, event, now=now)

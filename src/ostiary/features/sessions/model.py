@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from ostiary.features.audit import Origin
+from ostiary.features.roles import Grant
 from ostiary.foundation.ids import format_id, parse_id
 from ostiary.foundation.secret import Secret
 
@@ -64,7 +66,7 @@ class Authentication:
     """A finished authentication from which a session starts.
 
     `epoch` is the token epoch that was read together with the credentials: if it has moved since, the sign-in has
-    been overtaken.
+    been overtaken. Losing a role moves it, so `grants` may have been read at any time after that.
     """
 
     identity_id: UUID
@@ -73,10 +75,11 @@ class Authentication:
     epoch: int
     method: str
     amr: tuple[str, ...]
+    grants: Sequence[Grant]
     origin: Origin
 
     @classmethod
-    def by_password(cls, credentials: Credentials, origin: Origin) -> Authentication:
+    def by_password(cls, credentials: Credentials, grants: Sequence[Grant], origin: Origin) -> Authentication:
         """The owner of `credentials` proved themselves with their password."""
         return cls(
             identity_id=credentials.id,
@@ -85,6 +88,7 @@ class Authentication:
             epoch=credentials.token_epoch,
             method="password",
             amr=("pwd",),
+            grants=grants,
             origin=origin,
         )
 

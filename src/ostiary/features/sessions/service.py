@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from ostiary.features.audit import Audit
     from ostiary.features.challenges import Challenges
     from ostiary.features.identities import Identities
-    from ostiary.features.roles import Roles
     from ostiary.features.sessions.access_tokens import AccessTokens
     from ostiary.features.sessions.model import Authentication, Lifetimes
     from ostiary.features.sessions.revocations import Revocations
@@ -68,7 +67,6 @@ class Sessions:
         entropy: Entropy,
         *,
         identities: Identities,
-        roles: Roles,
         challenges: Challenges,
         audit: Audit,
         revocations: Revocations,
@@ -79,7 +77,6 @@ class Sessions:
         self._database = database
         self._entropy = entropy
         self._identities = identities
-        self._roles = roles
         self._challenges = challenges
         self._audit = audit
         self._access_tokens = access_tokens
@@ -87,17 +84,16 @@ class Sessions:
         self._cache = cache
         self.revocations: Final = revocations
 
-    async def start(self, tx: Transaction, authentication: Authentication, *, now: datetime) -> Tokens:
-        """Start a session for a finished authentication. Raises `SignInOvertaken`, which must end `tx`."""
-        if not await self._identities.complete_sign_in(
-            tx, authentication.identity_id, epoch=authentication.epoch, now=now
-        ):
-            raise SignInOvertaken
+    def start(self, tx: Transaction, authentication: Authentication, *, now: datetime) -> Tokens:
+        """Start a session for a finished authentication when `tx` ends, which may be with `SignInOvertaken`."""
+        self._identities.complete_sign_in(
+            tx, authentication.identity_id, epoch=authentication.epoch, overtaken=SignInOvertaken(), now=now
+        )
         session_id = new_id(now, self._entropy)
         refresh_token = BearerSecret.new(REFRESH_KIND, new_id(now, self._entropy), self._entropy)
         expires_at = now + self._lifetimes.refresh
         user_agent = authentication.origin.user_agent
-        await tx.execute(
+        tx.defer(
             store.INSERT_SESSION,
             session_id,
             authentication.identity_id,
@@ -110,10 +106,10 @@ class Sessions:
             now + self._lifetimes.idle,
             expires_at,
         )
-        await tx.execute(
+        tx.defer(
             store.INSERT_REFRESH_TOKEN, refresh_token.id, session_id, refresh_token.digest, now, expires_at
         )
-        await self._audit.record_login(
+        self._audit.record_login(
             tx,
             Login(
                 authentication.identity_id,
@@ -124,7 +120,6 @@ class Sessions:
             ),
             now=now,
         )
-        grants = await self._roles.granted(tx, authentication.identity_id, now=now)
         access_token, expires_in = self._access_tokens.issue(
             identity_id=authentication.identity_id,
             entity=(authentication.entity_type, authentication.entity_id),
@@ -132,8 +127,8 @@ class Sessions:
             epoch=authentication.epoch,
             authenticated_at=now,
             amr=authentication.amr,
-            roles=[grant.role for grant in grants],
-            ends_by=(expires_at, *(grant.expires_at for grant in grants)),
+            roles=[grant.role for grant in authentication.grants],
+            ends_by=(expires_at, *(grant.expires_at for grant in authentication.grants)),
             now=now,
         )
         return Tokens(
@@ -223,7 +218,7 @@ class Sessions:
         await self._cancel_flows(tx, identity_id, reason)
         ended = await tx.fetch_all(store.END_ALL, identity_id, now, reason)
         tx.on_commit(partial(self._forget, identity_id, *ended))
-        await self._audit.all_sessions_ended(tx, identity_id, now=now)
+        self._audit.all_sessions_ended(tx, identity_id, now=now)
         return epoch
 
     async def end_access_tokens(
@@ -255,7 +250,7 @@ class Sessions:
         stale = await tx.fetch_all(store.LOCK_STALE, unused_since, limit)
         for session in stale:
             await self.end(tx, session.identity_id, session.id, reason=EndReason.STALE, now=now)
-            await self._audit.record(
+            self._audit.record(
                 tx,
                 Event(
                     Action.SESSION_ENDED,
@@ -284,7 +279,7 @@ class Sessions:
             purged = await tx.fetch_all(purge_sessions, moment, limit)
             for session in purged:
                 if session.ended_at is None:
-                    await self._audit.session_ended(tx, session.id, now=session.over_at)
+                    self._audit.session_ended(tx, session.id, now=session.over_at)
             if tokens + len(purged):
                 return tokens + len(purged)
         return 0
@@ -329,7 +324,7 @@ class Sessions:
             await self.end(
                 tx, facts.identity_id, facts.session_id, reason=EndReason.REFRESH_TOKEN_REUSED, now=now
             )
-            await self._audit.record(
+            self._audit.record(
                 tx,
                 Event(
                     Action.REFRESH_TOKEN_REUSED,
@@ -351,7 +346,7 @@ class Sessions:
     async def _bury(
         self, tx: Transaction, identity_id: UUID, session_id: UUID, reason: EndReason, now: datetime
     ) -> None:
-        await self._audit.session_ended(tx, session_id, now=now)
+        self._audit.session_ended(tx, session_id, now=now)
         await self.revocations.end_session(
             tx, external_session_id(session_id), of=identity_id, reason=reason, by=None, now=now
         )

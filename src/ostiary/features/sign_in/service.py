@@ -1,4 +1,4 @@
-"""Signing in with a password: one statement, one hash, one transaction."""
+"""Signing in with a password: one statement, one hash, and one statement more that makes all of it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ from ostiary.features.sign_in.model import PasswordSignIn, Refusal, Refused, Sig
 from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
     from ostiary.features.audit import Audit
     from ostiary.features.identities import EntityTypes, Identities
     from ostiary.features.passwords import Passwords
+    from ostiary.features.roles import Grant, Roles
     from ostiary.features.sessions import Sessions
     from ostiary.foundation.storage import Database, Transaction
 
@@ -41,6 +43,7 @@ class SignIn:
         entity_types: EntityTypes,
         identities: Identities,
         passwords: Passwords,
+        roles: Roles,
         sessions: Sessions,
         audit: Audit,
     ) -> None:
@@ -48,6 +51,7 @@ class SignIn:
         self._entity_types = entity_types
         self._identities = identities
         self._passwords = passwords
+        self._roles = roles
         self._sessions = sessions
         self._audit = audit
 
@@ -71,13 +75,14 @@ class SignIn:
             return await self._refuse(reason or Refusal.UNKNOWN_IDENTIFIER, reserved, origin, now)
         if credentials.must_change_password:
             return await self._change_and_start(attempt, credentials, reserved, origin, now)
+        grants = await self._roles.granted(self._database, credentials.id, now=now)
         rehashed = await self._passwords.hash(attempt.password) if verification.needs_rehash else None
         async with self._database.transaction() as tx:
             if rehashed is not None:
                 await self._identities.rehash_password(
                     tx, credentials, text=rehashed.text, scheme=rehashed.scheme, now=now
                 )
-            return await self._start(tx, credentials, origin, now)
+            return self._start(tx, credentials, grants, origin, now)
 
     async def _reserve(self, attempt: PasswordSignIn, now: datetime) -> Attempt:
         try:
@@ -107,20 +112,24 @@ class SignIn:
             await self._identities.set_password(
                 tx, credentials.id, text=hashed.text, scheme=hashed.scheme, now=now
             )
-            await self._audit.record(
-                tx, _event(Action.IDENTITY_PASSWORD_CHANGED, credentials.id, origin), now=now
-            )
+            self._audit.record(tx, _event(Action.IDENTITY_PASSWORD_CHANGED, credentials.id, origin), now=now)
             epoch = await self._sessions.end_all(
                 tx, credentials.id, reason=EndReason.PASSWORD_CHANGED, now=now
             )
-            return await self._start(tx, replace(credentials, token_epoch=epoch), origin, now)
+            grants = await self._roles.granted(tx, credentials.id, now=now)
+            return self._start(tx, replace(credentials, token_epoch=epoch), grants, origin, now)
 
-    async def _start(
-        self, tx: Transaction, credentials: Credentials, origin: Origin, now: datetime
+    def _start(
+        self,
+        tx: Transaction,
+        credentials: Credentials,
+        grants: Sequence[Grant],
+        origin: Origin,
+        now: datetime,
     ) -> SignedIn:
-        tokens = await self._sessions.start(tx, Authentication.by_password(credentials, origin), now=now)
+        tokens = self._sessions.start(tx, Authentication.by_password(credentials, grants, origin), now=now)
         event = _event(Action.IDENTITY_SIGNED_IN, credentials.id, origin)
-        await self._audit.record(tx, replace(event, session_id=tokens.session_id), now=now)
+        self._audit.record(tx, replace(event, session_id=tokens.session_id), now=now)
         return SignedIn(credentials.id, tokens)
 
     async def _refuse(self, reason: Refusal, reserved: Attempt, origin: Origin, now: datetime) -> Refused:
@@ -137,8 +146,8 @@ class SignIn:
             reason=reason,
         )
         async with self._database.transaction() as tx:
-            await self._audit.record_login(tx, login, now=now)
-            await self._audit.record(tx, event, now=now)
+            self._audit.record_login(tx, login, now=now)
+            self._audit.record(tx, event, now=now)
         return Refused(reason, retry_after=reserved.retry_after(now) if reason is Refusal.LOCKED else None)
 
 

@@ -131,7 +131,7 @@ class SigningKeys:
             if soonest < following.activates_at:
                 following = replace(following, activates_at=soonest)
                 await tx.execute(store.BRING_FORWARD, following.kid, soonest)
-                await self._record(tx, Action.SIGNING_KEY_BROUGHT_FORWARD, following, by=by, now=now)
+                self._record(tx, Action.SIGNING_KEY_BROUGHT_FORWARD, following, by=by, now=now)
         await self._settle(tx, by=by, now=now)
         return await self._get(tx, following.kid)
 
@@ -182,7 +182,7 @@ class SigningKeys:
         sealed = self._root_keys.wrap(key.to_pkcs8(), _place(key.kid, key.algorithm), entropy=self._entropy)
         await tx.execute(store.ADD, key.kid, key.algorithm, key.public.to_jwk(), sealed, now, activates_at)
         record = KeyRecord(key.kid, key.algorithm, State.NEXT, now, activates_at, None)
-        await self._record(tx, Action.SIGNING_KEY_PUBLISHED, record, by=by, now=now)
+        self._record(tx, Action.SIGNING_KEY_PUBLISHED, record, by=by, now=now)
         return record
 
     async def _move(
@@ -198,10 +198,10 @@ class SigningKeys:
     ) -> KeyRecord:
         await tx.execute(store.MOVE, key.kid, state, retires_at)
         moved = KeyRecord(key.kid, key.algorithm, state, key.created_at, key.activates_at, retires_at)
-        await self._record(tx, _ACTIONS[state], moved, by=by, now=now, reason=reason)
+        self._record(tx, _ACTIONS[state], moved, by=by, now=now, reason=reason)
         return moved
 
-    async def _record(
+    def _record(
         self,
         tx: Transaction,
         action: Action,
@@ -215,7 +215,7 @@ class SigningKeys:
         if key.retires_at is not None:
             facts["retires_at"] = key.retires_at.isoformat()
         event = Event(action, by, target_kind="signing_key", target_id=key.kid, reason=reason, metadata=facts)
-        await self._audit.record(tx, event, now=now)
+        self._audit.record(tx, event, now=now)
 
     @staticmethod
     async def _get(tx: Transaction, kid: str) -> KeyRecord:

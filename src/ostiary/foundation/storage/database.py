@@ -98,34 +98,16 @@ class Transaction(Statements, Protocol):
     end of a block that swallowed the error, raise `TransactionFailed`.
     """
 
+    def defer(self, query: Query[Any], *parameters: Parameter, otherwise: Exception | None = None) -> None:
+        """Make this change at the end of the block, with all that were deferred, in one round trip.
+
+        They are made in their order, and none of them may read or change what another wrote: on PostgreSQL they are one
+        statement. A block of nothing else is one round trip altogether. With `otherwise`, the change must touch a row: if it does not, that is raised where the block
+        ends, and nothing is kept.
+        """
+
     def on_commit(self, callback: Callable[[], None]) -> None:
         """Call `callback` right after a successful COMMIT, and never otherwise."""
-
-
-class TransactionState:
-    """Whether a transaction may still be used; both drivers refuse the same things.
-
-    SQLite would carry on after a failed statement and PostgreSQL does not, so nobody may rely on it.
-    """
-
-    __slots__ = ("callbacks", "ended", "failed")
-
-    def __init__(self) -> None:
-        self.ended = False
-        self.failed = False
-        self.callbacks: list[Callable[[], None]] = []
-
-    def committed(self) -> None:
-        """Do what was to be done once the change is on the disk."""
-        for callback in self.callbacks:
-            callback()
-
-    def check(self) -> None:
-        """Raise `TransactionFailed` after a failed statement, and `RuntimeError` after the end of the block."""
-        if self.ended:
-            raise RuntimeError("This transaction has ended: open another one.")
-        if self.failed:
-            raise TransactionFailed
 
 
 class Connections(NamedTuple):

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import asyncpg
-import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
 from ostiary.foundation.errors import Unavailable
@@ -24,18 +23,19 @@ from ostiary.foundation.storage.database import (
     Query,
     ReferenceViolation,
     RuleViolation,
-    TransactionState,
     UniqueViolation,
     Unstorable,
     only_reads,
 )
-from ostiary.foundation.storage.rows import compile_reader
+from ostiary.foundation.storage.rows import compile_reader, decode_jsonb, encode_jsonb
+from ostiary.foundation.storage.state import NothingTouched, TransactionState, as_one_statement
 from ostiary.foundation.writer import FAILURES, Writer, is_writer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from ostiary.foundation.storage.database import Parameter, Transaction
+    from ostiary.foundation.storage.state import Change
 
     Connection = PoolConnectionProxy[asyncpg.Record]
 
@@ -166,15 +166,14 @@ class PostgreSQL(_Verbs):
         deadline = asyncio.timeout(TRANSACTION_LIMIT.total_seconds())
         try:
             async with deadline:
-                await self.ask(connection, PoolConnectionProxy.execute, "BEGIN")
                 yield transaction
             transaction.state.check()
-            await self._commit(connection)
+            await transaction.finish()
             # Before the connection is given back: a task cancelled in that wait has committed all the same.
             transaction.state.committed()
         except BaseException as error:
             transaction.state.ended = True
-            await self._abandon(connection)
+            await self._abandon(connection, begun=transaction.begun)
             if isinstance(error, TimeoutError) and deadline.expired():
                 raise Unavailable(
                     "A transaction took too long and was rolled back; try again shortly."
@@ -237,7 +236,8 @@ class PostgreSQL(_Verbs):
         if self._pool is not None:
             await self._pool.expire_connections()
 
-    async def _commit(self, connection: Connection) -> None:
+    async def commit(self, connection: Connection) -> None:
+        """End the transaction of a connection. Raises `OutcomeUnknown` when the answer did not come."""
         if _is_lost(connection):
             raise _unreachable("the connection was lost")
         await self.ask(connection, PoolConnectionProxy.execute, "COMMIT", commits=True)
@@ -259,15 +259,15 @@ class PostgreSQL(_Verbs):
         with suppress(*FAILURES):
             await self._pool.release(connection, timeout=TRANSACTION_LIMIT.total_seconds())
 
-    async def _abandon(self, connection: Connection) -> None:
+    async def _abandon(self, connection: Connection, *, begun: bool) -> None:
         """Roll back and give the connection back, even if the caller is cancelled again meanwhile."""
-        ending = asyncio.create_task(self._roll_back(connection))
+        ending = asyncio.create_task(self._roll_back(connection, begun=begun))
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
         await asyncio.shield(ending)
 
-    async def _roll_back(self, connection: Connection) -> None:
-        if not _is_lost(connection):
+    async def _roll_back(self, connection: Connection, *, begun: bool) -> None:
+        if begun and not _is_lost(connection):
             try:
                 await connection.execute("ROLLBACK", timeout=self._silence)
             except FAILURES:
@@ -276,18 +276,51 @@ class PostgreSQL(_Verbs):
 
 
 class _Transaction(_Verbs):
+    """BEGIN goes out with the first statement, for there may be none before what is deferred."""
+
     def __init__(self, database: PostgreSQL, connection: Connection) -> None:
         self._database = database
         self._connection = connection
         self.state = TransactionState()
+        self.begun = False
+
+    def defer(self, query: Query[Any], *parameters: Parameter, otherwise: Exception | None = None) -> None:
+        """Make this change at the end of the block; see `Transaction`."""
+        self.state.defer(query, parameters, otherwise)
 
     def on_commit(self, callback: Callable[[], None]) -> None:
         """Call `callback` right after a successful COMMIT, and never otherwise."""
         self.state.callbacks.append(callback)
 
+    async def finish(self) -> None:
+        """Make what was deferred, and make everything final: by COMMIT, or by the one statement there is."""
+        batches = self.state.batches()
+        if len(batches) == 1 and not self.begun:
+            await self._make(batches[0], commits=True)
+            return
+        for batch in batches:
+            await self._begin()
+            await self._make(batch, commits=False)
+        if self.begun:
+            await self._database.commit(self._connection)
+
+    async def _make(self, changes: Sequence[Change], *, commits: bool) -> None:
+        text, parameters = as_one_statement(changes)
+        execute = PoolConnectionProxy.execute
+        try:
+            await self._database.ask(self._connection, execute, text, parameters, commits=commits)
+        except NothingTouched:
+            raise next(filter(None, (change.otherwise for change in changes))) from None
+
+    async def _begin(self) -> None:
+        if not self.begun:
+            self.begun = True
+            await self._database.ask(self._connection, PoolConnectionProxy.execute, "BEGIN")
+
     async def _run(self, query: Query[Any], verb: Callable[..., Awaitable[Any]], parameters: Any) -> Any:
         self.state.check()
         try:
+            await self._begin()
             return await self._database.ask(self._connection, verb, query.postgresql, parameters)
         except BaseException:
             self.state.failed = True
@@ -296,7 +329,7 @@ class _Transaction(_Verbs):
 
 async def _prepare_connection(connection: Any) -> None:
     await connection.set_type_codec(
-        "jsonb", schema="pg_catalog", encoder=_encode_jsonb, decoder=_decode_jsonb, format="binary"
+        "jsonb", schema="pg_catalog", encoder=encode_jsonb, decoder=decode_jsonb, format="binary"
     )
     if connection.get_server_version().major >= _HAS_TRANSACTION_TIMEOUT:
         await connection.execute(f"SET transaction_timeout = {_milliseconds(TRANSACTION_LIMIT)}")
@@ -314,15 +347,6 @@ def _hang_up(connection: Connection) -> None:
     """
     with suppress(asyncpg.InterfaceError):
         connection.terminate()
-
-
-def _encode_jsonb(value: Any) -> bytes:
-    # The binary form of jsonb is one byte of version and the text.
-    return b"\x01" + msgspec.json.encode(value)
-
-
-def _decode_jsonb(data: bytes) -> Any:
-    return msgspec.json.decode(data[1:])
 
 
 def _milliseconds(duration: timedelta) -> str:
@@ -358,6 +382,8 @@ def _translated(error: Exception, *, lost: bool) -> Exception:
             return UniqueViolation(error.constraint_name or "unnamed")
         case asyncpg.ForeignKeyViolationError() | asyncpg.RestrictViolationError():
             return ReferenceViolation()
+        case asyncpg.DivisionByZeroError():
+            return NothingTouched()
         case asyncpg.PostgresError():
             return _by_sqlstate(error)
     return _unreachable(type(error).__name__) if lost or isinstance(error, OSError) else error

@@ -1,4 +1,4 @@
-"""Rows: from what a driver answers to what a query promises.
+"""Values and rows: what a driver is given, and from what a driver answers to what a query promises.
 
 A reader is compiled at a query's first answer, when the column names are known and can be compared with the
 fields; from then on reading a row is one call.
@@ -6,6 +6,7 @@ fields; from then on reading a row is one call.
 
 from __future__ import annotations
 
+import re
 import types
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,10 +16,12 @@ from uuid import UUID
 
 import msgspec
 
+from ostiary.foundation.storage.database import Unstorable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ostiary.foundation.storage.database import Query
+    from ostiary.foundation.storage.database import Parameter, Query
 
     Decoder = Callable[[Any], Any]
 
@@ -26,6 +29,8 @@ R = TypeVar("R")
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
+
+_NUL_IN_JSON: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 _NATIVE: Final = frozenset({UUID, datetime, bool, dict, list, bytes, str, int, float})
 # Dataclasses may import these for the type checker alone.
@@ -116,3 +121,43 @@ _FROM_SQLITE: Final[dict[type, Decoder]] = {
     dict: msgspec.json.decode,
     list: msgspec.json.decode,
 }
+
+
+def encode(value: Parameter) -> Any:
+    """Return a parameter as SQLite stores it. Raises `Unstorable` for what PostgreSQL would refuse."""
+    if value is None or isinstance(value, bytes | float):
+        return value
+    if isinstance(value, str):
+        if "\0" in value:
+            raise Unstorable
+        return str(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, UUID):
+        return value.bytes
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise Unstorable
+        return (value - EPOCH) // MICROSECOND
+    return _json(value)
+
+
+def _json(value: Any) -> str:
+    try:
+        encoded = msgspec.json.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        raise Unstorable from None
+    if _NUL_IN_JSON.search(encoded):
+        raise Unstorable
+    return encoded.decode()
+
+
+def encode_jsonb(value: Any) -> bytes:
+    """Write a value as PostgreSQL stores it."""
+    # The binary form of jsonb is one byte of version and the text.
+    return b"\x01" + msgspec.json.encode(value)
+
+
+def decode_jsonb(data: bytes) -> Any:
+    """Undo `encode_jsonb`."""
+    return msgspec.json.decode(data[1:])

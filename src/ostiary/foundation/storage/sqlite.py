@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import sqlite3
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
-from uuid import UUID
-
-import msgspec
 
 from ostiary.foundation.errors import OstiaryError, Unavailable
 from ostiary.foundation.storage.database import (
@@ -27,12 +23,12 @@ from ostiary.foundation.storage.database import (
     OutcomeUnknown,
     ReferenceViolation,
     RuleViolation,
-    TransactionState,
     UniqueViolation,
     Unstorable,
     only_reads,
 )
-from ostiary.foundation.storage.rows import EPOCH, MICROSECOND, compile_reader
+from ostiary.foundation.storage.rows import compile_reader, encode
+from ostiary.foundation.storage.state import TransactionState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -73,7 +69,6 @@ _UNIQUE: Final = {
     sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY: "pk",
     sqlite3.SQLITE_CONSTRAINT_ROWID: "pk",
 }
-_NUL_IN_JSON: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class _Answer(NamedTuple):
@@ -164,10 +159,9 @@ class SQLite(_Verbs):
         deadline = asyncio.timeout(TRANSACTION_LIMIT.total_seconds())
         try:
             async with deadline:
-                await self.in_thread(_begin)
                 yield transaction
             transaction.state.check()
-            await self.in_thread(_commit)
+            await transaction.finish()
             transaction.state.committed()
         except BaseException as error:
             # Not awaited, so that a cancelled task cannot skip it: the thread works in order, and whatever comes
@@ -183,7 +177,7 @@ class SQLite(_Verbs):
             self._turn.release()
 
     async def _run(self, query: Query[Any], parameters: tuple[Parameter, ...]) -> _Answer:
-        values = [_encode(parameter) for parameter in parameters]
+        values = [encode(parameter) for parameter in parameters]
         if len(query.sqlite) == 1 and only_reads(query.sqlite[0].text):
             return self._look_up(query, values)
         await self._take_turn()
@@ -230,9 +224,16 @@ class SQLite(_Verbs):
 
 
 class _Transaction(_Verbs):
+    """BEGIN goes along with the first statement, and COMMIT with what was deferred: each way to the thread costs."""
+
     def __init__(self, database: SQLite) -> None:
         self._database = database
+        self._begun = False
         self.state = TransactionState()
+
+    def defer(self, query: Query[Any], *parameters: Parameter, otherwise: Exception | None = None) -> None:
+        """Make this change at the end of the block; see `Transaction`."""
+        self.state.defer(query, parameters, otherwise)
 
     def on_commit(self, callback: Callable[[], None]) -> None:
         """Call `callback` right after a successful COMMIT, and never otherwise."""
@@ -241,11 +242,21 @@ class _Transaction(_Verbs):
     async def _run(self, query: Query[Any], parameters: tuple[Parameter, ...]) -> _Answer:
         self.state.check()
         try:
-            values = [_encode(parameter) for parameter in parameters]
-            return await self._database.in_thread(_run, query, values)
+            values = [encode(parameter) for parameter in parameters]
+            begun, self._begun = self._begun, True
+            return await self._database.in_thread(_run if begun else _begin_and_run, query, values)
         except BaseException:
             self.state.failed = True
             raise
+
+    async def finish(self) -> None:
+        """Make what was deferred, and COMMIT."""
+        changes = [
+            (change.query, [encode(parameter) for parameter in change.parameters], change.otherwise)
+            for change in self.state.changes
+        ]
+        if self._begun or changes:
+            await self._database.in_thread(_finish, changes, self._begun)
 
 
 def _connect(path: Path, wait: timedelta) -> sqlite3.Connection:
@@ -295,6 +306,25 @@ def _commit(connection: sqlite3.Connection) -> None:
         raise
 
 
+def _begin_and_run(connection: sqlite3.Connection, query: Query[Any], values: Sequence[Any]) -> _Answer:
+    _begin(connection)
+    return _run(connection, query, values)
+
+
+def _finish(
+    connection: sqlite3.Connection,
+    changes: Sequence[tuple[Query[Any], Sequence[Any], Exception | None]],
+    begun: bool,  # noqa: FBT001 - handed over by position
+) -> None:
+    if not begun:
+        _begin(connection)
+    for query, values, otherwise in changes:
+        touched = _run(connection, query, values).touched
+        if otherwise is not None and touched == 0:
+            raise otherwise
+    _commit(connection)
+
+
 def _roll_back(connection: sqlite3.Connection) -> None:
     if connection.in_transaction:
         connection.execute("ROLLBACK")
@@ -327,35 +357,6 @@ def _run(connection: sqlite3.Connection, query: Query[Any], values: Sequence[Any
         is_change = not columns and text.lstrip()[:4].upper() == "WITH"
         count = connection.execute("SELECT changes()").fetchone()[0] if is_change else len(rows)
     return _Answer(columns, rows, count)
-
-
-def _encode(value: Parameter) -> Any:
-    """Return a parameter as SQLite stores it. Raises `Unstorable` for what PostgreSQL would refuse."""
-    if value is None or isinstance(value, bytes | float):
-        return value
-    if isinstance(value, str):
-        if "\0" in value:
-            raise Unstorable
-        return str(value)
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, UUID):
-        return value.bytes
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise Unstorable
-        return (value - EPOCH) // MICROSECOND
-    return _encode_json(value)
-
-
-def _encode_json(value: Any) -> str:
-    try:
-        encoded = msgspec.json.encode(value)
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        raise Unstorable from None
-    if _NUL_IN_JSON.search(encoded):
-        raise Unstorable
-    return encoded.decode()
 
 
 def _not_open() -> Unavailable:
