@@ -108,7 +108,8 @@ class Wire:
     """A wire to a PostgreSQL server's socket, which can be cut.
 
     While `is_cut`, nobody gets through. With `cut_after` set, the wire breaks as soon as the server has answered a
-    message that contains those bytes, and before the client hears of it.
+    message that contains those bytes, and before the client hears of it. With `hides_ends` set, the client hears what
+    the server says last, and not that it hung up.
     """
 
     PORT_FILE = ".s.PGSQL.5432"
@@ -120,6 +121,7 @@ class Wire:
         self._open_ends: set[asyncio.StreamWriter] = set()
         self.is_cut = False
         self.cut_after: bytes | None = None
+        self.hides_ends = False
 
     @asynccontextmanager
     async def laid(self) -> AsyncIterator[Wire]:
@@ -169,11 +171,11 @@ class Wire:
                 end.transport.abort()
             self._open_ends -= ends
 
-    @staticmethod
-    async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    async def _copy(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         try:
             while chunk := await source.read(65536):
                 target.write(chunk)
         except ConnectionError:
             pass
-        target.close()
+        if not self.hides_ends:
+            target.close()

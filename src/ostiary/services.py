@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
@@ -50,7 +51,7 @@ from ostiary.features.sign_in import SignIn
 from ostiary.features.signing_keys import Schedule, SigningKeys
 from ostiary.foundation.channel import channel_at
 from ostiary.foundation.clock import ClockCheck
-from ostiary.foundation.errors import OstiaryError
+from ostiary.foundation.errors import OstiaryError, Unavailable
 from ostiary.foundation.jose import Algorithm
 from ostiary.foundation.limits import MemoryLimits, SharedLimits, SqlLimits
 from ostiary.foundation.storage import Database
@@ -337,7 +338,10 @@ def _brisk_tasks(seals: Seals, signing_keys: SigningKeys, guard: RestoreGuard) -
     """Return what one worker does every few seconds."""
 
     async def look(lease: Lease) -> None:
-        await guard.look(now=lease.now)
+        # A database that went away is looked at again as soon as it is back; a failed run would wait for a minute, and
+        # whoever starts after a failover waits for this one to speak.
+        with suppress(Unavailable):
+            await guard.look(now=lease.now)
 
     async def seal(lease: Lease) -> None:
         await seals.seal_due(now=lease.now)

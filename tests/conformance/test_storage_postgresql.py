@@ -153,6 +153,40 @@ async def test_an_idle_session_that_was_terminated_is_replaced(database, adminis
     assert await database.fetch_one(NUMBER) != process
 
 
+async def test_f09_a_session_that_ended_unnoticed_keeps_no_place_in_the_pool(
+    postgresql_url, wire, administrator
+):
+    """A caller who meets a session with nothing but the server's last word in it leaves its place to the next."""
+    distant = urlsplit(postgresql_url)._replace(query=f"host={wire.client_directory}").geturl()
+    database = PostgreSQL(distant, pool_size=1, statement_timeout=timedelta(seconds=1))
+    await database.open()
+    process = await database.fetch_one(NUMBER)
+    wire.hides_ends = True
+    await administrator.execute("SELECT pg_terminate_backend($1, 5000)", process)
+    for _ in range(3):
+        # Long enough for the last word to arrive; it is on its way already.
+        await administrator.execute("SELECT 1")
+
+    with pytest.raises(Unavailable):
+        await database.fetch_one(NUMBER)
+    wire.hides_ends = False
+
+    assert await database.fetch_one(NUMBER) != process
+    await database.close()
+
+
+async def test_f09_closing_ends_though_the_server_is_silent(postgresql_url, wire):
+    """A server that takes leave of nobody keeps no worker from ending, and is nobody's error then."""
+    distant = urlsplit(postgresql_url)._replace(query=f"host={wire.client_directory}").geturl()
+    database = PostgreSQL(distant, statement_timeout=timedelta(milliseconds=200))
+    await database.open()
+    wire.hides_ends = True
+
+    await database.close()
+
+    assert database.connections().open == 0
+
+
 async def test_f05_a_server_that_became_read_only_is_unavailable(database, administrator):
     """A demoted primary refuses changes: that is Unavailable, and the session is not used again."""
     process = await database.fetch_one(NUMBER)

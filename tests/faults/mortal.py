@@ -52,8 +52,8 @@ class Job:
     do: Callable[[Ostiary], Awaitable[object]]
 
 
-# What a worker does beside its job, in tasks of its own, is not counted.
-_is_the_job: ContextVar[bool] = ContextVar("is_the_job", default=False)
+# Whether this is the job: what a worker does beside it, in tasks of its own, is not counted.
+is_the_job: ContextVar[bool] = ContextVar("is_the_job", default=False)
 
 
 class MortalDatabase:
@@ -67,7 +67,7 @@ class MortalDatabase:
 
     async def call(self, inner: Awaitable[R]) -> R:
         """Make one call, or die at it."""
-        if self.death is None or not _is_the_job.get():
+        if self.death is None or not is_the_job.get():
             return await inner
         self._calls += 1
         if self._calls != self.death.call:
@@ -178,6 +178,6 @@ def _work(death: Death, job: Job) -> None:
 async def _until_death(death: Death, job: Job) -> None:
     async with Ostiary(clock=MovableClock(job.now), run_worker=False, **job.settings) as auth:
         auth.services.database.death = death
-        _is_the_job.set(True)
+        is_the_job.set(True)
         await job.do(auth)
         auth.services.database.death = None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,6 +14,8 @@ from tests.doubles import Wire
 from tests.factories import ORIGIN, attempt, registered, rotate
 
 from ostiary.features.account import Caller
+from ostiary.features.audit import SYSTEM, Action, Event
+from ostiary.features.maintenance import Outcome
 from ostiary.features.sessions import Rotated
 from ostiary.features.sign_in import SignedIn
 from ostiary.foundation.errors import Unavailable
@@ -148,6 +153,36 @@ async def test_f04_a_refresh_cut_off_after_it_was_done_gives_the_retry_the_same_
 
     assert isinstance(retried, Rotated)
     assert isinstance(await rotate(auth, retried.tokens.refresh_token), Rotated)
+
+
+async def test_f03_a_look_at_a_database_that_went_away_is_repeated_at_once(auth, wire):
+    """The run is no failure, which would be tried again a minute later: after a failover others wait for it."""
+    wire.cut()
+    wire.mend()
+    with suppress(Unavailable):
+        await auth.services.database.fingerprint()
+    wire.cut_after = b"FROM ostiary.restore_guard"
+
+    away = await auth.services.maintenance.run("restore-guard", now=auth.clock.now())
+    wire.mend()
+    back = await auth.services.maintenance.run("restore-guard", now=auth.clock.now() + timedelta(minutes=2))
+
+    assert (away.outcome, back.outcome) == (Outcome.INTERRUPTED, Outcome.DONE)
+
+
+async def test_f09_what_is_done_in_the_background_says_so_in_one_line(auth, wire, caplog):
+    """Work that nobody asked for is put off without the database: that is expected, so no stack is shown."""
+    read = Event(Action.IDENTITY_READ, SYSTEM, target_kind="identity")
+    wire.cut()
+    following = asyncio.create_task(auth.services.maintenance.follow_schedule(auth.clock))
+    async with asyncio.timeout(30):
+        while not any("its tasks" in record.getMessage() for record in caplog.records):
+            await auth.services.audit.record_read(read, now=auth.clock.now())
+    following.cancel()
+    await asyncio.wait([following])
+
+    assert any("audit line" in record.getMessage() for record in caplog.records)
+    assert not any(record.exc_info for record in caplog.records)
 
 
 async def test_f09_a_worker_that_starts_without_a_database_says_so(migrated_postgresql_url, wire, tmp_path):

@@ -18,7 +18,7 @@ from ostiary.foundation.storage.postgresql import PostgreSQL
 from ostiary.schema.connection import connect
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable
 
 pytestmark = pytest.mark.anyio
 ADD: Query[Any] = Query("INSERT INTO noted VALUES (1)")
@@ -28,30 +28,43 @@ SERVER = Query("SELECT setting FROM pg_settings WHERE name = 'data_directory'", 
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 
-@pytest.fixture
+@asynccontextmanager
+async def started(making: Awaitable[Cluster]) -> AsyncIterator[Cluster]:
+    made = await making
+    try:
+        await made.start()
+        yield made
+    finally:
+        await made.remove()
+
+
+@pytest.fixture(scope="module")
 async def cluster():
-    made = await Cluster.made()
-    await made.start()
-    yield made
-    await made.remove()
+    """A primary that nobody changes."""
+    async with started(Cluster.made()) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def replica(cluster):
+    """Its replica."""
+    async with started(cluster.copy()) as copy:
+        yield copy
 
 
 @pytest.fixture
-async def replica(cluster):
-    copy = await cluster.copy()
-    await copy.start()
-    yield copy
-    await copy.remove()
+async def doomed():
+    """A primary that something will happen to."""
+    async with started(Cluster.made()) as made:
+        yield made
 
 
 @pytest.fixture
 async def lonely():
     """A primary whose synchronous standby cannot be reached."""
-    made = await Cluster.made("synchronous_standby_names = '*'")
-    await made.start()
-    await made.run("SET synchronous_commit = local", "CREATE TABLE noted (number integer)")
-    yield made
-    await made.remove()
+    async with started(Cluster.made("synchronous_standby_names = '*'")) as made:
+        await made.run("SET synchronous_commit = local", "CREATE TABLE noted (number integer)")
+        yield made
 
 
 @pytest.fixture
@@ -131,21 +144,24 @@ async def test_f05_messages_between_workers_are_heard_at_the_primary(cluster, re
     assert heard == ["news"]
 
 
-async def test_f03_the_promoted_standby_is_found_by_itself(cluster, replica):
+async def test_f03_the_promoted_standby_is_found_by_itself(doomed):
     """After a failover the same URL leads to the successor, without a restart."""
-    async with opened(of_both(cluster, replica), seconds=5) as database:
+    async with (
+        started(doomed.copy()) as standby,
+        opened(of_both(doomed, standby), seconds=5) as database,
+    ):
         before = await database.fetch_one(SERVER)
-        await cluster.stop("immediate")
-        await replica.promote()
+        await doomed.stop("immediate")
+        await standby.promote()
         # It may learn of the end by this call.
         with suppress(Unavailable):
             await database.fetch_one(SERVER)
         after = await database.fetch_one(SERVER)
 
     assert before is not None
-    assert before.startswith(str(cluster.folder))
+    assert before.startswith(str(doomed.folder))
     assert after is not None
-    assert after.startswith(str(replica.folder))
+    assert after.startswith(str(standby.folder))
 
 
 async def test_f03_a_silent_server_leaves_time_for_the_others(cluster, tmp_path_factory):
@@ -161,11 +177,11 @@ async def test_f03_a_silent_server_leaves_time_for_the_others(cluster, tmp_path_
     assert follows is False
 
 
-async def test_f05_reads_of_a_primary_that_was_made_read_only_are_not_believed(cluster):
+async def test_f05_reads_of_a_primary_that_was_made_read_only_are_not_believed(doomed):
     """Somebody demoted it because another takes the writes now: what it says over open connections is old."""
-    async with opened(cluster.url) as database:
+    async with opened(doomed.url) as database:
         assert await database.fetch_one(FOLLOWS) is False
-        await cluster.run(
+        await doomed.run(
             "ALTER SYSTEM SET default_transaction_read_only = on",
             "SELECT pg_reload_conf()",
         )

@@ -10,6 +10,7 @@ from tests.factories import ORIGIN, rotate
 
 from ostiary import Ostiary
 from ostiary.features.account import Caller
+from ostiary.features.administration import RestoreGuard
 from ostiary.features.audit import SYSTEM
 from ostiary.features.sessions import Refused, Rotated
 from ostiary.foundation.clock import SystemClock
@@ -39,6 +40,29 @@ async def heard(condition):
     async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - what is waited for is in another worker's memory
             await asyncio.sleep(0.005)
+
+
+class Stubborn:
+    """A channel that accepts everything and hears nothing, and whose driver makes its own failure of a cancellation."""
+
+    def __init__(self) -> None:
+        self.sending = asyncio.Event()
+
+    async def open(self) -> None:
+        """Be there."""
+
+    async def receive(self, within: timedelta) -> None:
+        await asyncio.sleep(within.total_seconds())
+
+    async def send(self, _message: str) -> None:
+        try:
+            self.sending.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise Unavailable("The connection broke.") from None
+
+    async def close(self) -> None:
+        """Be there no more."""
 
 
 def is_dead(worker, token):
@@ -78,6 +102,25 @@ async def test_a_thousand_endings_are_told(workers):
     await heard(lambda: len(live) >= 200)
 
 
+async def test_f06_a_channel_that_swallows_a_cancellation_keeps_nobody_from_ending(running):
+    """Commands end, and so do workers, although messages were on their way when the channel broke."""
+    ada = await running.signed_in("ada")
+    follower, channel = running.auth.services.follower, Stubborn()
+    await follower.stop()
+    follower._channel = channel
+    await follower.start()
+    await heard(lambda: follower.hears)
+    await running.auth.services.account.log_out(
+        Caller.of(ada.principal, ORIGIN), refresh_token=None, now=running.clock.now()
+    )
+    await channel.sending.wait()
+
+    async with asyncio.timeout(30):
+        await follower.stop()
+
+    assert not follower.hears
+
+
 async def test_f12_a_compromised_key_is_dropped_by_every_worker_at_once(workers):
     """Retiring a key elsewhere ends the tokens it signed here, those from before and those forged since."""
     one, two = workers
@@ -101,7 +144,10 @@ async def test_f17_a_restored_database_revives_nothing(migrated_url, tmp_path):
     async with auth_for_tests(**shared) as before:
         ada = await before.signed_in("ada")
         database = before.auth.services.database
-        await database.execute(Query("UPDATE ostiary.restore_guard SET fingerprint = 'another database'"))
+        await database.execute(
+            Query("UPDATE ostiary.restore_guard SET fingerprint = 'another database', seen_at = $1"),
+            before.clock.now() - timedelta(minutes=2),
+        )
 
     async with auth_for_tests(**shared) as after, auth_for_tests(**shared) as second:
         after.move(seconds=2)
@@ -127,6 +173,26 @@ async def test_f17_a_standby_that_took_over_ends_nothing(running):
     ended = await guard.look(now=running.clock.now())
 
     assert ended is False
+    assert not is_dead(running, ada.access_token)
+
+
+async def test_f03_who_starts_in_a_failover_waits_for_those_who_saw_it(running):
+    """A command or a server that starts before the others looked does not take the standby for an old copy."""
+    ada = await running.signed_in("ada")
+    services = running.auth.services
+    await services.database.execute(
+        Query("UPDATE ostiary.restore_guard SET fingerprint = 'the primary that died'")
+    )
+    newcomer = RestoreGuard(
+        services.database, revocations=services.sessions.revocations, audit=services.audit
+    )
+    running.move(seconds=10)
+
+    ended = await asyncio.gather(
+        newcomer.look(now=running.clock.now()), services.restore_guard.look(now=running.clock.now())
+    )
+
+    assert ended == [False, False]
     assert not is_dead(running, ada.access_token)
 
 
@@ -183,7 +249,7 @@ async def test_f07_a_worker_whose_clock_is_off_issues_nothing(migrated_url, tmp_
         ready = await doors[1].get("/readyz")
         alive = await doors[1].get("/healthz")
         with pytest.raises(Unavailable):
-            off.services.gate.require_right_clock()
+            off.services.gate.require_right_clock(now=off.clock.now())
         still = await doors[0].post("/v1/refresh", json=refresh)
 
     assert refused == [503, 503, 503]

@@ -35,6 +35,7 @@ _log = logging.getLogger("ostiary")
 _READ_KEYS_EVERY: Final = timedelta(seconds=10)
 _TRY_AGAIN_AFTER: Final = timedelta(seconds=1)
 _SILENCE: Final = timedelta(seconds=5)
+_ASK_TO_END_EVERY: Final = timedelta(milliseconds=500)
 _LONGEST_ENTRY: Final = 300
 _AT_ONCE: Final = LONGEST_MESSAGE // _LONGEST_ENTRY
 
@@ -92,9 +93,12 @@ class Follower:
         self._revocations.on_commit = None
         with suppress(Unavailable):
             await self._tell_all()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        tasks = {*self._tasks}
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            # More than once: the driver of a channel that has just failed may report that instead of the cancellation.
+            _, tasks = await asyncio.wait(tasks, timeout=_ASK_TO_END_EVERY.total_seconds())
         await self._channel.close()
 
     async def keys_changed(self) -> None:

@@ -7,6 +7,7 @@ datetime in UTC.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Final, Protocol
 
 
@@ -22,14 +23,26 @@ LARGEST_SKEW: Final = timedelta(seconds=2)
 
 
 class ClockCheck:
-    """Whether this machine's clock agrees with the database's; it does until the contrary is seen (F07)."""
+    """Whether this machine's clock agrees with the database's; it does until the contrary is seen (F07).
+
+    It is compared every few seconds; in between, it and the clock that only counts seconds must go at one pace.
+    """
 
     def __init__(self) -> None:
         self.is_off = False
+        self._compared: tuple[datetime, float] | None = None
 
     def compare(self, *, asked: datetime, answer: datetime, heard: datetime) -> None:
         """Take in the database's time, given somewhere between asking and hearing the answer."""
         self.is_off = not asked - LARGEST_SKEW <= answer <= heard + LARGEST_SKEW
+        self._compared = heard, monotonic()
+
+    def refuses(self, now: datetime) -> bool:
+        """Say whether the clock was off when it was compared, or has leapt since; `now` was just read from it."""
+        if self.is_off or self._compared is None:
+            return self.is_off
+        then, counted = self._compared
+        return abs(now - then - timedelta(seconds=monotonic() - counted)) > LARGEST_SKEW
 
 
 class SystemClock:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 import asyncpg
 
 from ostiary.foundation.errors import Unavailable
-from ostiary.foundation.storage.writer import FAILURES, Writer
+from ostiary.foundation.writer import FAILURES, Writer
 from ostiary.schema.errors import SchemaError
 
 if TYPE_CHECKING:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 BOTH: Final = ("sqlite", "postgresql")
 POSTGRESQL: Final = ("postgresql",)
 _IN_FLIGHT: Final = 250
+# Seconds; it comes with the first requests.
+_DEATH: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ class KilledWorker(Fault):
         if blow.way != "now":
             call = run.random.randint(10, 60)
             worker.start("--die-at", f"{call}:{blow.way}")
-            await at_most(20, worker.death())
+            if not await at_most(_DEATH, worker.death()):
+                run.broken("the fault", f"a worker did not die {blow.way} call {call}")
 
     async def heal(self, run: Run, blow: Blow) -> None:
         worker = run.world.workers[blow.worker]

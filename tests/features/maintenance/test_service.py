@@ -95,6 +95,27 @@ async def test_a_run_that_fails_midway_has_removed_what_it_counted(auth, worker,
     assert await runs(maintenance) == [(Outcome.DONE, 5), (Outcome.FAILED, 20)]
 
 
+async def test_a_failure_that_explains_itself_is_one_line_in_the_log(worker, rows, caplog):
+    """An expected failure tells an operator what happened; only an unexpected one shows where in the code it did."""
+
+    async def explained(_lease):
+        raise Stopped
+
+    async def unexplained(_lease):
+        raise ZeroDivisionError
+
+    maintenance = worker(
+        Task("explained", "Fails.", daily(2), explained), Task("unexplained", "Fails.", daily(2), unexplained)
+    )
+    await maintenance.run("explained", now=rows.now)
+    await maintenance.run("unexplained", now=rows.now)
+
+    first, second = caplog.records
+    assert first.getMessage() == "The maintenance task explained failed. The power went."
+    assert not first.exc_info
+    assert second.exc_info
+
+
 async def test_a_run_that_is_cancelled_gives_its_lease_back(auth, worker, rows, expired):
     """Stopping the process at a batch's end leaves an interrupted run, and nothing in the way of the next."""
 

@@ -78,7 +78,7 @@ class Gate:
         self, headers: Mapping[bytes, bytes], cookies: OwnCookies, *, now: datetime
     ) -> tuple[Principal, Credential]:
         """Verify the access token: of the Authorization header if it is a bearer's, else of the cookie."""
-        self.require_right_clock()
+        self.require_right_clock(now=now)
         token, credential = self._presented(headers, cookies)
         return self._verifier.verify(token, now=now), credential
 
@@ -123,9 +123,9 @@ class Gate:
             raise HttpProblem(ProblemCode.FORBIDDEN)
         return service
 
-    def require_right_clock(self) -> None:
+    def require_right_clock(self, *, now: datetime) -> None:
         """Refuse to decide anything by a clock that is off: every expiry would be judged wrongly (F07)."""
-        if self._clock_check.is_off:
+        if self._clock_check.refuses(now):
             raise Unavailable("This server's clock differs from the database's by more than two seconds.")
 
     def require(self, principal: Principal, guard: Guard, *, now: datetime) -> None:

@@ -65,7 +65,7 @@ class Pipeline:
             provenance=self.gate.origins.provenance(headers),
         )
         if route.method != "GET" or not route.guard.is_public:
-            self.gate.require_right_clock()
+            self.gate.require_right_clock(now=request.now)
         _refuse_cross_site(request)
         if route.limit is not None:
             await self._admit(route.limit, request)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from ostiary.features.audit import store
+from ostiary.foundation.errors import Unavailable
 from ostiary.foundation.ids import first_id_at, new_id
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Audit:
         """Write the event of a plain read; a failure is logged and never breaks the read."""
         try:
             await self._database.execute(store.ADD_EVENT, *self._columns(event, now))
+        except Unavailable as error:
+            _log.warning("The audit line of a read (%s) could not be written. %s", event.action, error)
         except Exception:  # noqa: BLE001 - whatever it is, the read it concerns was allowed and is answered
             _log.warning("The audit line of a read (%s) could not be written.", event.action, exc_info=True)
 

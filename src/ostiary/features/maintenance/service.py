@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from ostiary.features.maintenance import store
 from ostiary.features.maintenance.model import Finished, Held, Outcome, TaskStatus
-from ostiary.foundation.errors import OstiaryError
+from ostiary.foundation.errors import OstiaryError, Unavailable
 from ostiary.foundation.ids import new_id
 
 if TYPE_CHECKING:
@@ -177,6 +177,8 @@ class Maintenance:
             while not self._closing.is_set():
                 try:
                     await self.run_due(now=clock.now())
+                except Unavailable as error:
+                    _log.warning("Maintenance could not look for its tasks. %s", error)
                 except Exception:  # noqa: BLE001 - whatever it is, the next turn may go better
                     _log.warning("Maintenance could not look for its tasks.", exc_info=True)
                 with suppress(TimeoutError):
@@ -281,9 +283,10 @@ class Maintenance:
         except Stopped as stopped:
             outcome, detail = Outcome.INTERRUPTED, str(stopped)
         except Exception as error:  # noqa: BLE001 - it is remembered, and the other tasks go on
-            _log.warning("The maintenance task %s failed.", task.name, exc_info=True)
             outcome = Outcome.FAILED
-            detail = str(error) if isinstance(error, OstiaryError) else type(error).__name__
+            explained = isinstance(error, OstiaryError)
+            detail = str(error) if explained else type(error).__name__
+            _log.warning("The maintenance task %s failed. %s", task.name, detail, exc_info=not explained)
         if keep and outcome is Outcome.DONE:
             return Finished(task.name, lease.removed, outcome, (lease.moment() - now).total_seconds())
         return await self._finish(task, lease, outcome, detail)

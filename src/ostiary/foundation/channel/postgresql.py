@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from ostiary.foundation.errors import Unavailable
-from ostiary.foundation.storage.writer import FAILURES, Writer
+from ostiary.foundation.writer import FAILURES, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

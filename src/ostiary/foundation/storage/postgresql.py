@@ -29,7 +29,7 @@ from ostiary.foundation.storage.database import (
 )
 from ostiary.foundation.storage.rows import compile_reader, decode_jsonb, encode_jsonb
 from ostiary.foundation.storage.state import NothingTouched, TransactionState, as_one_statement
-from ostiary.foundation.storage.writer import FAILURES, Writer, is_writer
+from ostiary.foundation.writer import FAILURES, Writer, is_writer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -126,6 +126,8 @@ class PostgreSQL(_Verbs):
             init=_prepare_connection,
             reset=_reset_nothing,
             statement_cache_size=1000,
+            # For what is not asked by `ask`, which is quicker to give up: preparing a connection, and closing it.
+            command_timeout=self._silence + _CLIENT_MARGIN.total_seconds(),
             server_settings={
                 "application_name": "ostiary",
                 "timezone": "UTC",
@@ -145,7 +147,9 @@ class PostgreSQL(_Verbs):
     async def close(self) -> None:
         """Let running work end, then disconnect. May be called twice."""
         if self._pool is not None:
-            await self._pool.close()
+            # When a server does not take leave in time the pool hangs up.
+            with suppress(*FAILURES):
+                await self._pool.close()
 
     def connections(self) -> Connections:
         """Say how busy the pool is, without I/O."""
@@ -220,7 +224,7 @@ class PostgreSQL(_Verbs):
             raise
         finally:
             silence.cancel()
-        if not commits and not is_writer(connection):
+        if not commits and not _is_lost(connection) and not is_writer(connection):
             await self._forget_connections()
             raise Unavailable(
                 "The database takes no writes any more, so it is not believed; try again shortly."
@@ -248,9 +252,10 @@ class PostgreSQL(_Verbs):
             raise _unreachable(type(error).__name__) from None
 
     async def _give_back(self, connection: Connection) -> None:
-        if self._pool is None or _is_lost(connection):
+        if self._pool is None:
             return
-        # When giving back fails the pool has closed the connection, and the statement's answer still stands.
+        # Lost ones as well: of some the pool has not heard yet, and would keep their place for good. When giving back
+        # fails the pool has closed the connection, and the statement's answer still stands.
         with suppress(*FAILURES):
             await self._pool.release(connection, timeout=TRANSACTION_LIMIT.total_seconds())
 
