@@ -11,7 +11,8 @@ import json
 import os
 import signal
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import uvloop
 from rich.console import Console
@@ -84,11 +85,13 @@ async def _run(chosen: list[Contestant], scale: Scale) -> dict:
             turned = loads[number % len(loads) :] + loads[: number % len(loads)]
             for load in turned if number % 2 == 0 else reversed(turned):
                 tell(f"Round {number + 1}: {load.contestant.label}", done=False)
-                await load.round(number)
+                with _explained(load.worker):
+                    await load.round(number)
                 tell(f"Round {number + 1}: {load.contestant.label}")
         for load in loads:
             tell(f"Counting statements: {load.contestant.label}", done=False)
-            await load.once(scale.rounds * scale.people, postgres)
+            with _explained(load.worker):
+                await load.once(scale.rounds * scale.people, postgres)
             tell(f"Counted statements: {load.contestant.label}")
         return report.summary(loads, missing, scale, await postgres.version())
 
@@ -99,9 +102,19 @@ async def _started(contestant: Contestant, postgres: Postgres, scale: Scale, sta
     stack.callback(worker.stop)
     await worker.start(people_needed(scale))
     load = Load(worker, scale)
-    await load.register()
+    with _explained(worker):
+        await load.register()
     worker.sleep()
     return load
+
+
+@contextmanager
+def _explained(worker: Worker) -> Iterator[None]:
+    """Say what a worker printed when something goes wrong with it."""
+    try:
+        yield
+    except Exception as error:
+        raise RuntimeError(f"{worker.contestant.label}: {error}\nIt printed:\n{worker.output()}") from error
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ def _fastapi_users(strategy: str, guarded: str) -> Contestant:
 
 
 def _django(site: str, label: str, api: Api, guarded: str, settings: str, **more) -> Contestant:
-    gunicorn = "--workers 1 --worker-class gthread --threads 4 --keep-alive 75 --timeout 0 --log-level error"
+    gunicorn = "--workers 1 --worker-class gthread --threads 2 --keep-alive 75 --timeout 0 --log-level error"
     return Contestant(
         name=site,
         label=label,
@@ -143,7 +143,7 @@ def _django(site: str, label: str, api: Api, guarded: str, settings: str, **more
         guarded=guarded,
         settings=f"{settings}; DEBUG off, persistent connections, gunicorn gthread",
         command=(
-            *(str(PEERS_PYTHON), "-m", "gunicorn", f"{_SERVERS}.django_urls:application"),
+            *(str(PEERS_PYTHON), "-m", "gunicorn", f"{_SERVERS}.django_wsgi:application"),
             *("--bind", "127.0.0.1:{port}", *gunicorn.split()),
         ),
         environment={

@@ -32,7 +32,7 @@ class Scale:
 
 
 FULL = Scale(rounds=5, people=32, logins=3, seconds=3.0)
-QUICK = Scale(rounds=1, people=8, logins=1, seconds=0.5)
+QUICK = Scale(rounds=1, people=32, logins=1, seconds=2)
 
 
 @dataclass(frozen=True)

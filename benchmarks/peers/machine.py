@@ -18,6 +18,7 @@ from pathlib import Path
 
 import asyncpg
 
+from benchmarks.peers.client import Connection
 from benchmarks.peers.contestants import ROOT, Contestant
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -137,13 +138,16 @@ class Worker:
     async def _until_ready(self) -> None:
         until = time.monotonic() + 30
         while time.monotonic() < until and self._process.poll() is None:
+            probe = Connection(self.port, "127.0.0.1")
             try:
-                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-            except OSError:
+                # A port may be bound before anybody answers at it; whatever is answered will do.
+                await asyncio.wait_for(probe.request("GET", "/hello", expect=None), 10)
+            except (OSError, TimeoutError):
                 await asyncio.sleep(0.1)
-                continue
-            writer.close()
-            return
+            else:
+                return
+            finally:
+                probe.close()
         raise RuntimeError(f"{self.contestant.label} did not start:\n{self.output()}")
 
     def output(self) -> str:

@@ -1,9 +1,8 @@
-"""The URLs of the Django site, and its WSGI application."""
+"""The URLs of the Django site."""
 
 from __future__ import annotations
 
 from django.conf import settings
-from django.core.wsgi import get_wsgi_application
 from django.urls import include, path
 from rest_framework.decorators import api_view
 from rest_framework.response import Response
@@ -16,8 +15,6 @@ def hello(request) -> Response:
 
 
 urlpatterns = [path("hello", hello)]
-
-application = get_wsgi_application()
 
 if settings.IS_ALLAUTH:
     urlpatterns.append(path("_allauth/", include("allauth.headless.urls")))

@@ -10,8 +10,13 @@ from ostiary.verifier import InvalidToken, RevokedToken
 auth = Ostiary()
 
 
-async def hello(scope, _receive, send) -> None:
+async def hello(scope, receive, send) -> None:
     """Say who asks."""
+    if scope["type"] == "lifespan":
+        for event in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{event}.complete"})
+        return
     credential = dict(scope["headers"]).get(b"authorization", b"").decode("ascii").removeprefix("Bearer ")
     try:
         status, body = 200, {"id": auth.verify(credential).entity_id}
