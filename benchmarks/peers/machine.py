@@ -32,10 +32,13 @@ fsync = on
 """
 
 
+# Read once: what the process may use changes as soon as it pins itself.
+_AVAILABLE = sorted(os.sched_getaffinity(0))
+
+
 def cores() -> tuple[set[int], set[int]]:
-    """Return the servers' core, and what is left for the load generator and PostgreSQL."""
-    available = sorted(os.sched_getaffinity(0))
-    return ({available[0]}, set(available[1:2]) or {available[0]})
+    """Return the servers' core, and the one of the load generator and PostgreSQL."""
+    return ({_AVAILABLE[0]}, {_AVAILABLE[-1]})
 
 
 class Postgres:
