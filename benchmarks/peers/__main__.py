@@ -6,7 +6,6 @@ Example: `python -m benchmarks.peers --quick --only ostiary --only simplejwt`.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import signal
@@ -62,7 +61,9 @@ async def _run(chosen: list[Contestant], scale: Scale) -> dict:
     os.sched_setaffinity(0, others)
     missing = {one.name: reason for one in chosen if (reason := one.missing())}
     for name, reason in missing.items():
-        Console(stderr=True).print(f"[yellow]{name} takes no part:[/] {reason}; `make bench-peers` installs it")
+        Console(stderr=True).print(
+            f"[yellow]{name} takes no part:[/] {reason}; `make bench-peers` installs it"
+        )
     with ExitStack() as stack:
         postgres = stack.enter_context(postgresql())
         # Drawn only between measurements: drawing takes from the load generator's core.
@@ -91,14 +92,14 @@ async def _run(chosen: list[Contestant], scale: Scale) -> dict:
         for load in loads:
             tell(f"Counting statements: {load.contestant.label}", done=False)
             with _explained(load.worker):
-                await load.once(scale.rounds * scale.people, postgres)
+                await load.once(scale.rounds * scale.people)
             tell(f"Counted statements: {load.contestant.label}")
         return report.summary(loads, missing, scale, await postgres.version())
 
 
 async def _started(contestant: Contestant, postgres: Postgres, scale: Scale, stack: ExitStack) -> Load:
     await postgres.create(contestant.name)
-    worker = Worker(contestant, postgres.url(contestant.name))
+    worker = Worker(contestant, postgres)
     stack.callback(worker.stop)
     await worker.start(people_needed(scale))
     load = Load(worker, scale)

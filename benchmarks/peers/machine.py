@@ -13,7 +13,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import asyncpg
@@ -21,6 +21,7 @@ import asyncpg
 from benchmarks.peers.client import Connection
 from benchmarks.peers.contestants import ROOT, Contestant
 
+_QUIET = 0.05
 _TICKS = os.sysconf("SC_CLK_TCK")
 _STATEMENT = re.compile(r"LOG:  (?:execute [^:]*|statement): *(.*)")
 _SETTINGS = """
@@ -41,6 +42,26 @@ def cores() -> tuple[set[int], set[int]]:
     return ({_AVAILABLE[0]}, {_AVAILABLE[-1]})
 
 
+def machine_seconds() -> float:
+    """Return how long both cores have been at work, whoever's; waiting for disks is no work."""
+    names = tuple(f"cpu{core} " for core in (_AVAILABLE[0], _AVAILABLE[-1]))
+    total = 0
+    for line in Path("/proc/stat").read_text(encoding="ascii").splitlines():
+        if line.startswith(names):
+            user, nice, system, _idle, _waiting, *interrupts = map(int, line.split()[1:8])
+            total += user + nice + system + sum(interrupts)
+    return total / _TICKS
+
+
+async def until_quiet() -> None:
+    """Wait until nobody else is at work on the machine, but not for long: what they take is in the report."""
+    for _ in range(5):
+        before = machine_seconds()
+        await asyncio.sleep(0.5)
+        if machine_seconds() - before < _QUIET * 0.5:
+            return
+
+
 class Postgres:
     """The one PostgreSQL server, durable, and a database in it for each contestant."""
 
@@ -51,6 +72,10 @@ class Postgres:
     def url(self, name: str) -> str:
         """Return the address of a contestant's database."""
         return self._server.get_uri(database=_database(name))
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time of the server and its connections, as long as they live."""
+        return _cpu_seconds(self._server.get_pid())
 
     async def version(self) -> str:
         """Return what PostgreSQL calls itself."""
@@ -113,10 +138,11 @@ def postgresql() -> Iterator[Postgres]:
 class Worker:
     """A contestant's process, asleep unless it is its turn."""
 
-    def __init__(self, contestant: Contestant, database_url: str) -> None:
+    def __init__(self, contestant: Contestant, postgres: Postgres) -> None:
         self.contestant = contestant
+        self.postgres = postgres
         self.port = _free_port()
-        self._environment = contestant.environment_for(database_url, self.port)
+        self._environment = contestant.environment_for(postgres.url(contestant.name), self.port)
         self._process: subprocess.Popen | None = None
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
 
@@ -126,7 +152,7 @@ class Worker:
         servers, others = cores()
         os.sched_setaffinity(0, servers)
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - only commands written in contestants.py
+            self._process = subprocess.Popen(  # noqa: ASYNC220, S603 - only commands of ours, and nothing waits meanwhile
                 [part.format(port=self.port) for part in self.contestant.command],
                 cwd=ROOT,
                 env=self._environment,
@@ -169,11 +195,11 @@ class Worker:
 
     def cpu_seconds(self) -> float:
         """Return the processor time its processes have used."""
-        return sum(_cpu(pid) for pid in self._pids()) / _TICKS
+        return _cpu_seconds(self._process.pid)
 
     def memory_mib(self) -> dict[str, float]:
         """Return resident and proportional memory of the process that does the work, in MiB."""
-        worker = self._pids()[-1]
+        worker = _family(self._process.pid)[-1]
         kib = Counter()
         for line in Path(f"/proc/{worker}/smaps_rollup").read_text(encoding="ascii").splitlines()[1:]:
             kind, amount = line.split()[:2]
@@ -192,26 +218,29 @@ class Worker:
                 self._process.wait()
         self._output.close()
 
-    def _pids(self) -> list[int]:
-        parent = self._process.pid
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split()
-        return [parent, *map(int, children)]
-
 
 def _database(name: str) -> str:
     return "peer_" + name.replace("-", "_")
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(group, number)
-    except ProcessLookupError:
-        pass
 
 
-def _cpu(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
+def _family(parent: int) -> list[int]:
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split()
+    return [parent, *map(int, children)]
+
+
+def _cpu_seconds(parent: int) -> float:
+    ticks = 0
+    for pid in _family(parent):
+        # A connection may end between being listed and being read.
+        with suppress(OSError):
+            fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / _TICKS
 
 
 def _free_port() -> int:

@@ -88,7 +88,10 @@ if IS_ALLAUTH:
 else:
     INSTALLED_APPS += ["rest_framework_simplejwt.token_blacklist"]
     # A site that serves tokens only needs neither sessions nor CSRF tokens.
-    MIDDLEWARE = ["django.middleware.security.SecurityMiddleware", "django.middleware.common.CommonMiddleware"]
+    MIDDLEWARE = [
+        "django.middleware.security.SecurityMiddleware",
+        "django.middleware.common.CommonMiddleware",
+    ]
     REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = [
         "rest_framework_simplejwt.authentication.JWTAuthentication"
         if SITE == "simplejwt"
@@ -126,5 +129,8 @@ def prepare(people: int, password: str) -> None:
         from allauth.account.models import EmailAddress
 
         EmailAddress.objects.bulk_create(
-            [EmailAddress(user=user, email=user.email, verified=True, primary=True) for user in User.objects.all()]
+            [
+                EmailAddress(user=user, email=user.email, verified=True, primary=True)
+                for user in User.objects.all()
+            ]
         )
