@@ -6,12 +6,13 @@ Example: `python -m benchmarks.peers --quick --only ostiary --only simplejwt`.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 
 import uvloop
 from rich.console import Console
@@ -21,6 +22,8 @@ from benchmarks.peers import report
 from benchmarks.peers.contestants import Contestant, contestants, lay_out
 from benchmarks.peers.load import FULL, QUICK, Load, Scale, people_needed
 from benchmarks.peers.machine import Postgres, Worker, cores, postgresql
+
+_LONGEST_TURN = 300
 
 
 def main() -> None:
@@ -86,12 +89,12 @@ async def _run(chosen: list[Contestant], scale: Scale) -> dict:
             turned = loads[number % len(loads) :] + loads[: number % len(loads)]
             for load in turned if number % 2 == 0 else reversed(turned):
                 tell(f"Round {number + 1}: {load.contestant.label}", done=False)
-                with _explained(load.worker):
+                async with _explained(load.worker):
                     await load.round(number)
                 tell(f"Round {number + 1}: {load.contestant.label}")
         for load in loads:
             tell(f"Counting statements: {load.contestant.label}", done=False)
-            with _explained(load.worker):
+            async with _explained(load.worker):
                 await load.once(scale.rounds * scale.people)
             tell(f"Counted statements: {load.contestant.label}")
         return report.summary(loads, missing, scale, await postgres.version())
@@ -103,19 +106,20 @@ async def _started(contestant: Contestant, postgres: Postgres, scale: Scale, sta
     stack.callback(worker.stop)
     await worker.start(people_needed(scale))
     load = Load(worker, scale)
-    with _explained(worker):
+    async with _explained(worker):
         await load.register()
     worker.sleep()
     return load
 
 
-@contextmanager
-def _explained(worker: Worker) -> Iterator[None]:
-    """Say what a worker printed when something goes wrong with it."""
+@asynccontextmanager
+async def _explained(worker: Worker) -> AsyncIterator[None]:
+    """Say what a worker printed when something goes wrong with it, or when it does not come to an end."""
     try:
-        yield
+        async with asyncio.timeout(_LONGEST_TURN):
+            yield
     except Exception as error:
-        raise RuntimeError(f"{worker.contestant.label}: {error}\nIt printed:\n{worker.output()}") from error
+        raise RuntimeError(f"{worker.contestant.label}: {error!r}\nIt printed:\n{worker.output()}") from error
 
 
 if __name__ == "__main__":

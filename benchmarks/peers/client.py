@@ -57,6 +57,8 @@ class Connection(asyncio.Protocol):
     ) -> Response:
         """Send one request and return its answer. Raises `UnexpectedAnswer`; any status will do for `expect=None`."""
         loop = asyncio.get_running_loop()
+        if self._waiting is not None and not self._waiting.done():
+            raise RuntimeError("this connection is waiting for another answer")
         if self._transport is None or self._transport.is_closing():
             await loop.create_connection(lambda: self, "127.0.0.1", self._port)
         if body is None:
