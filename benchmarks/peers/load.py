@@ -115,10 +115,17 @@ class Load:
 
     async def _logins(self, visitors: list[Visitor]) -> Sample:
         login = self._operations["login"]
-        # Everybody once, then everybody again: nobody is asked to do two things at once on one connection.
-        times = visitors * self._scale.logins
         clock = _Clock(self.worker)
-        await _all(LOGINS_IN_FLIGHT, [clock.timed(login, visitor) for visitor in times])
+
+        def again_and_again(visitor: Visitor) -> Callable:
+            # One after the other: nobody is asked to do two things at once on one connection.
+            async def run() -> None:
+                for _ in range(self._scale.logins):
+                    await clock.timed(login, visitor)()
+
+            return run
+
+        await _all(LOGINS_IN_FLIGHT, [again_and_again(visitor) for visitor in visitors])
         return clock.sample()
 
     async def _undisturbed(self, visitors: list[Visitor], names: Iterator[str] | None) -> Sample:
