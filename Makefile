@@ -5,10 +5,10 @@ BIN    := .venv/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench faults docs lock clean
+.PHONY: help run test check format bench bench-peers faults docs lock clean
 
 help:  ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/run  ## Serve Ostiary on SQLite; options go into ARGS, as in make run ARGS="--port 9000"
 	@$(BIN)/ostiary serve $(ARGS)
@@ -29,6 +29,9 @@ format: .venv/dev  ## Write the code the way the formatter wants it
 bench: .venv/dev  ## Measure, side by side; options go into ARGS, as in make bench ARGS="--quick"
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+bench-peers: .venv/dev .bench/python/ready .bench/node/ready  ## Measure beside the peers; needs node 20 and npm for one of them
+	@$(BIN)/python -m benchmarks.peers $(ARGS)
+
 faults: .venv/dev  ## Break real servers on purpose and check what clients saw; options go into ARGS, as in make faults ARGS="--only F03"
 	@$(BIN)/python -m tests.faults.harness $(ARGS)
 
@@ -42,9 +45,11 @@ lock: .venv/dev  ## Lock the newest fitting versions of every dependency
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-emit-index-url --no-annotate pyproject.toml requirements/build.in --group dev \
 	  -c requirements/run.txt -o requirements/dev.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-emit-index-url --no-annotate benchmarks/peers/requirements.in -o benchmarks/peers/requirements.txt
 
 clean:  ## Remove the environment and every cache, but no data
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else 1)' \
@@ -64,3 +69,16 @@ clean:  ## Remove the environment and every cache, but no data
 	@echo "Installing what tests and checks need"
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
+
+# The peers of the benchmark have packages of their own, at versions that would not fit beside ours.
+.bench/python/ready: benchmarks/peers/requirements.txt
+	@echo "Installing the peers that are written in Python"
+	@$(PYTHON) -m venv .bench/python
+	@.bench/python/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# Without npm, or when a package cannot be had, the benchmark says who is missing and goes on.
+.bench/node/ready: benchmarks/peers/package.json benchmarks/peers/package-lock.json
+	@echo "Installing the peer that runs on node"
+	@mkdir -p .bench/node && cp $^ .bench/node/
+	@cd .bench/node && npm ci --silent --no-audit --no-fund && touch ready || echo "better-auth was not installed"

@@ -1,0 +1,1 @@
+"""Ostiary beside its peers: same machine, same PostgreSQL, same load, one worker each."""
