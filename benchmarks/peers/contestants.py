@@ -82,7 +82,7 @@ class Contestant:
         if self.prepare:
             command = [part.format(people=people) for part in self.prepare]
             # Only commands written below.
-            subprocess.run(command, check=True, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
+            subprocess.run(command, check=True, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
 
 
 def _uvicorn(python: str, application: str) -> tuple[str, ...]:

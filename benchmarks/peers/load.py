@@ -158,7 +158,7 @@ class Load:
         """Return the same shuffled day for everybody, each beginning elsewhere; what is missing becomes a request."""
         has = set(self._operations)
         day = [name if name in has else "request" for name, count in MIX.items() for _ in range(count)]
-        random.Random(7).shuffle(day)  # noqa: S311 - the same day at every run
+        random.Random(7).shuffle(day)  # the same day at every run
         return itertools.islice(itertools.cycle(day), place * len(day) // self._scale.people, None)
 
     async def _count_statements(self, visitor: Visitor, other: Visitor) -> None:

@@ -152,7 +152,7 @@ class Worker:
         servers, others = cores()
         os.sched_setaffinity(0, servers)
         try:
-            self._process = subprocess.Popen(  # noqa: ASYNC220, S603 - only commands of ours, and nothing waits meanwhile
+            self._process = subprocess.Popen(  # noqa: ASYNC220 - only commands of ours, and nothing waits meanwhile
                 [part.format(port=self.port) for part in self.contestant.command],
                 cwd=ROOT,
                 env=self._environment,
