@@ -33,6 +33,7 @@ async def watching(auth, desk):
         http_settings(auth.settings),
         gate=auth.services.gate,
         limits=MemoryLimits(),
+        memory_limits=MemoryLimits(),
         clock=auth.clock,
         folds=FOLDS,
     )

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from unittest.mock import patch
 
 import httpx2
 import pytest
@@ -61,7 +62,9 @@ def run(monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["ostiary", *arguments])
         monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
         try:
-            main()
+            # `serve` tells its workers through the environment.
+            with patch.dict(os.environ):
+                main()
             code = 0
         except SystemExit as end:
             code = end.code or 0

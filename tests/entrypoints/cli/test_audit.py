@@ -52,7 +52,7 @@ def sealed(at_database):
         now = SystemClock().now()
         for _ in range(3):
             async with database.transaction() as tx:
-                await Audit(database, Entropy()).record(tx, EVENT, now=now - HOUR)
+                Audit(database, Entropy()).record(tx, EVENT, now=now - HOUR)
         return await Seals(database, key).seal_due(now=now)
 
     (seal,) = at_database(seal)

@@ -28,7 +28,11 @@ def test_the_tasks_are_listed_with_their_schedule(run, configured):
     table = run("maintenance", "list").out
 
     assert {task["task"] for task in listed} == NAMES
-    assert {task["schedule"] for task in listed} == {"daily at 02:00 UTC", "Sundays at 03:00 UTC"}
+    assert {task["schedule"] for task in listed} == {
+        "daily at 02:00 UTC",
+        "Sundays at 03:00 UTC",
+        *(f"every {seconds} s" for seconds in (5, 10, 60)),
+    }
     assert all(task["last"] is None for task in listed)
     assert all(name in table for name in NAMES)
     assert "90 days after they were last used" in table

@@ -63,7 +63,7 @@ def weekly(hour: int) -> Schedule:
 
 def every(period: timedelta) -> Schedule:
     """Return the schedule of once in each `period`."""
-    return Schedule(period, timedelta(0), f"every {period}")
+    return Schedule(period, timedelta(0), f"every {period.total_seconds():.0f} s")
 
 
 @dataclass(frozen=True, slots=True)
