@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
@@ -247,7 +248,7 @@ async def test_sqlite_hears_another_process(file):
     """A commit of another process ends the waiting."""
     async with opened((f"sqlite:///{file}", None)) as (channel,):
         script = f"import sqlite3; c = sqlite3.connect({str(file)!r}); c.execute('DELETE FROM things'); c.execute(\"INSERT INTO things VALUES ('x')\"); c.commit()"
-        process = await asyncio.create_subprocess_exec("python", "-c", script)
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", script)
         async with asyncio.timeout(LONG.total_seconds()):
             news = await channel.receive(LONG)
         await process.wait()
