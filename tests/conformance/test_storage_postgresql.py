@@ -13,7 +13,7 @@ import pytest
 from tests.doubles import Wire
 
 from ostiary.foundation.errors import Unavailable
-from ostiary.foundation.storage import OutcomeUnknown, Query
+from ostiary.foundation.storage import OutcomeUnknown, Query, Unstorable
 from ostiary.foundation.storage.postgresql import PostgreSQL
 
 pytestmark = pytest.mark.anyio
@@ -23,6 +23,7 @@ ADD: Query[Any] = Query("INSERT INTO notes (text) VALUES ($1)")
 NOTES = Query("SELECT text FROM notes ORDER BY text", into=str)
 NUMBER = Query("SELECT pg_backend_pid() AS pid", into=int)
 SLEEP: Query[Any] = Query("SELECT pg_sleep(60)")
+DIVIDE: Query[Any] = Query("INSERT INTO notes (text) VALUES ((1 / $1::int)::text)")
 
 
 @pytest.fixture
@@ -319,3 +320,67 @@ async def test_cancelling_a_running_statement_leaves_a_clean_connection(postgres
 
     assert await database.fetch_one(NUMBER) == process
     await database.close()
+
+
+@pytest.mark.parametrize("how", ["alone", "at once", "deferred"])
+async def test_a_division_by_zero_is_refused_as_any_value_that_does_not_fit(database, how):
+    """An application's own mistake has one name wherever it is made, and keeps nothing."""
+
+    async def work() -> None:
+        if how == "alone":
+            await database.execute(DIVIDE, 0)
+            return
+        async with database.transaction() as tx:
+            tx.defer(ADD, "kept by nobody")
+            if how == "at once":
+                await tx.execute(DIVIDE, 0)
+            else:
+                tx.defer(DIVIDE, 0)
+
+    with pytest.raises(Unstorable):
+        await work()
+
+    assert await database.fetch_all(NOTES) == []
+
+
+class Asked(PostgreSQL):
+    """A database that remembers what it sent."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.sent: list[str] = []
+
+    async def ask(self, connection, verb, text, parameters=(), *, commits=False):
+        self.sent.append(text.split(maxsplit=1)[0])
+        return await super().ask(connection, verb, text, parameters, commits=commits)
+
+
+@pytest.mark.parametrize(
+    ("at_once", "deferred", "sent"),
+    [
+        (0, 0, []),
+        (0, 1, ["INSERT"]),
+        (0, 16, ["WITH"]),
+        (0, 17, ["BEGIN", "WITH", "INSERT", "COMMIT"]),
+        (1, 0, ["BEGIN", "INSERT", "COMMIT"]),
+        (1, 5, ["BEGIN", "INSERT", "WITH", "COMMIT"]),
+    ],
+)
+async def test_deferred_changes_are_sent_together(postgresql_url, at_once, deferred, sent):
+    """This is what leaves for the server: what the counting double of the other tests says is so."""
+    database = Asked(postgresql_url)
+    await database.open()
+    await database.execute(TABLE)
+    database.sent.clear()
+
+    async with database.transaction() as tx:
+        for _ in range(at_once):
+            await tx.execute(ADD, "at once")
+        for _ in range(deferred):
+            tx.defer(ADD, "deferred")
+    what_was_sent = list(database.sent)
+    notes = await database.fetch_all(NOTES)
+    await database.close()
+
+    assert what_was_sent == sent
+    assert len(notes) == at_once + deferred

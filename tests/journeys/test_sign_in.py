@@ -257,6 +257,24 @@ async def test_a_sign_in_cannot_outrun_a_change_of_the_password(auth, alice):
     assert await count(auth, "sessions", "ended_at IS NULL") == 0
 
 
+async def test_adm_05_a_sign_in_cannot_keep_a_role_that_was_removed_meanwhile(auth, alice):
+    """The roles are read before the session is made; who loses one in between signs in again."""
+    services, now = auth.services, auth.clock.now()
+    await services.administration.grant_role(alice.identity_id, "editor", by=SYSTEM, now=now)
+    reserved = await services.identities.reserve_attempt("user", parse_email(EMAIL), now=now)
+    grants = await services.roles.granted(services.database, alice.identity_id, now=now)
+    await services.administration.remove_role(alice.identity_id, "editor", by=SYSTEM, now=now)
+
+    async def start() -> None:
+        async with services.database.transaction() as tx:
+            authentication = Authentication.by_password(reserved.credentials, grants, ORIGIN)
+            services.sessions.start(tx, authentication, now=now)
+
+    with pytest.raises(SignInOvertaken):
+        await start()
+    assert [grant.role for grant in grants] == ["editor"]
+
+
 async def test_a_suspended_account_signs_in_again_only_after_reactivation(auth, alice):
     """Suspension refuses the right password too; reactivation lets it open again, with no old session."""
     services, now = auth.services, auth.clock.now()

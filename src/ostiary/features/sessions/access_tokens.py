@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ostiary.features.identities import IDENTITY_PREFIX
 from ostiary.foundation.ids import encode, format_id, new_id
 from ostiary.foundation.jose import sign
 from ostiary.foundation.secret import Secret
@@ -56,7 +57,7 @@ class AccessTokens:
         claims = AccessClaims(
             iss=self._issuer,
             aud=self._audience,
-            sub=format_id("idn", identity_id),
+            sub=format_id(IDENTITY_PREFIX, identity_id),
             client_id=DIRECT_CLIENT,
             ent=entity[0],
             eid=entity[1],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from ostiary.features.audit import NOBODY, SYSTEM, Action, Event, Login, Origin
+from ostiary.features.identities import IDENTITY_PREFIX
 from ostiary.features.sessions import store
 from ostiary.features.sessions.endings import ENDINGS, EndReason, Reach, require
 from ostiary.features.sessions.model import (
@@ -231,7 +232,13 @@ class Sessions:
     async def _raise_epoch(self, tx: Transaction, identity_id: UUID, reason: EndReason, now: datetime) -> int:
         epoch = await self._identities.raise_epoch(tx, identity_id, now=now)
         await self.revocations.end_epochs_below(
-            tx, format_id("idn", identity_id), of=identity_id, epoch=epoch, reason=reason, by=None, now=now
+            tx,
+            format_id(IDENTITY_PREFIX, identity_id),
+            of=identity_id,
+            epoch=epoch,
+            reason=reason,
+            by=None,
+            now=now,
         )
         return epoch
 
@@ -256,7 +263,7 @@ class Sessions:
                     Action.SESSION_ENDED,
                     SYSTEM,
                     target_kind="identity",
-                    target_id=format_id("idn", session.identity_id),
+                    target_id=format_id(IDENTITY_PREFIX, session.identity_id),
                     session_id=session.id,
                     reason=EndReason.STALE,
                 ),
@@ -330,7 +337,7 @@ class Sessions:
                     Action.REFRESH_TOKEN_REUSED,
                     NOBODY,
                     target_kind="identity",
-                    target_id=format_id("idn", facts.identity_id),
+                    target_id=format_id(IDENTITY_PREFIX, facts.identity_id),
                     session_id=facts.session_id,
                     origin=origin,
                     success=False,

@@ -28,7 +28,7 @@ from ostiary.foundation.storage.database import (
     only_reads,
 )
 from ostiary.foundation.storage.rows import compile_reader, decode_jsonb, encode_jsonb
-from ostiary.foundation.storage.state import NothingTouched, TransactionState, as_one_statement
+from ostiary.foundation.storage.state import DividedByZero, TransactionState, as_one_statement
 from ostiary.foundation.writer import FAILURES, Writer, is_writer
 
 if TYPE_CHECKING:
@@ -309,8 +309,8 @@ class _Transaction(_Verbs):
         execute = PoolConnectionProxy.execute
         try:
             await self._database.ask(self._connection, execute, text, parameters, commits=commits)
-        except NothingTouched:
-            raise next(filter(None, (change.otherwise for change in changes))) from None
+        except DividedByZero as error:
+            raise next((change.otherwise for change in changes if change.otherwise), error) from None
 
     async def _begin(self) -> None:
         if not self.begun:
@@ -383,7 +383,7 @@ def _translated(error: Exception, *, lost: bool) -> Exception:
         case asyncpg.ForeignKeyViolationError() | asyncpg.RestrictViolationError():
             return ReferenceViolation()
         case asyncpg.DivisionByZeroError():
-            return NothingTouched()
+            return DividedByZero()
         case asyncpg.PostgresError():
             return _by_sqlstate(error)
     return _unreachable(type(error).__name__) if lost or isinstance(error, OSError) else error

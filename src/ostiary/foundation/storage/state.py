@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from ostiary.foundation.storage.database import TransactionFailed
+from ostiary.foundation.storage.database import TransactionFailed, Unstorable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,8 +19,8 @@ _AT_ONCE: Final = 16
 """How many changes one statement holds at the most; each number and order of them is planned once for a connection."""
 
 
-class NothingTouched(Exception):
-    """A change that had to touch a row touched none."""
+class DividedByZero(Unstorable):
+    """A statement divided by zero: how PostgreSQL says that a change which had to touch a row touched none."""
 
 
 class Change(NamedTuple):
