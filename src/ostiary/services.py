@@ -126,7 +126,12 @@ def build(
     audit = Audit(database, entropy)
     roles = Roles(entropy)
     profiles = Profiles(database, entropy)
-    challenges = Challenges(database, entropy)
+    challenges = Challenges(
+        database,
+        entropy,
+        code_key=keys.derive("challenge codes"),
+        payload_key=keys.derive("challenge payloads"),
+    )
     identities = Identities(
         database,
         entropy,

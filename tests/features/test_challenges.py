@@ -18,7 +18,7 @@ DAY = timedelta(days=1)
 
 async def issue(auth, identity_id=None, destination="somewhere"):
     async with auth.services.database.transaction() as tx:
-        return await auth.services.challenges.issue(
+        return auth.services.challenges.issue(
             tx,
             Purpose.BOOTSTRAP,
             identity_id=identity_id,

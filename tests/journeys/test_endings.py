@@ -108,7 +108,7 @@ async def held(running):
         named = auth.verify(browser.cookies["ostiary_access"])
         caller = Caller.of(named, ORIGIN)
         async with auth.services.database.transaction() as tx:
-            challenge = await auth.services.challenges.issue(
+            challenge = auth.services.challenges.issue(
                 tx,
                 Purpose.BOOTSTRAP,
                 identity_id=caller.identity_id,

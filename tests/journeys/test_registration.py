@@ -233,7 +233,7 @@ async def test_challenges_are_found_by_their_owner_and_go_with_them(auth):
     person = await registered(auth)
     services, now = auth.services, auth.clock.now()
     async with services.database.transaction() as tx:
-        await services.challenges.issue(
+        services.challenges.issue(
             tx,
             Purpose.BOOTSTRAP,
             identity_id=person.identity_id,

@@ -218,7 +218,7 @@ async def test_one_challenge_lives_for_a_purpose_and_destination(migrated, known
     with pytest.raises(UniqueViolation) as refusal:
         await add_challenge(migrated, identity_id)
 
-    columns = "identity_id_purpose_destination" if known else "purpose_destination"
+    columns = "identity_id_purpose_destination" if known else "purpose_entity_type_destination"
     assert refusal.value.constraint == f"uq_challenges_{columns}"
 
 

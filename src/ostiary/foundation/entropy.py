@@ -6,6 +6,7 @@ Every secret, nonce and id draws from an `Entropy` handed in, so nothing can fal
 from __future__ import annotations
 
 import os
+import secrets
 
 
 class Entropy:
@@ -14,3 +15,7 @@ class Entropy:
     def token_bytes(self, size: int) -> bytes:
         """Return `size` unpredictable bytes."""
         return os.urandom(size)
+
+    def below(self, bound: int) -> int:
+        """Return an unpredictable number from 0 up to, but not including, `bound`, each as likely as the others."""
+        return secrets.randbelow(bound)

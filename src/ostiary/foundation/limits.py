@@ -15,6 +15,8 @@ from ostiary.foundation.crypto import associated_data, mac
 from ostiary.foundation.storage import Query, bounded_delete
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ostiary.foundation.cache import SharedCache
     from ostiary.foundation.storage import Database, Transaction
 
@@ -38,6 +40,15 @@ class Window:
     ends_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One hit of `subject` on the limit `name`."""
+
+    name: str
+    subject: str
+    rate: Rate
+
+
 class Limits(Protocol):
     """Counts hits: in SQL, in memory, or in memory and Redis."""
 
@@ -45,17 +56,34 @@ class Limits(Protocol):
         """Count one hit of `subject` on the limit `name`; return how long to wait if that is one too many."""
 
 
-HIT = Query(
-    """
-    INSERT INTO ostiary.rate_limits AS counter (key, count, window_ends_at) VALUES ($1, 1, $3)
-    ON CONFLICT (key) DO UPDATE
-       SET count = CASE WHEN counter.window_ends_at <= $2 THEN 1 ELSE counter.count + 1 END,
-           window_ends_at = CASE WHEN counter.window_ends_at <= $2 THEN excluded.window_ends_at
-                                 ELSE counter.window_ends_at END
-    RETURNING count, window_ends_at AS ends_at
-    """,
-    into=Window,
-)
+@dataclass(frozen=True, slots=True)
+class CountedWindow:
+    """A counter that was just hit."""
+
+    key: bytes
+    count: int
+    ends_at: datetime
+
+
+def _hits(number: int) -> Query[CountedWindow]:
+    """Build the statement that hits so many counters; $1 is now, then come the keys and ends of new windows."""
+    rows = ", ".join(f"(${2 * place}, 1, ${2 * place + 1})" for place in range(1, number + 1))
+    return Query(
+        f"""
+        INSERT INTO ostiary.rate_limits AS counter (key, count, window_ends_at) VALUES {rows}
+        ON CONFLICT (key) DO UPDATE
+           SET count = CASE WHEN counter.window_ends_at <= $1 THEN 1 ELSE counter.count + 1 END,
+               window_ends_at = CASE WHEN counter.window_ends_at <= $1 THEN excluded.window_ends_at
+                                     ELSE counter.window_ends_at END
+        RETURNING key, count, window_ends_at AS ends_at
+        """,
+        into=CountedWindow,
+    )
+
+
+HIT: Final = _hits(1)
+HIT_FOUR: Final = _hits(4)
+_STATEMENTS: Final = {1: HIT, 4: HIT_FOUR}
 
 
 PURGE: Query[Any] = bounded_delete(
@@ -77,9 +105,16 @@ class SqlLimits:
 
     async def hit(self, name: str, subject: str, rate: Rate, *, now: datetime) -> timedelta | None:
         """Count one hit by one statement."""
-        key = mac(self._key, associated_data(name, subject))
-        window = await self._database.fetch_one(HIT, key, now, now + rate.per)
-        return None if window is None else _wait(window, rate, now)
+        return await self.hit_all((Hit(name, subject, rate),), now=now)
+
+    async def hit_all(self, hits: Sequence[Hit], *, now: datetime) -> timedelta | None:
+        """Count one or four hits on different limits by one statement; return the longest wait if any is too many."""
+        rates = {mac(self._key, associated_data(hit.name, hit.subject)): hit.rate for hit in hits}
+        # In one order everywhere: of two that hit the same counters, neither waits for the other in turn.
+        parameters = [part for key in sorted(rates) for part in (key, now + rates[key].per)]
+        windows = await self._database.fetch_all(_STATEMENTS[len(rates)], now, *parameters)
+        waits = (_wait(Window(found.count, found.ends_at), rates[found.key], now) for found in windows)
+        return max((wait for wait in waits if wait is not None), default=None)
 
 
 class MemoryLimits:

@@ -5,9 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ostiary.features.challenges import store
-from ostiary.features.challenges.model import TOKEN_KIND, Challenge, Consumed, Purpose
+from ostiary.features.challenges.model import (
+    CODE_ATTEMPTS,
+    CODE_DIGITS,
+    TOKEN_KIND,
+    Challenge,
+    Consumed,
+    Format,
+    Purpose,
+    lifetime_of,
+)
 from ostiary.foundation.bearer import BearerSecret, InvalidBearerSecret
+from ostiary.foundation.crypto import associated_data, mac, seal, unseal
 from ostiary.foundation.ids import new_id
+from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,39 +26,77 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ostiary.foundation.entropy import Entropy
-    from ostiary.foundation.secret import Secret
     from ostiary.foundation.storage import Database, Transaction
 
 
 class Challenges:
-    """The one-time secrets of one installation."""
+    """The one-time secrets of one installation.
 
-    def __init__(self, database: Database, entropy: Entropy) -> None:
+    `code_key` keys the digests of codes, which are too short for a plain digest; `payload_key` seals what a challenge
+    keeps for the moment it is used. Both are 32 bytes and kept outside the database.
+    """
+
+    def __init__(self, database: Database, entropy: Entropy, *, code_key: bytes, payload_key: bytes) -> None:
         self._database = database
         self._entropy = entropy
+        self._code_key = code_key
+        self._payload_key = payload_key
 
-    async def issue(
+    def issue(
         self,
         tx: Transaction,
         purpose: Purpose,
         *,
         identity_id: UUID | None,
+        entity_type: str = "",
         destination: str,
-        lifetime: timedelta,
+        payload: bytes | None = None,
+        flow_id: UUID | None = None,
+        lifetime: timedelta | None = None,
         now: datetime,
     ) -> Secret:
-        """Make a challenge, superseding any live one for the same owner, purpose and destination."""
-        token = BearerSecret.new(TOKEN_KIND, new_id(now, self._entropy), self._entropy)
-        issue = store.ISSUE_TO_NOBODY if identity_id is None else store.ISSUE_TO_IDENTITY
-        await tx.execute(
-            issue, token.id, identity_id, purpose, destination, token.digest, now, now + lifetime
+        """Make a link's secret when `tx` ends; any live one for the same owner, purpose and destination is dead.
+
+        `entity_type` is said of what is made for nobody yet, whose owner is then the kind of account and the address.
+        """
+        challenge_id = new_id(now, self._entropy)
+        token = BearerSecret.new(TOKEN_KIND, challenge_id, self._entropy)
+        lives = lifetime or lifetime_of(purpose, Format.LINK)
+        sealed = None
+        if payload is not None:
+            sealed = seal(self._payload_key, payload, _place(challenge_id), entropy=self._entropy)
+        owner = (identity_id, entity_type if identity_id is None else "", destination)
+        tx.defer(
+            store.ISSUE_TO_NOBODY if identity_id is None else store.ISSUE_TO_IDENTITY,
+            *(challenge_id, *owner, purpose, Format.LINK, token.digest, 1, sealed, flow_id, now, now + lives),
         )
         return token.text
+
+    def issue_code(
+        self,
+        tx: Transaction,
+        purpose: Purpose,
+        *,
+        identity_id: UUID,
+        destination: str,
+        flow_id: UUID | None = None,
+        now: datetime,
+    ) -> Secret:
+        """Make a code of six digits when `tx` ends; it lives for five minutes and bears five guesses (REC-04)."""
+        code = Secret(f"{self._entropy.below(10**CODE_DIGITS):0{CODE_DIGITS}}")
+        expires_at = now + lifetime_of(purpose, Format.CODE)
+        digest = self._code_digest(purpose, identity_id, destination, flow_id, code)
+        tx.defer(
+            store.ISSUE_TO_IDENTITY,
+            *(new_id(now, self._entropy), identity_id, "", destination, purpose, Format.CODE, digest),
+            *(CODE_ATTEMPTS, None, flow_id, now, expires_at),
+        )
+        return code
 
     async def consume(
         self, tx: Transaction, purpose: Purpose, presented: Secret, *, now: datetime
     ) -> Consumed | None:
-        """Use a challenge up and return what it stood for.
+        """Use a link's secret up and return what it stood for.
 
         None when it is malformed, unknown, used, expired or made for another purpose; which one is not said.
         """
@@ -55,16 +104,66 @@ class Challenges:
             token = BearerSecret.parse(TOKEN_KIND, presented)
         except InvalidBearerSecret:
             return None
-        return await tx.fetch_one(store.CONSUME, token.id, token.digest, purpose, now)
+        return self._opened(await tx.fetch_one(store.CONSUME, token.id, token.digest, purpose, now))
+
+    async def consume_code(
+        self,
+        tx: Transaction,
+        purpose: Purpose,
+        presented: Secret,
+        *,
+        identity_id: UUID,
+        destination: str,
+        flow_id: UUID | None = None,
+        now: datetime,
+    ) -> Consumed | None:
+        """Count one guess at a code, and use the code up if it was right; one statement does both.
+
+        None when it was wrong, or there is no such live code, or its guesses are spent. The caller must let `tx` end
+        well then: an exception would take the count back. Whoever calls has counted the attempt against the account's
+        budget before (`Identities.reserve_attempt…`, ABU-01).
+        """
+        digest = self._code_digest(purpose, identity_id, destination, flow_id, presented)
+        guess = await tx.fetch_one(store.GUESS, identity_id, purpose, destination, digest, now)
+        return None if guess is None or not guess.right else self._opened(guess.consumed())
 
     async def cancel(self, tx: Transaction, identity_id: UUID) -> None:
         """Take every live challenge away from an identity: whatever it was for has to be asked for anew."""
         await tx.execute(store.CANCEL, identity_id)
 
     async def find_active(self, identity_id: UUID, purpose: Purpose, *, now: datetime) -> Sequence[Challenge]:
-        """Return an identity's live challenges of one purpose, by one indexed query."""
+        """Return an identity's live challenges of one purpose, the newest last, by one indexed query."""
         return await self._database.fetch_all(store.FIND_ACTIVE, identity_id, purpose, now)
+
+    async def list_open(
+        self, purpose: Purpose, *, limit: int, after: UUID | None = None, now: datetime
+    ) -> Sequence[Challenge]:
+        """Return live challenges that were made for nobody yet, such as invitations, in the order they were made."""
+        return await self._database.fetch_all(store.LIST_OPEN, purpose, now, after or store.FIRST_ID, limit)
+
+    async def withdraw(self, tx: Transaction, purpose: Purpose, challenge_id: UUID) -> bool:
+        """Take back a challenge that was made for nobody yet; False when there is no such live one."""
+        return await tx.execute(store.WITHDRAW, challenge_id, purpose) == 1
 
     async def purge(self, tx: Transaction, *, expired_by: datetime, limit: int) -> int:
         """Delete up to `limit` challenges that had expired by then, used or not; return how many."""
         return await tx.execute(store.PURGE, expired_by, limit)
+
+    def _opened(self, row: Consumed | None) -> Consumed | None:
+        if row is None or row.payload is None:
+            return row
+        payload = unseal(self._payload_key, row.payload, _place(row.id))
+        return Consumed(
+            row.id, row.identity_id, row.entity_type, row.destination, row.flow_id, row.created_at, payload
+        )
+
+    def _code_digest(
+        self, purpose: Purpose, identity_id: UUID, destination: str, flow_id: UUID | None, code: Secret
+    ) -> bytes:
+        """Bind a code to all it is good for: it is nothing for another purpose, owner, address or flow."""
+        bound = associated_data(purpose, identity_id, destination, flow_id or "", code.reveal())
+        return mac(self._code_key, bound)
+
+
+def _place(challenge_id: UUID) -> bytes:
+    return associated_data("challenges", "payload_sealed", challenge_id)

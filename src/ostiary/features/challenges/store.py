@@ -2,10 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from ostiary.features.challenges.model import Challenge, Consumed
 from ostiary.foundation.storage import Query, bounded_delete
+
+FIRST_ID: Final = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A guess at a code: whether it was right, and what the code stands for."""
+
+    right: bool
+    id: UUID
+    identity_id: UUID | None
+    entity_type: str
+    destination: str
+    flow_id: UUID | None
+    created_at: datetime
+    payload: bytes | None = field(repr=False)
+
+    def consumed(self) -> Consumed:
+        """Return the code that was used up."""
+        return Consumed(
+            self.id,
+            self.identity_id,
+            self.entity_type,
+            self.destination,
+            self.flow_id,
+            self.created_at,
+            self.payload,
+        )
 
 
 def _issue(live_one: str) -> Query[Any]:
@@ -13,18 +44,22 @@ def _issue(live_one: str) -> Query[Any]:
     return Query(
         f"""
         INSERT INTO ostiary.challenges
-               (id, identity_id, purpose, destination, format, secret_digest, attempts, max_attempts, created_at,
-                expires_at)
-        VALUES ($1, $2, $3, $4, 'link', $5, 0, 1, $6, $7)
+               (id, identity_id, entity_type, destination, purpose, format, secret_digest, max_attempts,
+                payload_sealed, flow_id, created_at, expires_at, attempts)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0)
         ON CONFLICT {live_one}
-        DO UPDATE SET id = excluded.id, secret_digest = excluded.secret_digest, created_at = excluded.created_at,
-                      expires_at = excluded.expires_at
+        DO UPDATE SET id = excluded.id, format = excluded.format, secret_digest = excluded.secret_digest,
+                      max_attempts = excluded.max_attempts, payload_sealed = excluded.payload_sealed,
+                      flow_id = excluded.flow_id, created_at = excluded.created_at,
+                      expires_at = excluded.expires_at, attempts = 0
         """
     )
 
 
 ISSUE_TO_IDENTITY: Final = _issue("(identity_id, purpose, destination) WHERE consumed_at IS NULL")
-ISSUE_TO_NOBODY: Final = _issue("(purpose, destination) WHERE consumed_at IS NULL AND identity_id IS NULL")
+ISSUE_TO_NOBODY: Final = _issue(
+    "(purpose, entity_type, destination) WHERE consumed_at IS NULL AND identity_id IS NULL"
+)
 
 CANCEL: Query[Any] = Query("DELETE FROM ostiary.challenges WHERE identity_id = $1 AND consumed_at IS NULL")
 
@@ -35,25 +70,57 @@ _ALL_ENDED: Final = """(
      WHERE everything.kind = 'all' AND everything.subject = 'sessions'
        AND everything.not_before > challenges.created_at)"""
 
+_CONSUMED: Final = "id, identity_id, entity_type, destination, flow_id, created_at, payload_sealed AS payload"
+_CHALLENGE: Final = "id, identity_id, purpose, entity_type, destination, format, created_at, expires_at"
+
 CONSUME = Query(
     # The row count decides the race: sixteen callers with the same secret get one success.
     f"""
     UPDATE ostiary.challenges AS challenges SET consumed_at = $4
-     WHERE id = $1 AND secret_digest = $2 AND purpose = $3 AND consumed_at IS NULL AND expires_at > $4
-       AND NOT EXISTS {_ALL_ENDED}
-    RETURNING id, identity_id, destination
+     WHERE id = $1 AND secret_digest = $2 AND purpose = $3 AND format = 'link' AND consumed_at IS NULL
+       AND expires_at > $4 AND NOT EXISTS {_ALL_ENDED}
+    RETURNING {_CONSUMED}
     """,
     into=Consumed,
 )
 
+GUESS = Query(
+    # Counting the guess and using the code up are one step, so neither can happen without the other.
+    f"""
+    UPDATE ostiary.challenges AS challenges
+       SET attempts = attempts + 1, consumed_at = CASE WHEN secret_digest = $4 THEN $5 END
+     WHERE identity_id = $1 AND purpose = $2 AND destination = $3 AND format = 'code' AND consumed_at IS NULL
+       AND expires_at > $5 AND attempts < max_attempts AND NOT EXISTS {_ALL_ENDED}
+    RETURNING consumed_at IS NOT NULL AS right, {_CONSUMED}
+    """,
+    into=Guess,
+)
+
 FIND_ACTIVE = Query(
     f"""
-    SELECT id, identity_id, purpose, destination, created_at, expires_at FROM ostiary.challenges AS challenges
+    SELECT {_CHALLENGE} FROM ostiary.challenges AS challenges
      WHERE identity_id = $1 AND purpose = $2 AND consumed_at IS NULL AND expires_at > $3
        AND NOT EXISTS {_ALL_ENDED}
      ORDER BY id
     """,
     into=Challenge,
+)
+
+LIST_OPEN = Query(
+    f"""
+    SELECT {_CHALLENGE} FROM ostiary.challenges AS challenges
+     WHERE purpose = $1 AND identity_id IS NULL AND consumed_at IS NULL AND expires_at > $2 AND id > $3
+       AND NOT EXISTS {_ALL_ENDED}
+     ORDER BY id LIMIT $4
+    """,
+    into=Challenge,
+)
+
+WITHDRAW: Query[Any] = Query(
+    """
+    DELETE FROM ostiary.challenges
+     WHERE id = $1 AND purpose = $2 AND identity_id IS NULL AND consumed_at IS NULL
+    """
 )
 
 PURGE: Query[Any] = bounded_delete(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from ostiary.features.audit import NOBODY, SYSTEM, Action, Actor, Event, Origin
@@ -15,7 +14,7 @@ from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from ostiary.features.audit import Audit
     from ostiary.features.challenges import Challenges
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 _ADMIN: Final = "admin"
 _SERVICE: Final = "service"
 _FIRST_ADMINISTRATOR: Final = "first administrator"
-_BOOTSTRAP_LIFETIME: Final = timedelta(hours=24)
 
 
 class Registration:
@@ -125,13 +123,8 @@ class Registration:
         async with self._database.transaction() as tx:
             if await self._identities.count(tx, _ADMIN):
                 return None
-            token = await self._challenges.issue(
-                tx,
-                Purpose.BOOTSTRAP,
-                identity_id=None,
-                destination=_FIRST_ADMINISTRATOR,
-                lifetime=_BOOTSTRAP_LIFETIME,
-                now=now,
+            token = self._challenges.issue(
+                tx, Purpose.BOOTSTRAP, identity_id=None, destination=_FIRST_ADMINISTRATOR, now=now
             )
             self._audit.record(tx, Event(Action.BOOTSTRAP_ISSUED, SYSTEM), now=now)
             return token

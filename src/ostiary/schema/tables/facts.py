@@ -26,6 +26,8 @@ identities = table(
     Column("failed_login_attempts", NUMBER, nullable=False, server_default=text("0")),
     Column("locked_until", MOMENT),
     Column("last_login_at", MOMENT),
+    # The language messages to its owner are written in.
+    Column("locale", TEXT),
     Column("token_epoch", NUMBER, nullable=False, server_default=text("0")),
     Column("created_at", MOMENT, nullable=False),
     Column("updated_at", MOMENT, nullable=False),
@@ -97,4 +99,19 @@ signing_keys = table(
     one_of("state", "next", "active", "retiring", "retired"),
     # Of several workers that start together on an empty database, one gets to add the key that signs.
     Index(None, "algorithm", unique=True, **where("state = 'active'")),
+)
+
+onboarding_sessions = table(
+    "onboarding_sessions",
+    Column("id", UUID, primary_key=True),
+    identity_key(unique=True),
+    Column("flow", TEXT, nullable=False),
+    Column("current_step", TEXT),
+    Column("step_data", DOCUMENT, nullable=False, server_default=text("'{}'")),
+    Column("created_at", MOMENT, nullable=False),
+    Column("updated_at", MOMENT, nullable=False),
+    Column("expires_at", MOMENT, nullable=False),
+    Column("completed_at", MOMENT),
+    Index(None, "flow", "created_at"),
+    Index(None, "expires_at", **where("completed_at IS NULL")),
 )

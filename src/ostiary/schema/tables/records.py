@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import CheckConstraint, Column, Index, text
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, text
 
 from ostiary.schema.dialects import BIG_NUMBER, BYTES, DOCUMENT, FLAG, MOMENT, NUMBER, TEXT, UUID
 from ostiary.schema.tables.declaring import one_of, table, where
@@ -66,6 +66,15 @@ login_history = table(
     postgresql_partition_by=_BY_MONTH,
 )
 
+# The key under which personal data about an identity stands in the audit events; destroyed, it is unreadable for good.
+audit_keys = table(
+    "audit_keys",
+    Column("identity_id", UUID, primary_key=True),
+    Column("key_sealed", BYTES),
+    Column("created_at", MOMENT, nullable=False),
+    Column("destroyed_at", MOMENT),
+)
+
 # Each seal covers the audit events of a range of numbers and the seal before it. `leaves` lists what was sealed, so
 # that a row which was changed, deleted or inserted can be named.
 audit_seals = table(
@@ -105,4 +114,58 @@ restore_guard = table(
     Column("fingerprint", TEXT, nullable=False),
     Column("seen_at", MOMENT, nullable=False),
     CheckConstraint("id = 1", name="id"),
+)
+
+webhook_endpoints = table(
+    "webhook_endpoints",
+    Column("id", UUID, primary_key=True),
+    Column("url", TEXT, nullable=False),
+    Column("description", TEXT),
+    # Which events it is told, "identity.account.registered", "identity.*", or "*".
+    Column("events", DOCUMENT, nullable=False),
+    Column("secret_sealed", BYTES, nullable=False),
+    Column("previous_secret_sealed", BYTES),
+    Column("previous_expires_at", MOMENT),
+    Column("created_at", MOMENT, nullable=False),
+    Column("created_by", TEXT),
+    Column("disabled_at", MOMENT),
+)
+
+# What is to be told to somebody outside, written with the change that causes it. The sealed text is erased on delivery.
+outbox = table(
+    "outbox",
+    Column("id", UUID, primary_key=True),
+    Column("topic", TEXT, nullable=False),
+    Column("endpoint_id", UUID, ForeignKey("ostiary.webhook_endpoints.id", ondelete="CASCADE")),
+    Column("subject", TEXT, nullable=False),
+    Column("payload_sealed", BYTES),
+    Column("dedupe_key", TEXT, unique=True),
+    Column("created_at", MOMENT, nullable=False),
+    Column("available_at", MOMENT, nullable=False),
+    Column("expires_at", MOMENT),
+    Column("attempts", NUMBER, nullable=False, server_default=text("0")),
+    Column("claimed_until", MOMENT),
+    Column("delivered_at", MOMENT),
+    Column("failed_at", MOMENT),
+    Column("last_error", TEXT),
+    one_of("topic", "email", "sms", "event", "webhook"),
+    Index(None, "available_at", **where("delivered_at IS NULL AND failed_at IS NULL")),
+    Index(None, "delivered_at", **where("delivered_at IS NOT NULL")),
+    Index(None, "failed_at", **where("failed_at IS NOT NULL")),
+    Index(None, "endpoint_id", **where("endpoint_id IS NOT NULL")),
+)
+
+# A wish to be forgotten, from the day it was made; once fulfilled, the receipt of it, which names nobody any more.
+erasures = table(
+    "erasures",
+    Column("id", UUID, primary_key=True),
+    Column("identity_id", UUID, nullable=False),
+    Column("requested_at", MOMENT, nullable=False),
+    Column("requested_by", TEXT, nullable=False),
+    Column("erase_after", MOMENT, nullable=False),
+    Column("cancelled_at", MOMENT),
+    Column("completed_at", MOMENT),
+    Column("erased", DOCUMENT, nullable=False, server_default=text("'{}'")),
+    Index(None, "identity_id", unique=True, **where("completed_at IS NULL AND cancelled_at IS NULL")),
+    Index(None, "erase_after", **where("completed_at IS NULL AND cancelled_at IS NULL")),
 )
