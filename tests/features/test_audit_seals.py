@@ -34,6 +34,7 @@ from ostiary.features.audit import (
 from ostiary.features.audit.reading import LARGEST_SEQ, SMALLEST_SEQ, RecordReader
 from ostiary.features.audit.seals import Record, merkle_root, seal_over
 from ostiary.features.audit.store import ADD_EVENT, DATABASE_TIME, SEALS
+from ostiary.features.outbox import Outbox
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.ids import format_id, new_id
 from ostiary.foundation.storage import Query, database_at
@@ -213,7 +214,9 @@ async def test_a_row_has_the_same_digest_on_both_databases(
             for number, document in enumerate(documents):
                 async with database.transaction() as tx:
                     moment = START + timedelta(seconds=number)
-                    Audit(database, Zeros()).record(tx, replace(EVENT, metadata=document), now=moment)
+                    Audit(database, Zeros(), outbox=Outbox(Zeros(), key=bytes(32))).record(
+                        tx, replace(EVENT, metadata=document), now=moment
+                    )
             reader = RecordReader(database, from_seq=SMALLEST_SEQ)
             logs.append([record async for record in reader.through(LARGEST_SEQ)])
     digests = [[replace(record, seq=1).leaf().digest for record in log] for log in logs]

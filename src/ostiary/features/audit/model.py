@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
+from ostiary.foundation.ids import format_id
+
 
 class Action(StrEnum):
     """What was done, as `subject:object:verb`."""
@@ -85,6 +87,18 @@ class Event:
     success: bool = True
     reason: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What is told outside: who did it to what, and never from where."""
+        return {
+            "actor": {"kind": self.actor.kind, "id": self.actor.id},
+            "target": {"kind": self.target_kind, "id": self.target_id},
+            "session_id": format_id("ses", self.session_id) if self.session_id else None,
+            "success": self.success,
+            "reason": self.reason,
+            "metadata": self.metadata,
+        }
 
 
 @dataclass(frozen=True, slots=True)

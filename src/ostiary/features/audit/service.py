@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ostiary.features.audit.model import Event, Login, LoginRecord
+    from ostiary.features.outbox import Outbox
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.storage import Database, Parameter, Transaction
 
@@ -30,13 +31,18 @@ _AHEAD: Final = timedelta(days=93)
 class Audit:
     """The records of one installation."""
 
-    def __init__(self, database: Database, entropy: Entropy) -> None:
+    def __init__(self, database: Database, entropy: Entropy, *, outbox: Outbox) -> None:
         self._database = database
         self._entropy = entropy
+        self._outbox = outbox
 
     def record(self, tx: Transaction, event: Event, *, now: datetime) -> None:
-        """Write an event with the change it records; if it cannot be written, the change does not happen."""
+        """Write an event with the change it records; if it cannot be written, the change does not happen.
+
+        Webhooks are told of it, too.
+        """
         tx.defer(store.ADD_EVENT, *self._columns(event, now))
+        self._outbox.announce(tx, event.action.replace(":", "."), event.told, now=now)
 
     async def record_read(self, event: Event, *, now: datetime) -> None:
         """Write the event of a plain read; a failure is logged and never breaks the read."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from ostiary.features.outbox import Recipient
 from ostiary.foundation.ids import format_id
 
 IDENTITY_PREFIX: Final = "idn"
@@ -41,6 +42,7 @@ class Identity:
     failed_login_attempts: int
     locked_until: datetime | None
     last_login_at: datetime | None
+    locale: str | None
     token_epoch: int
     created_at: datetime
     updated_at: datetime
@@ -49,6 +51,11 @@ class Identity:
     def external_id(self) -> str:
         """The id as it is shown outside, `idn_…`."""
         return format_id(IDENTITY_PREFIX, self.id)
+
+    @property
+    def recipient(self) -> Recipient:
+        """How messages reach the owner."""
+        return Recipient(self.email, self.phone, self.locale)
 
     def is_locked(self, now: datetime) -> bool:
         """Say whether the failure budget is spent for the moment."""
@@ -66,8 +73,15 @@ class Credentials:
     token_epoch: int
     must_change_password: bool
     email: str | None
+    phone: str | None
+    locale: str | None
     password_hash: str | None = field(repr=False)
     password_scheme: str | None
+
+    @property
+    def recipient(self) -> Recipient:
+        """How messages reach the owner."""
+        return Recipient(self.email, self.phone, self.locale)
 
 
 @dataclass(frozen=True, slots=True)

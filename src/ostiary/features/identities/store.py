@@ -12,10 +12,11 @@ from ostiary.foundation.storage import Query, bounded_delete
 
 _IDENTITY: Final = """
     id, entity_type, entity_id, email, email_verified_at, phone, phone_verified_at, status, must_change_password,
-    failed_login_attempts, locked_until, last_login_at, token_epoch, created_at, updated_at
+    failed_login_attempts, locked_until, last_login_at, locale, token_epoch, created_at, updated_at
 """
 _CREDENTIALS: Final = """
-    id, entity_type, entity_id, status, token_epoch, must_change_password, email, password_hash, password_scheme
+    id, entity_type, entity_id, status, token_epoch, must_change_password, email, phone, locale, password_hash,
+    password_scheme
 """
 
 
@@ -32,6 +33,8 @@ class AttemptRow:
     token_epoch: int | None
     must_change_password: bool | None
     email: str | None
+    phone: str | None
+    locale: str | None
     password_hash: str | None
     password_scheme: str | None
 

@@ -6,33 +6,38 @@ Every setting can come from an `OSTIARY_…` variable (`__` for nesting), a `.en
 
 from __future__ import annotations
 
-import base64
-import binascii
-import ipaddress
 import os
-import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ostiary.foundation.errors import OstiaryError
+from ostiary.settings.sections import (
+    MaintenanceSettings,
+    PasswordSettings,
+    RegistrationSettings,
+    RevocationSettings,
+    Section,
+    SessionSettings,
+    TokenSettings,
+)
+from ostiary.settings.values import Keys, Networks, Origins, parse_keys
+
+__all__ = [
+    "PREFIX",
+    "InvalidSettings",
+    "Settings",
+    "inherited_socket",
+    "load",
+    "parse_keys",
+    "unknown_variables",
+]
 
 PREFIX: Final = "OSTIARY_"
-_DURATION: Final = re.compile(r"(\d+)\s*(ms|s|m|h|d)")
-_UNITS: Final = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_KEY_SIZE: Final = 32
 _FIRST_PASSED: Final = 3
 
 
@@ -44,164 +49,6 @@ class InvalidSettings(OstiaryError):
             "Ostiary cannot start with these settings:\n" + "\n".join(f"  - {p}" for p in problems)
         )
         self.problems = problems
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, str):
-        match = _DURATION.fullmatch(value.strip())
-        if match is None:
-            raise ValueError("write a duration as a number and ms, s, m, h or d, such as 15m or 30d")
-        return timedelta(**{_UNITS[match[2]]: int(match[1])})
-    return value
-
-
-def _listed(value: object) -> object:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _network(value: object) -> object:
-    try:
-        return ipaddress.ip_network(value, strict=False) if isinstance(value, str) else value
-    except ValueError:
-        raise ValueError("each entry is an address or a network, such as 10.0.0.0/8") from None
-
-
-def _origin(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/") or parts.query:
-        raise ValueError("each entry is an origin, such as https://app.example.org")
-    return f"{parts.scheme}://{parts.netloc}".lower()
-
-
-def parse_keys(value: str) -> dict[int, bytes]:
-    """Read `2:<base64>,1:<base64>` into versions and keys. Raises `ValueError`."""
-    keys: dict[int, bytes] = {}
-    for part in value.split(","):
-        version, separator, encoded = part.strip().partition(":")
-        try:
-            key = base64.b64decode(encoded, validate=True)
-        except (binascii.Error, ValueError):
-            key = b""
-        if not separator or not version.isdecimal() or int(version) in keys or len(key) != _KEY_SIZE:
-            raise ValueError("write keys as 2:<base64 of 32 bytes>,1:<base64 of 32 bytes>, each number once")
-        keys[int(version)] = key
-    return keys
-
-
-def _keys(value: object) -> object:
-    return parse_keys(value) if isinstance(value, str) else value
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-OptionalDuration = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))]
-Networks = Annotated[list[Annotated[Network, BeforeValidator(_network)]], NoDecode, BeforeValidator(_listed)]
-Origins = Annotated[list[Annotated[str, BeforeValidator(_origin)]], NoDecode, BeforeValidator(_listed)]
-Keys = Annotated[dict[int, bytes], NoDecode, BeforeValidator(_keys)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
-    )
-
-
-class TokenSettings(_Section):
-    """Access and refresh tokens."""
-
-    access_lifetime: Duration = timedelta(minutes=15)
-    """How long an access token lives."""
-    refresh_lifetime: Duration = timedelta(days=30)
-    """How long a session lives at the most; refreshing never extends it."""
-    refresh_grace: OptionalDuration = timedelta(seconds=10)
-    """How long a retried refresh gets the same answer; 0 turns that off."""
-    algorithm: Literal["ES256", "EdDSA", "RS256", "PS256"] = "ES256"
-    """How access tokens are signed."""
-    audience: str | None = None
-    """The `aud` of access tokens; the public URL if not set."""
-    key_lifetime: Duration = timedelta(days=90)
-    """How long a key signs before another one takes over."""
-    key_overlap: Duration = Field(default=timedelta(hours=24), ge=timedelta(minutes=10))
-    """How long a key is published before it signs; copies of the key set must be renewed within it."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.key_lifetime <= self.key_overlap:
-            raise ValueError("key_lifetime must be longer than key_overlap")
-        return self
-
-
-class SessionSettings(_Section):
-    """Sessions."""
-
-    idle_lifetime: Duration = timedelta(days=14)
-    """How long a session lives without being refreshed."""
-    recent_authentication: Duration = timedelta(minutes=10)
-    """How long after proving who they are somebody may do sensitive things."""
-
-
-class PasswordSettings(_Section):
-    """Passwords and their hashes."""
-
-    min_length: int = Field(default=12, ge=8, le=64)
-    """The least number of characters."""
-    memory_kib: int = Field(default=19456, ge=8)
-    """Argon2id memory, in KiB."""
-    time_cost: int = Field(default=2, ge=1)
-    """Argon2id passes."""
-    threads: int = Field(default=2, ge=1, le=64)
-    """How many passwords are hashed at once."""
-    queue_limit: int = Field(default=64, ge=1)
-    """How many may wait to be hashed before new ones are turned away with 503."""
-    peppers: Keys = Field(default={}, repr=False)
-    """Optional keys mixed into every password, newest first, `1:<base64>`."""
-    weak_hash_for_tests: bool = False
-    """Hash cheaply. Refused in production."""
-
-
-class RevocationSettings(_Section):
-    """Revocations."""
-
-    max_age: Duration = timedelta(seconds=10)
-    """How old the knowledge of revocations may be."""
-    when_stale: Literal["ask", "refuse"] = "ask"
-    """What happens while it is older: `ask` the database about each token, or `refuse`."""
-    catch_up_interval: Duration = timedelta(seconds=1)
-    """How often each worker reads what it may not have been told."""
-    poll_interval: Duration = timedelta(milliseconds=100)
-    """How often each worker reads while it is told nothing, as behind a pooler without LISTEN."""
-
-
-class RegistrationSettings(_Section):
-    """Registration."""
-
-    open: bool = True
-    """Whether anybody may register as a user over HTTP; other kinds say so themselves."""
-
-
-class MaintenanceSettings(_Section):
-    """What is removed when it is over, and by whom."""
-
-    scheduled: bool = True
-    """Whether servers run the tasks when they are due; off where cron or a timer runs `ostiary maintenance run`."""
-    batch_size: int = Field(default=500, ge=1, le=10_000)
-    """How many rows one transaction removes at the most."""
-    sessions: OptionalDuration = timedelta(0)
-    """How long an expired session is kept; its line in the login history stays."""
-    ended_sessions: OptionalDuration = timedelta(days=30)
-    """How long an ended session is kept, unless it expires before."""
-    stale_sessions: Duration = timedelta(days=90)
-    """After how long without use a session is ended."""
-    challenges: OptionalDuration = timedelta(days=1)
-    """How long an expired link or code is kept."""
-    refresh_tokens: Duration = timedelta(days=7)
-    """How long a spent refresh token is kept; presented later, it is refused without ending its session."""
-    unknown_identifiers: Duration = timedelta(days=90)
-    """How long guesses at an address nobody holds are remembered."""
-    records: Duration = timedelta(days=400)
-    """How long audit events and login history are kept; on PostgreSQL, until their whole month is that old."""
-    runs: Duration = timedelta(days=90)
-    """How long lines about maintenance itself are kept."""
 
 
 class Settings(BaseSettings):
@@ -275,7 +122,7 @@ class Settings(BaseSettings):
         return self
 
     def _default(self, section: str, **values: Any) -> None:
-        current: _Section = getattr(self, section)
+        current: Section = getattr(self, section)
         unset = {name: value for name, value in values.items() if name not in current.model_fields_set}
         object.__setattr__(self, section, current.model_copy(update=unset))
 
@@ -349,7 +196,7 @@ def unknown_variables() -> list[str]:
     known = {f"{PREFIX}SECRETS_DIR"}
     for name, field in Settings.model_fields.items():
         known.add(f"{PREFIX}{name}".upper())
-        if isinstance(field.default, _Section):
+        if isinstance(field.default, Section):
             known |= {f"{PREFIX}{name}__{inner}".upper() for inner in type(field.default).model_fields}
     return sorted(
         name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known

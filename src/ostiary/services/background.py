@@ -1,0 +1,105 @@
+"""What one worker does in the background, and the figures about it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from ostiary.features.maintenance import (
+    Lease,
+    Maintenance,
+    Retention,
+    Statistics,
+    Task,
+    every,
+    holder_name,
+    standard_tasks,
+)
+from ostiary.foundation.errors import Unavailable
+
+if TYPE_CHECKING:
+    from ostiary.features.administration import RestoreGuard
+    from ostiary.features.audit import Seals
+    from ostiary.features.signing_keys import SigningKeys
+    from ostiary.services.facts import Facts
+    from ostiary.services.grants import Grants
+    from ostiary.services.ground import Ground
+    from ostiary.services.journeys import Journeys
+    from ostiary.services.proofs import Proofs
+    from ostiary.services.records import Records
+    from ostiary.settings import Settings
+
+_GLANCE: Final = timedelta(seconds=10)
+_SEAL: Final = timedelta(seconds=5)
+_KEYS: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Background:
+    """Maintenance and what it counts."""
+
+    maintenance: Maintenance
+    statistics: Statistics
+
+
+def build_background(
+    ground: Ground, records: Records, facts: Facts, proofs: Proofs, grants: Grants, journeys: Journeys
+) -> Background:
+    """Build the background work."""
+    maintenance = Maintenance(
+        ground.database,
+        ground.entropy,
+        tasks=(
+            *standard_tasks(
+                _retention(ground.settings),
+                sessions=grants.sessions,
+                challenges=proofs.challenges,
+                identities=facts.identities,
+                audit=records.audit,
+            ),
+            *_brisk_tasks(records.seals, facts.signing_keys, journeys.restore_guard),
+        ),
+        holder=holder_name(ground.entropy),
+        batch_size=ground.settings.maintenance.batch_size,
+    )
+    return Background(
+        maintenance, Statistics(ground.database, sessions=grants.sessions, maintenance=maintenance)
+    )
+
+
+def _retention(settings: Settings) -> Retention:
+    wanted = settings.maintenance
+    return Retention(
+        sessions=wanted.sessions,
+        ended_sessions=wanted.ended_sessions,
+        stale_sessions=wanted.stale_sessions,
+        challenges=wanted.challenges,
+        refresh_tokens=wanted.refresh_tokens,
+        unknown_identifiers=wanted.unknown_identifiers,
+        records=wanted.records,
+        runs=wanted.runs,
+    )
+
+
+def _brisk_tasks(seals: Seals, signing_keys: SigningKeys, guard: RestoreGuard) -> tuple[Task, ...]:
+    """Return what one worker does every few seconds."""
+
+    async def look(lease: Lease) -> None:
+        # A database that went away is looked at again as soon as it is back; a failed run would wait for a minute, and
+        # whoever starts after a failover waits for this one to speak.
+        with suppress(Unavailable):
+            await guard.look(now=lease.now)
+
+    async def seal(lease: Lease) -> None:
+        await seals.seal_due(now=lease.now)
+
+    async def rotate(lease: Lease) -> None:
+        await signing_keys.rotate_due(now=lease.now)
+
+    return (
+        Task("restore-guard", "Make sure that this is the database it was.", every(_GLANCE), look),
+        Task("audit-seals", "Seal the audit events that were appended.", every(_SEAL), seal),
+        Task("signing-keys", "Publish, change over and retire signing keys.", every(_KEYS), rotate),
+    )

@@ -1,0 +1,133 @@
+"""The doors of an installation: every route, the gate, and what is measured at them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from ostiary.entrypoints.api import (
+    FOLDS,
+    AccountDoor,
+    OperationsDoor,
+    RegistrationDoor,
+    ResourceServerDoor,
+    SignInDoor,
+    StatisticsDoor,
+)
+from ostiary.entrypoints.http.application import HttpApplication
+from ostiary.entrypoints.http.documents import document_routes
+from ostiary.entrypoints.http.gate import Gate
+from ostiary.entrypoints.http.routes import Route
+from ostiary.entrypoints.http.settings import HttpSettings
+from ostiary.entrypoints.metrics import Metrics, Sources
+from ostiary.foundation.limits import MemoryLimits, SharedLimits
+from ostiary.version import VERSION
+
+if TYPE_CHECKING:
+    from ostiary.foundation.clock import ClockCheck
+    from ostiary.services.background import Background
+    from ostiary.services.facts import Facts
+    from ostiary.services.grants import Grants
+    from ostiary.services.ground import Ground
+    from ostiary.services.journeys import Journeys
+    from ostiary.services.proofs import Proofs
+    from ostiary.services.records import Records
+    from ostiary.settings import Settings
+
+
+@dataclass(frozen=True)
+class Doors:
+    """What answers requests."""
+
+    routes: Sequence[Route]
+    gate: Gate
+    http: HttpApplication
+
+
+def http_settings(settings: Settings) -> HttpSettings:
+    """Return what the HTTP doors must know about the place they stand in."""
+    return HttpSettings(
+        public_url=settings.public_url,
+        trusted_proxies=settings.trusted_proxies,
+        allowed_origins=settings.allowed_origins,
+        recent_authentication=settings.sessions.recent_authentication,
+    )
+
+
+def build_doors(
+    ground: Ground,
+    records: Records,
+    facts: Facts,
+    proofs: Proofs,
+    grants: Grants,
+    journeys: Journeys,
+    background: Background,
+    *,
+    clock_check: ClockCheck,
+) -> Doors:
+    """Build the doors."""
+    settings, cache = ground.settings, ground.cache
+    metrics = _metrics(ground, proofs, grants, background)
+    routes = tuple(
+        chain.from_iterable(
+            door.routes()
+            for door in (
+                RegistrationDoor(journeys.registration, facts.identities),
+                SignInDoor(journeys.sign_in, grants.sessions, journeys.account, facts.identities),
+                AccountDoor(
+                    journeys.account, facts.identities, facts.profiles, grants.sessions, records.audit
+                ),
+                ResourceServerDoor(
+                    grants.verifier,
+                    facts.signing_keys,
+                    journeys.account,
+                    grants.revocations,
+                    ground.clock,
+                    issuer=settings.public_url,
+                    audience=settings.audience,
+                ),
+                OperationsDoor(ground.database, grants.revocations, metrics),
+                StatisticsDoor(background.statistics),
+            )
+        )
+    )
+    http = http_settings(settings)
+    gate = Gate(
+        http,
+        grants.verifier,
+        services=facts.service_credentials,
+        revocations=grants.revocations if settings.revocation.when_stale == "ask" else None,
+        clock_check=clock_check,
+    )
+    return Doors(
+        routes=routes,
+        gate=gate,
+        http=HttpApplication(
+            (*routes, *document_routes(routes, http, version=VERSION)),
+            http,
+            gate=gate,
+            limits=ground.limits,
+            memory_limits=MemoryLimits() if cache is None else SharedLimits(cache),
+            clock=ground.clock,
+            folds=FOLDS,
+            metrics=metrics,
+            in_flight_limit=settings.in_flight_limit,
+        ),
+    )
+
+
+def _metrics(ground: Ground, proofs: Proofs, grants: Grants, background: Background) -> Metrics:
+    live, clock, maintenance = grants.live, ground.clock, background.maintenance
+    return Metrics(
+        live,
+        Sources(
+            feed_age=lambda: (clock.now() - live.as_of).total_seconds() if live.as_of else math.inf,
+            pending_hashes=lambda: proofs.passwords.pending,
+            connections=lambda: ground.database.connections()._asdict(),
+            last_successes=lambda: maintenance.last_successes,
+            is_leader=lambda: maintenance.is_leader,
+        ),
+    )

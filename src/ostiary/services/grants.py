@@ -1,0 +1,67 @@
+"""The grants of an installation: sessions, tokens, revocations, and whoever checks them here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ostiary.features.sessions import AccessTokens, Lifetimes, Revocations, Sessions
+from ostiary.verifier import AccessTokenVerifier, RevocationSet
+
+if TYPE_CHECKING:
+    from ostiary.services.facts import Facts
+    from ostiary.services.ground import Ground
+    from ostiary.services.proofs import Proofs
+    from ostiary.services.records import Records
+
+
+@dataclass(frozen=True)
+class Grants:
+    """What somebody gets who proved who they are, and how it dies."""
+
+    live: RevocationSet
+    verifier: AccessTokenVerifier
+    revocations: Revocations
+    sessions: Sessions
+
+
+def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs) -> Grants:
+    """Build the grants."""
+    settings, tokens = ground.settings, ground.settings.tokens
+    live = RevocationSet(settings.revocation.max_age)
+    revocations = Revocations(
+        ground.database,
+        live,
+        access_lifetime=tokens.access_lifetime,
+        refresh_lifetime=tokens.refresh_lifetime,
+    )
+    access_tokens = AccessTokens(
+        facts.signing_keys,
+        ground.entropy,
+        issuer=settings.public_url,
+        audience=settings.audience,
+        lifetime=tokens.access_lifetime,
+    )
+    return Grants(
+        live=live,
+        verifier=AccessTokenVerifier(
+            facts.signing_keys.public, live, issuer=settings.public_url, audience=settings.audience
+        ),
+        revocations=revocations,
+        sessions=Sessions(
+            ground.database,
+            ground.entropy,
+            identities=facts.identities,
+            challenges=proofs.challenges,
+            audit=records.audit,
+            revocations=revocations,
+            access_tokens=access_tokens,
+            lifetimes=Lifetimes(
+                access=tokens.access_lifetime,
+                refresh=tokens.refresh_lifetime,
+                idle=settings.sessions.idle_lifetime,
+                grace=tokens.refresh_grace,
+            ),
+            cache=ground.cache,
+        ),
+    )

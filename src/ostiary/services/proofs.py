@@ -1,0 +1,55 @@
+"""The proofs of an installation: what shows that somebody is who they say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ostiary.features.challenges import Challenges, Sending, SendingRates
+from ostiary.features.passwords import Argon2Parameters, Passwords, Policy
+
+if TYPE_CHECKING:
+    from ostiary.foundation.entropy import Entropy
+    from ostiary.services.ground import Ground
+    from ostiary.settings import Settings
+
+
+@dataclass(frozen=True)
+class Proofs:
+    """What can be proven, and how."""
+
+    passwords: Passwords
+    challenges: Challenges
+    sending: Sending
+
+
+def build_proofs(ground: Ground) -> Proofs:
+    """Build the proofs."""
+    return Proofs(
+        passwords=_passwords(ground.settings, ground.entropy),
+        challenges=Challenges(
+            ground.database,
+            ground.entropy,
+            code_key=ground.keys.derive("challenge codes"),
+            payload_key=ground.keys.derive("challenge payloads"),
+        ),
+        sending=Sending(ground.limits, SendingRates()),
+    )
+
+
+def _passwords(settings: Settings, entropy: Entropy) -> Passwords:
+    wanted = settings.passwords
+    strict = settings.profile == "strict"
+    return Passwords(
+        entropy=entropy,
+        parameters=Argon2Parameters(
+            memory_kib=wanted.memory_kib,
+            time_cost=wanted.time_cost,
+            weak_hash_for_tests=wanted.weak_hash_for_tests,
+        ),
+        policy=Policy.strict() if strict else Policy(min_length=wanted.min_length),
+        peppers=wanted.peppers,
+        threads=wanted.threads,
+        queue_limit=wanted.queue_limit,
+        weak_hash_for_tests=wanted.weak_hash_for_tests,
+    )

@@ -1,0 +1,116 @@
+"""The sections of the settings, one class for each feature."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ostiary.settings.values import Duration, Keys, OptionalDuration
+
+
+class Section(BaseModel):
+    """Some settings that belong together."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
+
+
+class TokenSettings(Section):
+    """Access and refresh tokens."""
+
+    access_lifetime: Duration = timedelta(minutes=15)
+    """How long an access token lives."""
+    refresh_lifetime: Duration = timedelta(days=30)
+    """How long a session lives at the most; refreshing never extends it."""
+    refresh_grace: OptionalDuration = timedelta(seconds=10)
+    """How long a retried refresh gets the same answer; 0 turns that off."""
+    algorithm: Literal["ES256", "EdDSA", "RS256", "PS256"] = "ES256"
+    """How access tokens are signed."""
+    audience: str | None = None
+    """The `aud` of access tokens; the public URL if not set."""
+    key_lifetime: Duration = timedelta(days=90)
+    """How long a key signs before another one takes over."""
+    key_overlap: Duration = Field(default=timedelta(hours=24), ge=timedelta(minutes=10))
+    """How long a key is published before it signs; copies of the key set must be renewed within it."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.key_lifetime <= self.key_overlap:
+            raise ValueError("key_lifetime must be longer than key_overlap")
+        return self
+
+
+class SessionSettings(Section):
+    """Sessions."""
+
+    idle_lifetime: Duration = timedelta(days=14)
+    """How long a session lives without being refreshed."""
+    recent_authentication: Duration = timedelta(minutes=10)
+    """How long after proving who they are somebody may do sensitive things."""
+
+
+class PasswordSettings(Section):
+    """Passwords and their hashes."""
+
+    min_length: int = Field(default=12, ge=8, le=64)
+    """The least number of characters."""
+    memory_kib: int = Field(default=19456, ge=8)
+    """Argon2id memory, in KiB."""
+    time_cost: int = Field(default=2, ge=1)
+    """Argon2id passes."""
+    threads: int = Field(default=2, ge=1, le=64)
+    """How many passwords are hashed at once."""
+    queue_limit: int = Field(default=64, ge=1)
+    """How many may wait to be hashed before new ones are turned away with 503."""
+    peppers: Keys = Field(default={}, repr=False)
+    """Optional keys mixed into every password, newest first, `1:<base64>`."""
+    weak_hash_for_tests: bool = False
+    """Hash cheaply. Refused in production."""
+
+
+class RevocationSettings(Section):
+    """Revocations."""
+
+    max_age: Duration = timedelta(seconds=10)
+    """How old the knowledge of revocations may be."""
+    when_stale: Literal["ask", "refuse"] = "ask"
+    """What happens while it is older: `ask` the database about each token, or `refuse`."""
+    catch_up_interval: Duration = timedelta(seconds=1)
+    """How often each worker reads what it may not have been told."""
+    poll_interval: Duration = timedelta(milliseconds=100)
+    """How often each worker reads while it is told nothing, as behind a pooler without LISTEN."""
+
+
+class RegistrationSettings(Section):
+    """Registration."""
+
+    open: bool = True
+    """Whether anybody may register as a user over HTTP; other kinds say so themselves."""
+
+
+class MaintenanceSettings(Section):
+    """What is removed when it is over, and by whom."""
+
+    scheduled: bool = True
+    """Whether servers run the tasks when they are due; off where cron or a timer runs `ostiary maintenance run`."""
+    batch_size: int = Field(default=500, ge=1, le=10_000)
+    """How many rows one transaction removes at the most."""
+    sessions: OptionalDuration = timedelta(0)
+    """How long an expired session is kept; its line in the login history stays."""
+    ended_sessions: OptionalDuration = timedelta(days=30)
+    """How long an ended session is kept, unless it expires before."""
+    stale_sessions: Duration = timedelta(days=90)
+    """After how long without use a session is ended."""
+    challenges: OptionalDuration = timedelta(days=1)
+    """How long an expired link or code is kept."""
+    refresh_tokens: Duration = timedelta(days=7)
+    """How long a spent refresh token is kept; presented later, it is refused without ending its session."""
+    unknown_identifiers: Duration = timedelta(days=90)
+    """How long guesses at an address nobody holds are remembered."""
+    records: Duration = timedelta(days=400)
+    """How long audit events and login history are kept; on PostgreSQL, until their whole month is that old."""
+    runs: Duration = timedelta(days=90)
+    """How long lines about maintenance itself are kept."""
