@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from ostiary.features.audit import Origin
+from ostiary.features.audit import Audit, Origin
+from ostiary.features.outbox import Outbox
 from ostiary.features.registration import NewAccount
 from ostiary.features.sign_in import PasswordSignIn
+from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.secret import Secret
 from ostiary.foundation.storage import Query
 from ostiary.testing.auth import PASSWORD
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
 ORIGIN = Origin("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0")
 WRONG = "a phrase that is not theirs"
 _numbers = itertools.count(1)
+
+
+def records_of(database) -> Audit:
+    """Return what writes the records of a database."""
+    return Audit(database, Entropy(), outbox=Outbox(Entropy(), key=bytes(32)))
 
 
 async def registered(auth: Ostiary, email: str | None = None, **fields) -> Registered:

@@ -87,6 +87,7 @@ def test_the_inside_of_every_feature_has_the_same_files():
         # What is a concept of its own within a feature.
         "access_tokens.py",
         "addresses.py",
+        "caller.py",
         "endings.py",
         "entity_types.py",
         "export.py",
@@ -98,6 +99,7 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "schemes.py",
         "sealing.py",
         "seals.py",
+        "sending.py",
         "verification.py",
         "statistics.py",
         "tasks.py",

@@ -13,10 +13,9 @@ import pytest
 from tests.doubles import Wire
 from tests.factories import ORIGIN, attempt, registered, rotate
 
-from ostiary.features.account import Caller
 from ostiary.features.audit import SYSTEM, Action, Event
 from ostiary.features.maintenance import Outcome
-from ostiary.features.sessions import Rotated
+from ostiary.features.sessions import Caller, Rotated
 from ostiary.features.sign_in import SignedIn
 from ostiary.foundation.errors import Unavailable
 from ostiary.testing import auth_for_tests

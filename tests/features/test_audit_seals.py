@@ -16,6 +16,7 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.factories import records_of
 
 from ostiary.features.audit import (
     Action,
@@ -115,7 +116,7 @@ def seals(migrated):
 
 async def write(database, count, *, at=START, event=EVENT):
     """Append rows a millisecond apart."""
-    audit = Audit(database, Entropy())
+    audit = records_of(database)
     for number in range(count):
         async with database.transaction() as tx:
             audit.record(tx, event, now=at + timedelta(milliseconds=number))
@@ -123,7 +124,7 @@ async def write(database, count, *, at=START, event=EVENT):
 
 async def append(tx, database):
     """Append a row at once, and not at the end of the transaction as everybody does: its number is drawn now."""
-    await tx.execute(ADD_EVENT, *Audit(database, Entropy())._columns(EVENT, START))
+    await tx.execute(ADD_EVENT, *records_of(database)._columns(EVENT, START))
 
 
 async def sealed_log(database, *batches):
@@ -827,7 +828,7 @@ async def test_rows_that_are_purged_during_an_export_stop_it(migrated):
 async def test_a_table_for_spreadsheets_calculates_nothing(migrated):
     """A cell that would be a formula gets an apostrophe in front, in whatever column it stands."""
     risky = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\uff1d1", "|cmd"]
-    audit = Audit(migrated, Entropy())
+    audit = records_of(migrated)
     for number, text in enumerate(risky):
         event = replace(EVENT, reason=text, actor=Actor("identity", text), origin=Origin(text, f'{text}","'))
         async with migrated.transaction() as tx:

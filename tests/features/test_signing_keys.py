@@ -12,8 +12,9 @@ from typing import ClassVar
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.factories import records_of
 
-from ostiary.features.audit import SYSTEM, Actor, Audit
+from ostiary.features.audit import SYSTEM, Actor
 from ostiary.features.signing_keys import (
     LAG,
     PROMPT_OVERLAP,
@@ -55,7 +56,7 @@ def worker(migrated):
             Entropy(),
             algorithm=algorithm,
             schedule=schedule,
-            audit=Audit(migrated, Entropy()),
+            audit=records_of(migrated),
         )
 
     return starting

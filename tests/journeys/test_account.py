@@ -6,9 +6,9 @@ import pytest
 from tests.doubles import CountingDatabase
 from tests.factories import ORIGIN, WRONG, attempt, count, registered, rotate
 
-from ostiary.features.account import Caller, ProofRefused
+from ostiary.features.account import ProofRefused
 from ostiary.features.profiles import ProfileChange
-from ostiary.features.sessions import Refused, Rotated, Tokens
+from ostiary.features.sessions import Caller, Refused, Rotated, Tokens
 from ostiary.features.sign_in import SignedIn
 from ostiary.foundation.secret import Secret
 from ostiary.foundation.storage import Query, Unstorable

@@ -9,9 +9,8 @@ from datetime import timedelta
 import pytest
 from tests.factories import ORIGIN, attempt, registered, rotate
 
-from ostiary.features.account import Caller
 from ostiary.features.audit import SYSTEM
-from ostiary.features.sessions import Refused, Rotated
+from ostiary.features.sessions import Caller, Refused, Rotated
 from ostiary.foundation.secret import Secret
 from ostiary.foundation.storage import Query
 from ostiary.testing import auth_for_tests

@@ -9,10 +9,9 @@ import httpx2
 import pytest
 from tests.factories import ORIGIN, rotate
 
-from ostiary.features.account import Caller
 from ostiary.features.audit import SYSTEM
 from ostiary.features.challenges import Purpose
-from ostiary.features.sessions import ENDINGS, EndReason, Refused, Rotated, parse_session_id
+from ostiary.features.sessions import ENDINGS, Caller, EndReason, Refused, Rotated, parse_session_id
 from ostiary.features.sessions.endings import Cookie, Linked, Reach
 from ostiary.foundation.secret import Secret
 from ostiary.schema.tables import METADATA

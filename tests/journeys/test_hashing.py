@@ -6,10 +6,10 @@ import bcrypt
 import pytest
 from tests.factories import ORIGIN, WRONG, attempt, registered
 
-from ostiary.features.account import Caller
 from ostiary.features.audit import SYSTEM
 from ostiary.features.passwords import UnacceptablePassword
 from ostiary.features.registration import NewAccount
+from ostiary.features.sessions import Caller
 from ostiary.features.sign_in import Refusal
 from ostiary.foundation.secret import Secret
 from ostiary.foundation.storage import Query

@@ -9,10 +9,9 @@ import pytest
 from tests.factories import ORIGIN, rotate
 
 from ostiary import Ostiary
-from ostiary.features.account import Caller
 from ostiary.features.administration import RestoreGuard
 from ostiary.features.audit import SYSTEM
-from ostiary.features.sessions import Refused, Rotated
+from ostiary.features.sessions import Caller, Refused, Rotated
 from ostiary.foundation.clock import SystemClock
 from ostiary.foundation.errors import Unavailable
 from ostiary.foundation.storage import Query

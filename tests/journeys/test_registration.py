@@ -138,7 +138,7 @@ async def test_one_person_may_be_several_kinds_of_account(auth):
 async def test_a_deleted_account_frees_its_addresses(auth):
     """After deletion somebody else may register them, and gets another identity (OP-04)."""
     first = await registered(auth, "ada@example.org", phone="+41446681800")
-    from ostiary.features.account import Caller
+    from ostiary.features.sessions import Caller
 
     caller = Caller.of(auth.verify(first.tokens.access_token.reveal()), ORIGIN)
     await auth.services.account.delete(caller, now=auth.clock.now())

@@ -12,10 +12,10 @@ import pytest
 from tests.doubles import CountingDatabase
 from tests.factories import ORIGIN, WRONG, attempt, count, registered
 
-from ostiary.features.account import Caller, ProofRefused
+from ostiary.features.account import ProofRefused
 from ostiary.features.audit import SYSTEM
 from ostiary.features.identities import Status, parse_email
-from ostiary.features.sessions import Authentication, SignInOvertaken
+from ostiary.features.sessions import Authentication, Caller, SignInOvertaken
 from ostiary.features.sign_in import Refusal, Refused, SignedIn
 from ostiary.foundation.secret import Secret
 from ostiary.foundation.storage import Query

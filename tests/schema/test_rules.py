@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from tests.factories import records_of
 
-from ostiary.features.audit import SYSTEM, Action, Audit, Event
+from ostiary.features.audit import SYSTEM, Action, Event
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.ids import new_id
 from ostiary.foundation.storage import Query, ReferenceViolation, RuleViolation, UniqueViolation
@@ -88,7 +89,7 @@ async def add_key(database, kid, algorithm, state):
 
 
 async def add_event(database):
-    await Audit(database, Entropy()).record_read(Event(Action.IDENTITY_READ, SYSTEM), now=NOW)
+    await records_of(database).record_read(Event(Action.IDENTITY_READ, SYSTEM), now=NOW)
     return await database.fetch_one(Query("SELECT id FROM ostiary.audit_events ORDER BY seq DESC", into=UUID))
 
 

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from tests.factories import ORIGIN
 
-from ostiary.features.account import Caller
 from ostiary.features.audit import SYSTEM
+from ostiary.features.sessions import Caller
 from ostiary.foundation.storage import Query
 
 pytestmark = pytest.mark.anyio

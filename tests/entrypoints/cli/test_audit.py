@@ -8,8 +8,9 @@ import stat
 from datetime import timedelta
 
 import pytest
+from tests.factories import records_of
 
-from ostiary.features.audit import SEAL_KEY, SYSTEM, Action, Audit, Event, Seals
+from ostiary.features.audit import SEAL_KEY, SYSTEM, Action, Event, Seals
 from ostiary.first_run import root_keys
 from ostiary.foundation.clock import SystemClock
 from ostiary.foundation.entropy import Entropy
@@ -52,7 +53,7 @@ def sealed(at_database):
         now = SystemClock().now()
         for _ in range(3):
             async with database.transaction() as tx:
-                Audit(database, Entropy()).record(tx, EVENT, now=now - HOUR)
+                records_of(database).record(tx, EVENT, now=now - HOUR)
         return await Seals(database, key).seal_due(now=now)
 
     (seal,) = at_database(seal)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
-from ostiary.features.account import Caller
 from ostiary.features.audit import Origin
+from ostiary.features.sessions import Caller
 
 if TYPE_CHECKING:
     from ostiary.entrypoints.http.request import Request

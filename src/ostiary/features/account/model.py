@@ -1,49 +1,9 @@
-"""Who is acting on their own account."""
+"""What becomes of a proof somebody gives about their own account."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
-from uuid import UUID
-
-from ostiary.features.audit import Actor, Origin
-from ostiary.features.identities import IDENTITY_PREFIX
-from ostiary.features.sessions import parse_session_id
-from ostiary.foundation.ids import format_id, parse_id
-
-if TYPE_CHECKING:
-    from ostiary.verifier import Principal
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """The identity and session a verified access token names, and where the request came from."""
-
-    identity_id: UUID
-    session_id: UUID
-    entity_type: str
-    origin: Origin
-
-    @classmethod
-    def of(cls, principal: Principal, origin: Origin) -> Caller:
-        """Read the ids of a verified principal."""
-        return cls(
-            parse_id(IDENTITY_PREFIX, principal.identity_id),
-            parse_session_id(principal.session_id),
-            principal.entity_type,
-            origin,
-        )
-
-    @property
-    def external_id(self) -> str:
-        """The caller's identity as it is shown outside."""
-        return format_id(IDENTITY_PREFIX, self.identity_id)
-
-    @property
-    def actor(self) -> Actor:
-        """The caller as the records name them."""
-        return Actor.identity(self.external_id)
 
 
 @dataclass(frozen=True, slots=True)

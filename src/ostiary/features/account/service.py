@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ostiary.features.account.model import Caller, ProofRefused
+from ostiary.features.account.model import ProofRefused
 from ostiary.features.audit import Action, Event
 from ostiary.features.passwords import PasswordHash
 from ostiary.features.sessions import Authentication, EndReason
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ostiary.features.passwords import Passwords
     from ostiary.features.profiles import Profile, ProfileChange, Profiles
     from ostiary.features.roles import Roles
-    from ostiary.features.sessions import Sessions, Tokens
+    from ostiary.features.sessions import Caller, Sessions, Tokens
     from ostiary.foundation.secret import Secret
     from ostiary.foundation.storage import Database, Transaction
 

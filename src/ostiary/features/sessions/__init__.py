@@ -6,6 +6,7 @@ before it is acknowledged.
 """
 
 from ostiary.features.sessions.access_tokens import AccessTokens
+from ostiary.features.sessions.caller import Caller
 from ostiary.features.sessions.endings import ENDINGS, EndReason
 from ostiary.features.sessions.model import (
     Authentication,
@@ -26,6 +27,7 @@ __all__ = [
     "ENDINGS",
     "AccessTokens",
     "Authentication",
+    "Caller",
     "Cursor",
     "EndReason",
     "InvalidCursor",
