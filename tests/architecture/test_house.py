@@ -91,6 +91,7 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "endings.py",
         "entity_types.py",
         "export.py",
+        "feed.py",
         "hashing.py",
         "policy.py",
         "restore_guard.py",

@@ -8,6 +8,7 @@ before it is acknowledged.
 from ostiary.features.sessions.access_tokens import AccessTokens
 from ostiary.features.sessions.caller import Caller
 from ostiary.features.sessions.endings import ENDINGS, EndReason
+from ostiary.features.sessions.feed import Cursor, InvalidCursor
 from ostiary.features.sessions.model import (
     Authentication,
     Lifetimes,
@@ -20,7 +21,7 @@ from ostiary.features.sessions.model import (
     external_session_id,
     parse_session_id,
 )
-from ostiary.features.sessions.revocations import Cursor, InvalidCursor, RevocationFigures, Revocations
+from ostiary.features.sessions.revocations import RevocationFigures, Revocations
 from ostiary.features.sessions.service import Sessions, SignInOvertaken
 
 __all__ = [

@@ -7,14 +7,13 @@ maximum, and one that is repeated gets a new place in the feed, so whoever follo
 from __future__ import annotations
 
 import asyncio
-import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from ostiary.foundation.errors import OstiaryError
+from ostiary.features.sessions.feed import Cursor, FeedRow, Page
 from ostiary.foundation.storage import Query, bounded_delete
 from ostiary.verifier import Revocation, RevocationKind, RevocationSet
 
@@ -28,30 +27,6 @@ if TYPE_CHECKING:
 # A refresh that overlaps the revoking transaction may still mint a token after `now`: storage ends transactions
 # after five seconds, and verifiers allow a minute of clock difference.
 _MARGIN: Final = timedelta(minutes=2)
-
-
-@dataclass(frozen=True, slots=True)
-class FeedRow:
-    """One revocation as stored; `is_settled` says that no smaller `seq` can still appear."""
-
-    seq: int
-    kind: RevocationKind
-    subject: str
-    min_epoch: int | None
-    not_before: datetime | None
-    expires_at: datetime
-    is_settled: bool
-
-    def entry(self) -> Revocation:
-        """Return the part verifiers need."""
-        return Revocation(
-            seq=self.seq,
-            kind=self.kind,
-            subject=self.subject,
-            min_epoch=self.min_epoch,
-            not_before=self.not_before,
-            expires_at=self.expires_at,
-        )
 
 
 # $1 kind, $2 subject, $3 whose it is, $4 min_epoch, $5 not_before, $6 expires_at, $7 reason, $8 revoked_by. The
@@ -120,56 +95,8 @@ CONCERNING = Query(
 )
 
 _AT_ONCE: Final = 10_000
-_CURSOR: Final = re.compile(r"(\d{1,19})\.(\d{1,19})\.([0-9a-f]{1,16})", re.ASCII)
 _TO_SESSIONS: Final = "sessions"
 _TO_ACCESS_TOKENS: Final = "access_tokens"
-_LARGEST_SEQ: Final = (1 << 63) - 1
-
-
-class InvalidCursor(OstiaryError):
-    """A text is not a place in the feed."""
-
-    def __init__(self) -> None:
-        super().__init__("The cursor is not one this server gave out: leave it away to begin anew.")
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """A place in the feed: what is settled, how far the reading got, and what was read beyond the settled part.
-
-    Numbers are drawn before the commit, so a row may still appear between rows already read. The sum of the numbers
-    read tells whether one has.
-    """
-
-    settled: int = 0
-    position: int = 0
-    unsettled: int = 0
-
-    @classmethod
-    def parse(cls, text: str) -> Cursor:
-        """Read what `str` wrote. Raises `InvalidCursor`."""
-        match = _CURSOR.fullmatch(text)
-        if match is None or max(int(match[1]), int(match[2])) > _LARGEST_SEQ:
-            raise InvalidCursor
-        return cls(int(match[1]), int(match[2]), int(match[3], 16))
-
-    def __str__(self) -> str:
-        return f"{self.settled}.{self.position}.{self.unsettled:x}"
-
-    def after(self, row: FeedRow) -> Cursor:
-        """Return the place behind a row."""
-        if row.is_settled:
-            return Cursor(row.seq, row.seq)
-        return Cursor(self.settled, row.seq, self.unsettled + row.seq)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What a reader of the feed gets: entries, the place behind them, and whether there is more at once."""
-
-    entries: list[Revocation]
-    cursor: Cursor
-    more: bool
 
 
 # The newest row stays whatever its age: on SQLite the next number is the largest plus one, and a number that was
