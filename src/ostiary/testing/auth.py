@@ -40,7 +40,12 @@ class SignedInForTests:
 
 
 def principal(
-    name: str, *, roles: Iterable[str] = (), entity_type: str = "user", now: datetime | None = None
+    name: str,
+    *,
+    roles: Iterable[str] = (),
+    permissions: Iterable[str] = (),
+    entity_type: str = "user",
+    now: datetime | None = None,
 ) -> Principal:
     """Make a principal out of nothing, for `app.dependency_overrides`: no token stands behind it."""
     moment = now or MovableClock().now()
@@ -53,6 +58,7 @@ def principal(
         client_id="ostiary",
         epoch=0,
         roles=frozenset(roles),
+        permissions=frozenset(permissions),
         scope=frozenset(),
         amr=("pwd",),
         authenticated_at=moment,

@@ -45,11 +45,12 @@ class Guard:
     identified: bool
     entity_types: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
+    permissions: frozenset[str] = frozenset()
     recent: bool = False
     scope: str = ""
 
     def __post_init__(self) -> None:
-        if not self.identified and (self.entity_types or self.roles or self.recent):
+        if not self.identified and (self.entity_types or self.roles or self.permissions or self.recent):
             raise ValueError("A guard that asks something of somebody must identify them: use signed_in(…).")
 
     @property
@@ -61,7 +62,7 @@ class Guard:
         """Say why this principal may not pass, or None; `recent` is how old a recent sign-in may be."""
         if self.entity_types and principal.entity_type not in self.entity_types:
             return ProblemCode.FORBIDDEN
-        if not self.roles <= principal.roles:
+        if not self.roles <= principal.roles or not self.permissions <= principal.permissions:
             return ProblemCode.FORBIDDEN
         if self.recent and not principal.authenticated_within(recent, now):
             return ProblemCode.REAUTHENTICATION_REQUIRED
@@ -75,10 +76,11 @@ def signed_in(
     *,
     entity_types: Iterable[str] = (),
     roles: Iterable[str] = (),
+    permissions: Iterable[str] = (),
     recent: bool = False,
     or_service: str = "",
 ) -> Guard:
-    """Ask for a verified access token of one of `entity_types` (of any, if none is named) with all `roles`.
+    """Ask for a verified access token of one of `entity_types` (of any, if none is named) with all `roles` and `permissions`.
 
     A service credential that is good for the scope `or_service` passes as well.
     """
@@ -86,6 +88,7 @@ def signed_in(
         identified=True,
         entity_types=frozenset(entity_types),
         roles=frozenset(roles),
+        permissions=frozenset(permissions),
         recent=recent,
         scope=or_service,
     )
@@ -173,7 +176,7 @@ class Route:
             found += [ProblemCode.TOO_MANY_ATTEMPTS]
         if self.guard.identified or self.guard.scope:
             found += [ProblemCode.UNAUTHENTICATED, ProblemCode.INVALID_TOKEN]
-        if self.guard.entity_types or self.guard.roles or self.guard.scope:
+        if self.guard.entity_types or self.guard.roles or self.guard.permissions or self.guard.scope:
             found += [ProblemCode.FORBIDDEN]
         if self.guard.recent:
             found += [ProblemCode.REAUTHENTICATION_REQUIRED]

@@ -142,6 +142,7 @@ class Rotation:
     token_epoch: int
     roles: list[str]
     roles_expire_at: datetime | None
+    permissions: list[str]
 
     def refusal(self, *, grace: timedelta, now: datetime) -> Refusal | None:
         """Say why this token may not be exchanged, or None if it was, or may be exchanged again.

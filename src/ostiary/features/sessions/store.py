@@ -112,13 +112,24 @@ _GRANTED: Final = """
       FROM ostiary.role_grants AS held JOIN ostiary.roles AS role ON role.id = held.role_id
      WHERE held.identity_id = identity.id AND (held.expires_at IS NULL OR held.expires_at > $3)"""
 
-_ROLES_POSTGRESQL: Final = f"""
-       (SELECT coalesce(jsonb_agg(role.name ORDER BY role.name), '[]'::jsonb) {_GRANTED}) AS roles,
-       (SELECT min(held.expires_at) {_GRANTED}) AS roles_expire_at"""
+# The grants are looked up once, and what they allow only for whoever has any.
+_ROLES_POSTGRESQL: Final = """
+       coalesce(granted.roles, '[]'::jsonb) AS roles, granted.expire_at AS roles_expire_at,
+       CASE WHEN granted.roles IS NULL THEN '[]'::jsonb ELSE (
+           SELECT coalesce(jsonb_agg(DISTINCT allowed.permission), '[]'::jsonb)
+             FROM ostiary.role_permissions AS allowed WHERE allowed.role_id = ANY (granted.role_ids)) END AS permissions"""
+
+_WITH_ROLES_POSTGRESQL: Final = f"""{_OWNERS}
+      CROSS JOIN LATERAL (
+          SELECT jsonb_agg(role.name ORDER BY role.name) AS roles, min(held.expires_at) AS expire_at,
+                 array_agg(role.id) AS role_ids {_GRANTED}) AS granted"""
 
 _ROLES_SQLITE: Final = f"""
        (SELECT json_group_array(name) FROM (SELECT role.name {_GRANTED} ORDER BY role.name)) AS roles,
-       (SELECT min(held.expires_at) {_GRANTED}) AS roles_expire_at"""
+       (SELECT min(held.expires_at) {_GRANTED}) AS roles_expire_at,
+       (SELECT json_group_array(permission) FROM (
+           SELECT DISTINCT allowed.permission FROM ostiary.role_permissions AS allowed
+            WHERE allowed.role_id IN (SELECT role.id {_GRANTED}) ORDER BY allowed.permission)) AS permissions"""
 
 _MAY_BE_SPENT: Final = f"""
            token.id = $1 AND token.secret_digest = $2 AND token.consumed_at IS NULL AND token.expires_at > $3
@@ -144,7 +155,7 @@ ROTATE = Query(
         UPDATE ostiary.sessions AS session SET last_used_at = $3, updated_at = $3, idle_expires_at = $7
           FROM spent WHERE session.id = spent.session_id AND session.last_used_at <= $8
     )
-    SELECT EXISTS (SELECT FROM successor) AS spent_now, {_FACTS}, {_ROLES_POSTGRESQL} {_OWNERS}
+    SELECT EXISTS (SELECT FROM successor) AS spent_now, {_FACTS}, {_ROLES_POSTGRESQL} {_WITH_ROLES_POSTGRESQL}
      WHERE token.id = $1 AND token.secret_digest = $2
     """,
     sqlite=(
@@ -176,7 +187,7 @@ ROTATE = Query(
 
 FACTS = Query(
     postgresql=f"""
-    SELECT FALSE AS spent_now, {_FACTS}, {_ROLES_POSTGRESQL} {_OWNERS} WHERE token.id = $1 AND token.secret_digest = $2
+    SELECT FALSE AS spent_now, {_FACTS}, {_ROLES_POSTGRESQL} {_WITH_ROLES_POSTGRESQL} WHERE token.id = $1 AND token.secret_digest = $2
     """,
     sqlite=f"""
     SELECT FALSE AS spent_now, {_FACTS}, {_ROLES_SQLITE} {_OWNERS} WHERE token.id = $1 AND token.secret_digest = $2
