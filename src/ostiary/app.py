@@ -14,6 +14,7 @@ from ostiary import settings as environment
 from ostiary.entrypoints.http.openapi import openapi_document
 from ostiary.features.identities import EntityType, EntityTypes, NewIdentity
 from ostiary.features.profiles import PROFILE_TYPES, ProfileType
+from ostiary.features.roles import OPERATORS, declaration
 from ostiary.first_run import root_keys
 from ostiary.foundation.clock import SystemClock
 from ostiary.foundation.crypto import KEY_SIZE, RootKeys
@@ -24,7 +25,15 @@ from ostiary.services import Services, build, http_settings
 from ostiary.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+    from collections.abc import (
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Iterable,
+        Mapping,
+        MutableMapping,
+        Sequence,
+    )
     from uuid import UUID
 
     from ostiary.entrypoints.http.routes import Route
@@ -85,6 +94,7 @@ class Ostiary:
         self.clock: Final = clock or SystemClock()
         self._entropy: Final = Entropy()
         self._entity_types = EntityTypes()
+        self._roles = {OPERATORS.name: OPERATORS}
         self._services: Services | None = None
         self._runs_worker = run_worker and self.settings.maintenance.scheduled
         self._background: asyncio.Task[None] | None = None
@@ -105,6 +115,20 @@ class Ostiary:
         key; it raises `InvalidProfile` to refuse. Raises `ValueError` for a name or prefix that is taken.
         """
         self._entity_types.register(EntityType(name, prefix, create, open_registration))
+
+    def role(self, name: str, *, permissions: Iterable[str] = (), description: str | None = None) -> None:
+        """Declare a role: from the next start on it is there, and allows exactly these, `reports:read`.
+
+        What is taken out here is taken from everybody who has the role. A declared role is changed nowhere else, and
+        not deleted. Raises `InvalidRoleName`, `InvalidPermission`, `TooManyPermissions`, `InvalidDescription`, and
+        `ValueError` for a role that is declared already or after the start.
+        """
+        declared = declaration(name, description, permissions)
+        if name in self._roles:
+            raise ValueError(f"The role {name} is declared already.")
+        if self._services is not None:
+            raise ValueError("Declare roles before Ostiary is started: they are made at the start.")
+        self._roles[name] = declared
 
     @property
     def services(self) -> Services:
@@ -141,6 +165,10 @@ class Ostiary:
                 _log.warning(
                     "This database is a copy or was set back in time: everything issued before has ended."
                 )
+            # Commands know none of the application's roles, and leave them as they are.
+            await services.role_administration.declare(
+                [*self._roles.values()], releases=len(self._roles) > 1, now=now
+            )
             await services.follower.start()
         except BaseException:
             await self.stop()

@@ -64,7 +64,7 @@ class Held:
             case EndReason.IDENTITY_SUSPENDED:
                 await services.administration.suspend(caller.identity_id, by=SYSTEM, now=now)
             case EndReason.ROLE_REMOVED:
-                await services.administration.remove_role(caller.identity_id, "editor", by=SYSTEM, now=now)
+                await services.role_administration.remove(caller.identity_id, "editor", by=SYSTEM, now=now)
             case EndReason.REFRESH_TOKEN_REUSED:
                 spent = self.browser.cookies["ostiary_refresh"]
                 assert isinstance(await rotate(auth, spent), Rotated)

@@ -118,7 +118,7 @@ SQLITE = {
             "DROP TABLE ostiary_roles",
             (
                 "CREATE TABLE ostiary_roles"
-                " (id BLOB NOT NULL, name TEXT NOT NULL, description TEXT, declared INTEGER NOT NULL DEFAULT FALSE,"
+                " (id BLOB NOT NULL, name TEXT NOT NULL, description TEXT, declared INTEGER DEFAULT false NOT NULL,"
                 " PRIMARY KEY (id)) STRICT"
             ),
         ),

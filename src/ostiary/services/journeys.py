@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ostiary.features.account import Account
-from ostiary.features.administration import Administration, RestoreGuard
+from ostiary.features.administration import Administration, Changes, RestoreGuard, RoleAdministration
 from ostiary.features.registration import Registration
 from ostiary.features.sign_in import SignIn
 
@@ -26,6 +26,7 @@ class Journeys:
     sign_in: SignIn
     account: Account
     administration: Administration
+    role_administration: RoleAdministration
     restore_guard: RestoreGuard
 
 
@@ -34,6 +35,7 @@ def build_journeys(
 ) -> Journeys:
     """Build the journeys."""
     database, audit = ground.database, records.audit
+    changes = Changes(database, identities=facts.identities, roles=facts.roles, audit=audit)
     return Journeys(
         registration=Registration(
             database,
@@ -66,10 +68,18 @@ def build_journeys(
         ),
         administration=Administration(
             database,
+            changes=changes,
+            identities=facts.identities,
+            sessions=grants.sessions,
+            signing_keys=facts.signing_keys,
+            audit=audit,
+        ),
+        role_administration=RoleAdministration(
+            database,
+            changes=changes,
             identities=facts.identities,
             roles=facts.roles,
             sessions=grants.sessions,
-            signing_keys=facts.signing_keys,
             audit=audit,
         ),
         restore_guard=RestoreGuard(database, revocations=grants.revocations, audit=audit),

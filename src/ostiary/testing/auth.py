@@ -101,8 +101,11 @@ class AuthForTests:
             )
             made = await services.registration.create(account, by=SYSTEM, origin=Origin(), now=now)
             identity = await services.identities.get(made.id)
+        async with services.database.transaction() as tx:
+            for role in roles:
+                await services.roles.ensure(tx, role, now=now)
         for role in roles:
-            await services.administration.grant_role(identity.id, role, by=SYSTEM, now=now)
+            await services.role_administration.grant(identity.id, role, by=SYSTEM, now=now)
         attempt = PasswordSignIn(entity_type=entity_type, identifier=email, password=Secret(PASSWORD))
         outcome = await services.sign_in.with_password(attempt, origin=Origin(), now=now)
         if isinstance(outcome, SignedIn):

@@ -1,9 +1,23 @@
-"""Administration: what an operator does to somebody else's account.
+"""Administration: what an operator does to somebody else's account, to roles, and to the installation.
 
-Each change is one transaction with the sessions it must end and the audit row that names the operator.
+Each change is one transaction with the sessions and tokens it must end and the audit row that names the operator. No
+operator can leave the installation without one.
 """
 
+from ostiary.features.administration.changes import OPERATORS_ARE, Changes
+from ostiary.features.administration.errors import ExpiryPassed, LastOperator, NotSuspended, OwnAccount
 from ostiary.features.administration.restore_guard import RestoreGuard
+from ostiary.features.administration.roles import RoleAdministration
 from ostiary.features.administration.service import Administration
 
-__all__ = ["Administration", "RestoreGuard"]
+__all__ = [
+    "OPERATORS_ARE",
+    "Administration",
+    "Changes",
+    "ExpiryPassed",
+    "LastOperator",
+    "NotSuspended",
+    "OwnAccount",
+    "RestoreGuard",
+    "RoleAdministration",
+]

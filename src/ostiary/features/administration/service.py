@@ -1,26 +1,25 @@
-"""Suspending, reactivating, unlocking, ending sessions and everything, granting and removing roles."""
+"""Suspending, reactivating, unlocking, ending sessions and everything."""
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from ostiary.features.audit import Action, Actor, Event
-from ostiary.features.identities import IDENTITY_PREFIX, Status
+from ostiary.features.administration.errors import NotSuspended
+from ostiary.features.audit import Action, Event
+from ostiary.features.identities import Status
 from ostiary.features.sessions import EndReason
-from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
-    from ostiary.features.audit import Audit
+    from ostiary.features.administration.changes import Changes
+    from ostiary.features.audit import Actor, Audit
     from ostiary.features.identities import Identities, Identity
-    from ostiary.features.roles import Roles
     from ostiary.features.sessions import Sessions
     from ostiary.features.signing_keys import KeyRecord, SigningKeys
-    from ostiary.foundation.storage import Database, Transaction
+    from ostiary.foundation.storage import Database
 
 
 class Administration:
@@ -30,15 +29,15 @@ class Administration:
         self,
         database: Database,
         *,
+        changes: Changes,
         identities: Identities,
-        roles: Roles,
         sessions: Sessions,
         signing_keys: SigningKeys,
         audit: Audit,
     ) -> None:
         self._database = database
+        self._changes = changes
         self._identities = identities
-        self._roles = roles
         self._sessions = sessions
         self._signing_keys = signing_keys
         self._audit = audit
@@ -76,79 +75,35 @@ class Administration:
         return identity
 
     async def suspend(self, identity_id: UUID, *, by: Actor, now: datetime) -> None:
-        """Keep somebody out from their next request on."""
-        async with self._change(Action.IDENTITY_SUSPENDED, identity_id, by, now) as tx:
+        """Keep somebody out from their next request on. Raises `OwnAccount`, `LastOperator`."""
+        change = self._changes.to_identity(Action.IDENTITY_SUSPENDED, identity_id, by, now, shuts_out=True)
+        async with change as (tx, _):
             await self._identities.set_status(tx, identity_id, Status.SUSPENDED, now=now)
             await self._sessions.end_all(tx, identity_id, reason=EndReason.IDENTITY_SUSPENDED, now=now)
 
     async def reactivate(self, identity_id: UUID, *, by: Actor, now: datetime) -> None:
-        """Let somebody sign in again; their old sessions stay ended."""
-        async with self._change(Action.IDENTITY_REACTIVATED, identity_id, by, now) as tx:
+        """Let somebody sign in again; their old sessions stay ended. Raises `NotSuspended`."""
+        change = self._changes.to_identity(Action.IDENTITY_REACTIVATED, identity_id, by, now)
+        async with change as (tx, found):
+            if found.status is Status.PENDING_VERIFICATION:
+                raise NotSuspended
             await self._identities.set_status(tx, identity_id, Status.ACTIVE, now=now)
 
     async def unlock(self, identity_id: UUID, *, by: Actor, now: datetime) -> None:
         """Refill somebody's failure budget."""
-        async with self._change(Action.IDENTITY_UNLOCKED, identity_id, by, now) as tx:
+        async with self._changes.to_identity(Action.IDENTITY_UNLOCKED, identity_id, by, now) as (tx, _):
             await self._identities.unlock(tx, identity_id, now=now)
 
     async def end_sessions(self, identity_id: UUID, *, by: Actor, now: datetime) -> None:
         """End every session and token somebody has."""
-        async with self._change(Action.SESSIONS_ENDED, identity_id, by, now) as tx:
+        async with self._changes.to_identity(Action.SESSIONS_ENDED, identity_id, by, now) as (tx, _):
             await self._sessions.end_all(tx, identity_id, reason=EndReason.OPERATOR, now=now)
 
     async def require_password_change(self, identity_id: UUID, *, by: Actor, now: datetime) -> None:
         """Demand a new password at the next sign-in, because the old one is known to others (PWD-08)."""
-        async with self._change(Action.PASSWORD_CHANGE_REQUIRED, identity_id, by, now) as tx:
+        async with self._changes.to_identity(Action.PASSWORD_CHANGE_REQUIRED, identity_id, by, now) as (
+            tx,
+            _,
+        ):
             await self._identities.require_password_change(tx, identity_id, now=now)
             await self._sessions.end_all(tx, identity_id, reason=EndReason.OPERATOR, now=now)
-
-    async def grant_role(
-        self,
-        identity_id: UUID,
-        role: str,
-        *,
-        expires_at: datetime | None = None,
-        by: Actor,
-        now: datetime,
-    ) -> None:
-        """Give somebody a role, or another time to hold it; their next access token names it.
-
-        Raises `InvalidRoleName`.
-        """
-        async with self._change(Action.ROLE_GRANTED, identity_id, by, now, reason=role) as tx:
-            held = await self._roles.granted(tx, identity_id, now=now)
-            await self._roles.grant(
-                tx, identity_id, role, granted_by=by.id or by.kind, expires_at=expires_at, now=now
-            )
-            if any(grant.role == role and grant.outlives(expires_at) for grant in held):
-                # Tokens that were minted for the longer time would outlive the grant (ADM-05).
-                await self._sessions.end_access_tokens(
-                    tx, identity_id, reason=EndReason.ROLE_REMOVED, now=now
-                )
-
-    async def remove_role(self, identity_id: UUID, role: str, *, by: Actor, now: datetime) -> bool:
-        """Take a role away from the next request on (ADM-05); False when they did not have it."""
-        async with self._change(Action.ROLE_REMOVED, identity_id, by, now, reason=role) as tx:
-            removed = await self._roles.remove(tx, identity_id, role)
-            if removed:
-                await self._sessions.end_access_tokens(
-                    tx, identity_id, reason=EndReason.ROLE_REMOVED, now=now
-                )
-            return removed
-
-    @asynccontextmanager
-    async def _change(
-        self, action: Action, identity_id: UUID, by: Actor, now: datetime, *, reason: str | None = None
-    ) -> AsyncIterator[Transaction]:
-        """Open the transaction of a change to a live identity, and record it there."""
-        async with self._database.transaction() as tx:
-            await self._identities.lock_for_change(tx, identity_id)
-            event = Event(
-                action,
-                by,
-                target_kind="identity",
-                target_id=format_id(IDENTITY_PREFIX, identity_id),
-                reason=reason,
-            )
-            self._audit.record(tx, event, now=now)
-            yield tx

@@ -31,6 +31,13 @@ class Action(StrEnum):
     SESSIONS_ENDED = "identity:sessions:ended"
     REFRESH_TOKEN_REUSED = "session:refresh_token:reused"  # noqa: S105 - the name of an event
     TOKEN_REVOKED = "token:access_token:revoked"  # noqa: S105 - the name of an event
+    ROLE_CREATED = "role:role:created"
+    ROLE_DESCRIBED = "role:role:described"
+    ROLE_DECLARED = "role:role:declared"
+    ROLE_RELEASED = "role:role:released"
+    ROLE_DELETED = "role:role:deleted"
+    ROLE_PERMISSION_ADDED = "role:permission:added"
+    ROLE_PERMISSION_REMOVED = "role:permission:removed"
     ROLE_GRANTED = "role:grant:added"
     ROLE_REMOVED = "role:grant:removed"
     BOOTSTRAP_ISSUED = "installation:bootstrap:issued"

@@ -27,6 +27,7 @@ from ostiary.features.identities.model import (
     Identity,
     IdentityFilter,
     Lockout,
+    Raised,
     Status,
 )
 from ostiary.features.identities.service import IdentifierTaken, Identities, IdentityNotFound
@@ -48,6 +49,7 @@ __all__ = [
     "Lockout",
     "NewIdentity",
     "PhoneNumber",
+    "Raised",
     "Status",
     "UnknownEntityType",
     "parse_email",

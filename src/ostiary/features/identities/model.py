@@ -63,6 +63,19 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Raised:
+    """An identity whose tokens of a smaller epoch are dead."""
+
+    id: UUID
+    epoch: int
+
+    @property
+    def external_id(self) -> str:
+        """The id as it is shown outside, `idn_…`."""
+        return format_id(IDENTITY_PREFIX, self.id)
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
     """What a password check needs to know, as read when the attempt was reserved."""
 

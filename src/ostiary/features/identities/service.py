@@ -8,7 +8,15 @@ from uuid import UUID
 from ostiary.features.identities import store
 from ostiary.features.identities.addresses import EmailAddress, PhoneNumber
 from ostiary.features.identities.entity_types import NewIdentity
-from ostiary.features.identities.model import Attempt, Credentials, Identity, IdentityFilter, Lockout, Status
+from ostiary.features.identities.model import (
+    Attempt,
+    Credentials,
+    Identity,
+    IdentityFilter,
+    Lockout,
+    Raised,
+    Status,
+)
 from ostiary.foundation.crypto import associated_data, mac
 from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.ids import format_id, new_id
@@ -208,6 +216,16 @@ class Identities:
             raise IdentityNotFound
         return epoch
 
+    async def raise_epochs_of_holders(
+        self, tx: Transaction, role_id: UUID, *, after: UUID | None, limit: int, now: datetime
+    ) -> Sequence[Raised]:
+        """Kill every access token of the next `limit` who hold a role, by id, and return the epochs that live.
+
+        One statement, and one more for the revocations that make it known: `Revocations.end_epochs`.
+        """
+        raised = await tx.fetch_all(store.RAISE_EPOCHS_OF_HOLDERS, role_id, after or _FIRST_ID, now, limit)
+        return sorted(raised, key=_by_id)
+
     async def set_status(self, tx: Transaction, identity_id: UUID, status: Status, *, now: datetime) -> bool:
         """Change whether an identity may sign in; False when it is so already."""
         return await tx.execute(store.SET_STATUS, identity_id, status, now) == 1
@@ -235,6 +253,10 @@ class Identities:
             int(lockout.shortest.total_seconds()),
             int(lockout.longest.total_seconds()),
         )
+
+
+def _by_id(raised: Raised) -> UUID:
+    return raised.id
 
 
 def _attempt(row: store.AttemptRow | None) -> Attempt:

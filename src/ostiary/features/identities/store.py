@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from ostiary.features.identities.model import Credentials, Identity, Status
+from ostiary.features.identities.model import Credentials, Identity, Raised, Status
 from ostiary.foundation.storage import Query, bounded_delete
 
 _IDENTITY: Final = """
@@ -140,6 +140,31 @@ RAISE_EPOCH = Query(
     RETURNING token_epoch
     """,
     into=int,
+)
+
+# The next holders of the role $1 behind the identity $2, those whose grant lives at $3, $4 of them. Locked in the order of
+# their ids, as everybody does who locks several. The grants' own feature owns their table; it is read here so that many
+# are raised by one statement.
+_NEXT_HOLDERS: Final = """
+    SELECT held.identity_id FROM ostiary.role_grants AS held
+     WHERE held.role_id = $1 AND held.identity_id > $2 AND (held.expires_at IS NULL OR held.expires_at > $3)
+     ORDER BY held.identity_id LIMIT $4"""
+RAISE_EPOCHS_OF_HOLDERS = Query(
+    postgresql=f"""
+    WITH locked AS (
+        SELECT id FROM ostiary.identities WHERE id = ANY (ARRAY({_NEXT_HOLDERS})) ORDER BY id FOR UPDATE
+    ), raised AS (
+        UPDATE ostiary.identities AS identity SET token_epoch = identity.token_epoch + 1, updated_at = $3
+          FROM locked WHERE identity.id = locked.id
+        RETURNING identity.id, identity.token_epoch AS epoch
+    )
+    SELECT id, epoch FROM raised ORDER BY id
+    """,
+    sqlite=f"""
+    UPDATE ostiary.identities SET token_epoch = token_epoch + 1, updated_at = $3 WHERE id IN ({_NEXT_HOLDERS})
+    RETURNING id, token_epoch AS epoch
+    """,
+    into=Raised,
 )
 
 SET_STATUS: Query[Any] = Query(

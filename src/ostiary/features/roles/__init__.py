@@ -15,21 +15,19 @@ from ostiary.features.roles.errors import (
 )
 from ostiary.features.roles.model import (
     OPERATOR,
-    ROOM_IN_A_TOKEN,
+    OPERATORS,
     Declaration,
     Grant,
     Holder,
     Role,
-    fit_into_token,
     for_token,
-    is_permission,
     permissions_of,
 )
-from ostiary.features.roles.service import Roles, check_role
+from ostiary.features.roles.service import Roles, declaration
 
 __all__ = [
     "OPERATOR",
-    "ROOM_IN_A_TOKEN",
+    "OPERATORS",
     "Declaration",
     "Grant",
     "Holder",
@@ -42,9 +40,7 @@ __all__ = [
     "RoleNotFound",
     "Roles",
     "TooManyPermissions",
-    "check_role",
-    "fit_into_token",
+    "declaration",
     "for_token",
-    "is_permission",
     "permissions_of",
 ]

@@ -52,20 +52,23 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """A role as the configuration names it; without `permissions`, what it allows is not the configuration's to say."""
+    """A role as the configuration wants it."""
 
     name: str
-    description: str | None = None
-    permissions: frozenset[str] | None = None
+    description: str | None
+    permissions: frozenset[str]
 
     def is_kept_by(self, role: Role | None) -> bool:
         """Say whether the role is there as it is declared."""
         return (
             role is not None
             and role.declared
-            and (self.description is None or self.description == role.description)
-            and (self.permissions is None or self.permissions == set(role.permissions))
+            and self.description == role.description
+            and self.permissions == set(role.permissions)
         )
+
+
+OPERATORS: Final = Declaration(OPERATOR, "May administer this installation.", frozenset())
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from ostiary.features.roles.errors import (
 )
 from ostiary.features.roles.model import (
     LONGEST_DESCRIPTION,
+    Declaration,
     Role,
     fit_into_token,
     is_permission,
@@ -102,10 +103,7 @@ class Roles:
     async def allow(self, tx: Transaction, role: Role, permissions: Iterable[str]) -> Sequence[str]:
         """Let a locked role allow more, and return what is new. Raises `InvalidPermission`, `TooManyPermissions`."""
         wanted = sorted(set(permissions))
-        if not all(map(is_permission, wanted)):
-            raise InvalidPermission
-        if not fit_into_token([*{*role.permissions, *wanted}]):
-            raise TooManyPermissions
+        check_permissions({*role.permissions, *wanted})
         return sorted(await tx.fetch_all(store.ALLOW, role.id, wanted)) if wanted else []
 
     async def deny(self, tx: Transaction, role: Role, permissions: Iterable[str]) -> Sequence[str]:
@@ -157,6 +155,26 @@ class Roles:
     ) -> bool:
         """Say whether another identity of a type, which can sign in, holds a role at least as long as this one."""
         return await tx.fetch_one(store.HAS_EQUAL, entity_type, name, identity_id, now) or False
+
+
+def declaration(name: str, description: str | None, permissions: Iterable[str]) -> Declaration:
+    """Write down how the configuration wants a role.
+
+    Raises `InvalidRoleName`, `InvalidDescription`, `InvalidPermission`, `TooManyPermissions`.
+    """
+    declared = Declaration(name, description, frozenset(permissions))
+    check_role(name, description)
+    check_permissions(declared.permissions)
+    return declared
+
+
+def check_permissions(permissions: Iterable[str]) -> None:
+    """Make sure that a role may allow these together. Raises `InvalidPermission`, `TooManyPermissions`."""
+    names = list(permissions)
+    if not all(map(is_permission, names)):
+        raise InvalidPermission
+    if not fit_into_token(names):
+        raise TooManyPermissions
 
 
 def check_role(name: str, description: str | None) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from uuid import UUID
 
+    from ostiary.features.identities import Raised
     from ostiary.foundation.storage import Database, Transaction
     from ostiary.verifier import Principal
 
@@ -56,6 +57,35 @@ ADD = Query(
            expires_at = max(known.expires_at, excluded.expires_at),
            reason = excluded.reason, revoked_by = excluded.revoked_by, revoked_at = excluded.revoked_at
     RETURNING seq, kind, subject, min_epoch, not_before, expires_at, FALSE AS is_settled
+    """,
+    into=FeedRow,
+)
+
+# Many identities at once: $1 lists subject and epoch of each, $2 their ids, one after another.
+_TAKEN_OVER: Final = """
+    ON CONFLICT (kind, subject) DO UPDATE
+       SET seq = excluded.seq, min_epoch = excluded.min_epoch, expires_at = {larger}(known.expires_at, excluded.expires_at),
+           reason = excluded.reason, revoked_by = excluded.revoked_by, revoked_at = excluded.revoked_at
+    RETURNING seq, kind, subject, min_epoch, not_before, expires_at, FALSE AS is_settled"""
+ADD_MANY = Query(
+    # Epochs only grow, and whoever raises one has locked its identity.
+    postgresql=f"""
+    INSERT INTO ostiary.revocations AS known
+           (seq, kind, subject, identity_id, min_epoch, expires_at, reason, revoked_by, revoked_at)
+    SELECT nextval('ostiary.revocation_seq'), 'identity', given.entry ->> 0,
+           encode(substring($2::bytea FROM (16 * given.number - 15)::int FOR 16), 'hex')::uuid,
+           (given.entry ->> 1)::int, $3, $4, $5, clock_timestamp()
+      FROM jsonb_array_elements($1) WITH ORDINALITY AS given(entry, number)
+    {_TAKEN_OVER.format(larger="greatest")}
+    """,
+    sqlite=f"""
+    INSERT INTO ostiary.revocations AS known
+           (seq, kind, subject, identity_id, min_epoch, expires_at, reason, revoked_by, revoked_at)
+    SELECT (SELECT coalesce(max(seq), 0) FROM ostiary.revocations) + 1 + given.key, 'identity', json_extract(given.value, '$[0]'),
+           substr($2, 16 * given.key + 1, 16), json_extract(given.value, '$[1]'), $3, $4, $5,
+           CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)
+      FROM json_each($1) AS given WHERE TRUE
+    {_TAKEN_OVER.format(larger="max")}
     """,
     into=FeedRow,
 )
@@ -177,6 +207,17 @@ class Revocations:
         """Kill every access token of the identity `idn_…` that carries a smaller epoch."""
         mark = replace(self._mark(now), min_epoch=epoch)
         await self._add(tx, RevocationKind.IDENTITY, identity_id, of, mark, reason, by)
+
+    async def end_epochs(
+        self, tx: Transaction, raised: Sequence[Raised], *, reason: str, by: str | None, now: datetime
+    ) -> None:
+        """Kill every access token of these identities that carries a smaller epoch, by one statement."""
+        if not raised:
+            return
+        marks = [[identity.external_id, identity.epoch] for identity in raised]
+        ids = b"".join(identity.id.bytes for identity in raised)
+        for row in await tx.fetch_all(ADD_MANY, marks, ids, self._mark(now).expires_at, reason, by):
+            tx.on_commit(partial(self._committed, row.entry()))
 
     async def end_everything(
         self, tx: Transaction, *, sessions: bool, reason: str, by: str | None, now: datetime
