@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ostiary.features.sessions import AccessTokens, Lifetimes, Revocations, Sessions
+from ostiary.features.sessions import AccessTokens, Lifetimes, Revocations, SessionReading, Sessions
 from ostiary.verifier import AccessTokenVerifier, RevocationSet
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class Grants:
     verifier: AccessTokenVerifier
     revocations: Revocations
     sessions: Sessions
+    session_reading: SessionReading
 
 
 def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs) -> Grants:
@@ -48,6 +49,7 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
             facts.signing_keys.public, live, issuer=settings.public_url, audience=settings.audience
         ),
         revocations=revocations,
+        session_reading=SessionReading(ground.database),
         sessions=Sessions(
             ground.database,
             ground.entropy,

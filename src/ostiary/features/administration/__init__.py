@@ -5,7 +5,13 @@ operator can leave the installation without one.
 """
 
 from ostiary.features.administration.changes import OPERATORS_ARE, Changes
-from ostiary.features.administration.errors import ExpiryPassed, LastOperator, NotSuspended, OwnAccount
+from ostiary.features.administration.errors import (
+    ExpiryPassed,
+    LastOperator,
+    NoAddress,
+    NotSuspended,
+    OwnAccount,
+)
 from ostiary.features.administration.restore_guard import RestoreGuard
 from ostiary.features.administration.roles import RoleAdministration
 from ostiary.features.administration.service import Administration
@@ -16,6 +22,7 @@ __all__ = [
     "Changes",
     "ExpiryPassed",
     "LastOperator",
+    "NoAddress",
     "NotSuspended",
     "OwnAccount",
     "RestoreGuard",

@@ -60,6 +60,7 @@ class Changes:
         now: datetime,
         *,
         reason: str | None = None,
+        session_id: UUID | None = None,
     ) -> None:
         """Record what was done to an identity."""
         event = Event(
@@ -67,6 +68,7 @@ class Changes:
             by,
             target_kind="identity",
             target_id=format_id(IDENTITY_PREFIX, identity_id),
+            session_id=session_id,
             reason=reason,
         )
         self._audit.record(tx, event, now=now)

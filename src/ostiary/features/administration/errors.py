@@ -36,3 +36,10 @@ class ExpiryPassed(OstiaryError):
 
     def __init__(self) -> None:
         super().__init__("A grant expires in the future: leave the moment away, or name a later one.")
+
+
+class NoAddress(OstiaryError):
+    """Somebody cannot be written to."""
+
+    def __init__(self) -> None:
+        super().__init__("This account has neither an e-mail address nor a phone number to send anything to.")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ostiary.features.administration.errors import NotSuspended
+from ostiary.features.administration.errors import NoAddress, NotSuspended
 from ostiary.features.audit import Action, Event
-from ostiary.features.identities import Status
+from ostiary.features.challenges import Purpose
+from ostiary.features.identities import IDENTITY_PREFIX, Status
+from ostiary.features.outbox import Message, Template
 from ostiary.features.sessions import EndReason
+from ostiary.foundation.ids import parse_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,10 +19,13 @@ if TYPE_CHECKING:
 
     from ostiary.features.administration.changes import Changes
     from ostiary.features.audit import Actor, Audit
+    from ostiary.features.challenges import Challenges
     from ostiary.features.identities import Identities, Identity
-    from ostiary.features.sessions import Sessions
+    from ostiary.features.outbox import Outbox
+    from ostiary.features.sessions import SessionReading, Sessions
     from ostiary.features.signing_keys import KeyRecord, SigningKeys
     from ostiary.foundation.storage import Database
+    from ostiary.verifier import Principal
 
 
 class Administration:
@@ -32,6 +38,9 @@ class Administration:
         changes: Changes,
         identities: Identities,
         sessions: Sessions,
+        session_reading: SessionReading,
+        challenges: Challenges,
+        outbox: Outbox,
         signing_keys: SigningKeys,
         audit: Audit,
     ) -> None:
@@ -39,6 +48,9 @@ class Administration:
         self._changes = changes
         self._identities = identities
         self._sessions = sessions
+        self._session_reading = session_reading
+        self._challenges = challenges
+        self._outbox = outbox
         self._signing_keys = signing_keys
         self._audit = audit
 
@@ -98,6 +110,49 @@ class Administration:
         """End every session and token somebody has."""
         async with self._changes.to_identity(Action.SESSIONS_ENDED, identity_id, by, now) as (tx, _):
             await self._sessions.end_all(tx, identity_id, reason=EndReason.OPERATOR, now=now)
+
+    async def end_session(self, session_id: UUID, *, by: Actor, now: datetime) -> bool:
+        """End one session, whoever's it is; False when there is no such live session."""
+        owner = await self._session_reading.owner(self._database, session_id)
+        if owner is None:
+            return False
+        async with self._database.transaction() as tx:
+            ended = await self._sessions.end(tx, owner, session_id, reason=EndReason.OPERATOR_NAMED, now=now)
+            if ended:
+                self._changes.record(tx, Action.SESSION_ENDED, owner, by, now, session_id=session_id)
+            return ended
+
+    async def end_token(self, token: Principal, *, by: Actor, now: datetime) -> None:
+        """End one access token, such as one that leaked."""
+        identity_id = parse_id(IDENTITY_PREFIX, token.identity_id)
+        async with self._database.transaction() as tx:
+            await self._sessions.revocations.end_token(
+                tx, token.token_id, of=identity_id, reason=EndReason.OPERATOR, by=by.id or by.kind, now=now
+            )
+            self._changes.record(tx, Action.TOKEN_REVOKED, identity_id, by, now)
+
+    async def send_password_link(self, identity_id: UUID, *, by: Actor, now: datetime) -> None:
+        """Send somebody a link, or a code to their phone, to set a password with; nobody else sees it (ADM-04).
+
+        Raises `NoAddress`.
+        """
+        async with self._changes.to_identity(Action.PASSWORD_LINK_SENT, identity_id, by, now) as (tx, found):
+            purpose, template = Purpose.RESET_PASSWORD, Template.RESET_PASSWORD
+            if found.email is not None:
+                token = self._challenges.issue(
+                    tx, purpose, identity_id=identity_id, destination=found.email, now=now
+                )
+                values = {"token": token.reveal()}
+                message = Message.email(template, found.email, locale=found.locale, values=values)
+            elif found.phone is not None:
+                code = self._challenges.issue_code(
+                    tx, purpose, identity_id=identity_id, destination=found.phone, now=now
+                )
+                values = {"code": code.reveal()}
+                message = Message.sms(template, found.phone, locale=found.locale, values=values)
+            else:
+                raise NoAddress
+            self._outbox.add(tx, message, now=now)
 
     async def require_password_change(self, identity_id: UUID, *, by: Actor, now: datetime) -> None:
         """Demand a new password at the next sign-in, because the old one is known to others (PWD-08)."""

@@ -5,9 +5,21 @@ transaction: `record` takes the transaction and lets a failure refuse the change
 may be lost: `record_read`. docs/guides/secure.md has the table of which is which.
 """
 
-from ostiary.features.audit.errors import PurgedMeanwhile, SealNotOurs, UnreadableExport
+from ostiary.features.audit.errors import InvalidEventPlace, PurgedMeanwhile, SealNotOurs, UnreadableExport
 from ostiary.features.audit.export import ExportVerification, Selection
-from ostiary.features.audit.model import NOBODY, SYSTEM, Action, Actor, Event, Login, LoginRecord, Origin
+from ostiary.features.audit.model import (
+    NOBODY,
+    SYSTEM,
+    Action,
+    Actor,
+    Event,
+    EventFilter,
+    EventPlace,
+    EventRecord,
+    Login,
+    LoginRecord,
+    Origin,
+)
 from ostiary.features.audit.sealing import SEAL_KEY, Seals, Verification
 from ostiary.features.audit.seals import Seal
 from ostiary.features.audit.service import Audit
@@ -21,8 +33,12 @@ __all__ = [
     "Actor",
     "Audit",
     "Event",
+    "EventFilter",
+    "EventPlace",
+    "EventRecord",
     "ExportVerification",
     "Finding",
+    "InvalidEventPlace",
     "Kind",
     "Login",
     "LoginRecord",

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from ostiary.foundation.ids import format_id
+from ostiary.features.audit.errors import InvalidEventPlace
+from ostiary.foundation.ids import InvalidId, decode, encode, format_id
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_PLACE: Final = re.compile(r"(\d{1,18})\.([0-9a-z]{26})", re.ASCII)
 
 
 class Action(StrEnum):
@@ -27,6 +33,7 @@ class Action(StrEnum):
     IDENTITY_REACTIVATED = "identity:account:reactivated"
     IDENTITY_UNLOCKED = "identity:account:unlocked"
     PASSWORD_CHANGE_REQUIRED = "identity:password:change_required"  # noqa: S105 - the name of an event
+    PASSWORD_LINK_SENT = "identity:password:link_sent"  # noqa: S105 - the name of an event
     SESSION_ENDED = "session:session:ended"
     SESSIONS_ENDED = "identity:sessions:ended"
     REFRESH_TOKEN_REUSED = "session:refresh_token:reused"  # noqa: S105 - the name of an event
@@ -46,6 +53,7 @@ class Action(StrEnum):
     SERVICE_CREDENTIAL_REVOKED = "service:credential:revoked"
     EVERYTHING_ENDED = "installation:tokens:ended"
     IDENTITY_READ = "identity:account:read"
+    AUDIT_READ = "audit:events:read"
     SIGNING_KEY_PUBLISHED = "signing_key:key:published"
     SIGNING_KEY_BROUGHT_FORWARD = "signing_key:key:brought_forward"
     SIGNING_KEY_ACTIVATED = "signing_key:key:activated"
@@ -66,15 +74,16 @@ NOWHERE: Final = Origin()
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did it: an identity, the system itself, or nobody we know."""
+    """Who did it: an identity, the system itself, or nobody we know; and from where, if that is known."""
 
     kind: str
     id: str | None = None
+    origin: Origin = field(default=NOWHERE, compare=False)
 
     @classmethod
-    def identity(cls, identity_id: str) -> Actor:
+    def identity(cls, identity_id: str, origin: Origin = NOWHERE) -> Actor:
         """The identity with the external id `idn_…`."""
-        return cls("identity", identity_id)
+        return cls("identity", identity_id, origin)
 
 
 SYSTEM: Final = Actor("system")
@@ -94,6 +103,11 @@ class Event:
     success: bool = True
     reason: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def came_from(self) -> Origin:
+        """Where it came from: said of the event itself, or of whoever did it."""
+        return self.origin if self.origin != NOWHERE else self.actor.origin
 
     @property
     def told(self) -> dict[str, Any]:
@@ -135,3 +149,61 @@ class LoginRecord:
     ip_address: str | None
     user_agent: str | None
     session_ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events to read: of an actor, about a target, of an action, from a moment on, before another."""
+
+    actor_id: str | None = None
+    target: tuple[str, str] | None = None
+    """Its kind and id."""
+    action: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """An event as it was written down."""
+
+    id: UUID
+    occurred_at: datetime
+    action: str
+    actor_kind: str | None
+    actor_id: str | None
+    target_kind: str | None
+    target_id: str | None
+    session_id: UUID | None
+    ip_address: str | None
+    user_agent: str | None
+    success: bool
+    reason: str | None
+    metadata: dict[str, Any]
+
+    @property
+    def place(self) -> EventPlace:
+        """Where it stands in the log, to read on from."""
+        return EventPlace(self.occurred_at, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class EventPlace:
+    """A place in the log: events of one moment are in the order of their ids."""
+
+    occurred_at: datetime
+    id: UUID
+
+    @classmethod
+    def parse(cls, text: str) -> EventPlace:
+        """Read what `str` wrote. Raises `InvalidEventPlace`."""
+        match = _PLACE.fullmatch(text)
+        try:
+            if match is not None:
+                return cls(_EPOCH + timedelta(microseconds=int(match[1])), decode(match[2]))
+        except (InvalidId, OverflowError):
+            pass
+        raise InvalidEventPlace
+
+    def __str__(self) -> str:
+        return f"{(self.occurred_at - _EPOCH) // _MICROSECOND}.{encode(self.id)}"

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from ostiary.features.audit import store
+from ostiary.features.audit.model import EventPlace
 from ostiary.foundation.errors import Unavailable
 from ostiary.foundation.ids import first_id_at, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
-    from ostiary.features.audit.model import Event, Login, LoginRecord
+    from ostiary.features.audit.model import Event, EventFilter, EventRecord, Login, LoginRecord
     from ostiary.features.outbox import Outbox
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.storage import Database, Parameter, Transaction
 
 _log = logging.getLogger(__name__)
+_FIRST_ID: Final = UUID(int=0)
 _LAST_ID: Final = UUID(int=(1 << 128) - 1)
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FOR_EVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
 # A header is the caller's text: keep what helps a reader, not what fills a disk.
 _USER_AGENT_LENGTH: Final = 400
 # Three months ahead, and the days by which months differ.
@@ -85,6 +88,21 @@ class Audit:
             store.LOGINS_OF_IDENTITY, identity_id, before or _LAST_ID, limit
         )
 
+    async def events(
+        self, matching: EventFilter, *, limit: int, before: EventPlace | None = None
+    ) -> Sequence[EventRecord]:
+        """Return the newest `limit` events that match, older than `before` if given."""
+        found = {"actor_id": matching.actor_id, "target": matching.target, "action": matching.action}
+        wanted = {name: value for name, value in found.items() if value is not None}
+        values = [
+            part for value in wanted.values() for part in (value if isinstance(value, tuple) else (value,))
+        ]
+        place = before or EventPlace(matching.until or _FOR_EVER, _FIRST_ID)
+        return await self._database.fetch_all(
+            store.EVENTS[tuple(wanted)],
+            *(matching.since or _BEGINNING, place.occurred_at, place.id, limit, *values),
+        )
+
     async def add_months(self, tx: Transaction, *, now: datetime) -> int:
         """Make the partitions of this month and of those to come, where they are missing; return how many."""
         await tx.execute(store.WAIT_BRIEFLY)
@@ -117,8 +135,8 @@ class Audit:
             event.target_kind,
             event.target_id,
             event.session_id,
-            event.origin.ip_address,
-            _shortened(event.origin.user_agent),
+            event.came_from.ip_address,
+            _shortened(event.came_from.user_agent),
             event.success,
             event.reason,
             event.metadata,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import combinations
 from typing import Any, Final
 
-from ostiary.features.audit.model import LoginRecord
+from ostiary.features.audit.model import EventRecord, LoginRecord
 from ostiary.features.audit.seals import Record, Seal
 from ostiary.foundation.storage import Query, bounded_delete
 
@@ -52,6 +53,32 @@ LOGINS_OF_IDENTITY = Query(
     """,
     into=LoginRecord,
 )
+
+# Searches, the newest first. $1 since when, $2 and $3 the moment and id to stay before, $4 how many; then what is looked
+# for. Each combination is a statement of its own, so that each is planned by the index that fits it.
+_LOOKED_FOR: Final = {
+    "actor_id": ("actor_id",),
+    "target": ("target_kind", "target_id"),
+    "action": ("action",),
+}
+
+
+def _search(names: tuple[str, ...]) -> Query[EventRecord]:
+    columns = [column for name in names for column in _LOOKED_FOR[name]]
+    conditions = "".join(f" AND {column} = ${number}" for number, column in enumerate(columns, start=5))
+    return Query(
+        f"""
+        SELECT {_EVENT} FROM ostiary.audit_events
+         WHERE occurred_at >= $1 AND (occurred_at, id) < ($2, $3){conditions}
+         ORDER BY occurred_at DESC, id DESC LIMIT $4
+        """,
+        into=EventRecord,
+    )
+
+
+EVENTS: Final = {
+    names: _search(names) for size in range(len(_LOOKED_FOR) + 1) for names in combinations(_LOOKED_FOR, size)
+}
 
 # Rows and seals are read as bytes and numbers, and moments no earlier and no later than Python knows, so that nothing
 # put into the tables by force keeps them from being read.

@@ -9,9 +9,10 @@ from typing import Final
 from uuid import UUID
 
 from ostiary.features.outbox import Recipient
-from ostiary.foundation.ids import format_id
+from ostiary.foundation.ids import first_id_at, format_id
 
 IDENTITY_PREFIX: Final = "idn"
+_LAST_ID: Final = UUID(int=(1 << 128) - 1)
 _SHORTEST_WAIT: Final = timedelta(seconds=1)
 # What is locked until somebody opens it tells its callers to come back tomorrow, not in eight thousand years.
 _LONGEST_WAIT: Final = timedelta(days=1)
@@ -127,8 +128,20 @@ class Lockout:
 
 @dataclass(frozen=True, slots=True)
 class IdentityFilter:
-    """Which identities to list: of a type, in a state, with this normalised address."""
+    """Which identities to list: of a type, in a state, with these addresses as they are stored, made when."""
 
     entity_type: str | None = None
     status: Status | None = None
     email_normalized: str | None = None
+    phone: str | None = None
+    made_from: datetime | None = None
+    made_before: datetime | None = None
+
+    def begins_behind(self, after: UUID) -> UUID:
+        """Return the id behind which the list begins: ids begin with the time they were made at."""
+        return after if self.made_from is None else max(after, UUID(int=first_id_at(self.made_from).int - 1))
+
+    @property
+    def ends_before(self) -> UUID:
+        """The first id that is too late."""
+        return _LAST_ID if self.made_before is None else first_id_at(self.made_before)

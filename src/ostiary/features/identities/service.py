@@ -137,13 +137,11 @@ class Identities:
         self, matching: IdentityFilter, *, limit: int, after: UUID | None = None
     ) -> Sequence[Identity]:
         """Return up to `limit` identities in the order they were made, after the one with id `after`."""
+        wanted = {name: value for name in store.SEARCHED_BY if (value := getattr(matching, name)) is not None}
+        few = matching.status not in {None, Status.ACTIVE}
+        bounds = (matching.begins_behind(after or _FIRST_ID), matching.ends_before)
         return await self._database.fetch_all(
-            store.LIST,
-            after or _FIRST_ID,
-            matching.entity_type,
-            matching.status,
-            matching.email_normalized,
-            limit,
+            store.SEARCHES[tuple(wanted), few], *bounds, limit, *wanted.values()
         )
 
     async def count(self, tx: Transaction, entity_type: str) -> int:

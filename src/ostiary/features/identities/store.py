@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import datetime
+from itertools import combinations
 from typing import Any, Final
 from uuid import UUID
 
@@ -77,17 +78,30 @@ FIND_BY_PHONE = Query(
     into=Identity,
 )
 
-LIST = Query(
-    f"""
-    SELECT {_IDENTITY} FROM ostiary.identities
-     WHERE deleted_at IS NULL AND id > $1
-       AND (CAST($2 AS text) IS NULL OR entity_type = $2)
-       AND (CAST($3 AS text) IS NULL OR status = $3)
-       AND (CAST($4 AS text) IS NULL OR email_normalized = $4)
-     ORDER BY id LIMIT $5
-    """,
-    into=Identity,
-)
+# Searches. $1 the id to go on behind, $2 the first id that is too late, $3 how many; what is looked for follows. Each
+# combination is a statement of its own, so that each is planned by the index that fits it.
+_ONLY_FEW: Final = " AND status <> 'active'"
+SEARCHED_BY: Final = ("email_normalized", "phone", "entity_type", "status")
+
+
+def _search(columns: tuple[str, ...], *, few: bool) -> Query[Identity]:
+    conditions = "".join(f" AND {column} = ${number}" for number, column in enumerate(columns, start=4))
+    return Query(
+        f"""
+        SELECT {_IDENTITY} FROM ostiary.identities
+         WHERE deleted_at IS NULL AND id > $1 AND id < $2{conditions}{_ONLY_FEW if few else ""}
+         ORDER BY id LIMIT $3
+        """,
+        into=Identity,
+    )
+
+
+SEARCHES: Final = {
+    (columns, few): _search(columns, few=few)
+    for size in range(len(SEARCHED_BY) + 1)
+    for columns in combinations(SEARCHED_BY, size)
+    for few in ((False, True) if "status" in columns else (False,))
+}
 
 COUNT_OF_TYPE = Query(
     "SELECT count(*) FROM ostiary.identities WHERE entity_type = $1 AND deleted_at IS NULL", into=int

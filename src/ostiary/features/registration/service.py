@@ -99,6 +99,7 @@ class Registration:
             )
             for role in roles:
                 await self._roles.grant(tx, identity.id, role, granted_by=by.id or by.kind, now=now)
+                self._audit.record(tx, _granted(identity, role, by, origin), now=now)
         return identity
 
     async def create_service(
@@ -195,6 +196,13 @@ class Registration:
         credentials = await self._identities.lock_for_change(tx, identity.id)
         grants = await self._roles.granted(tx, identity.id, now=now)
         return self._sessions.start(tx, Authentication.by_password(credentials, grants, origin), now=now)
+
+
+def _granted(identity: NewIdentity, role: str, by: Actor, origin: Origin) -> Event:
+    external_id = format_id(IDENTITY_PREFIX, identity.id)
+    return Event(
+        Action.ROLE_GRANTED, by, target_kind="identity", target_id=external_id, origin=origin, reason=role
+    )
 
 
 def _addresses(account: NewAccount) -> tuple[EmailAddress | None, PhoneNumber | None]:

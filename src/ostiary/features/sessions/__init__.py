@@ -14,13 +14,16 @@ from ostiary.features.sessions.model import (
     Lifetimes,
     Refusal,
     Refused,
+    RevocationRecord,
     Rotated,
     Session,
     SessionFigures,
+    SessionRecord,
     Tokens,
     external_session_id,
     parse_session_id,
 )
+from ostiary.features.sessions.reading import SessionReading
 from ostiary.features.sessions.revocations import RevocationFigures, Revocations
 from ostiary.features.sessions.service import Sessions, SignInOvertaken
 
@@ -36,10 +39,13 @@ __all__ = [
     "Refusal",
     "Refused",
     "RevocationFigures",
+    "RevocationRecord",
     "Revocations",
     "Rotated",
     "Session",
     "SessionFigures",
+    "SessionReading",
+    "SessionRecord",
     "Sessions",
     "SignInOvertaken",
     "Tokens",

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from ostiary.features.sessions.model import Owned, Purged, Rotation, Session, SessionFigures
+from ostiary.features.sessions.model import (
+    Owned,
+    Purged,
+    RevocationRecord,
+    Rotation,
+    Session,
+    SessionFigures,
+    SessionRecord,
+)
 from ostiary.foundation.storage import Query, bounded_delete
 
 # The revocation of everything stands before every session it concerns, so that none has to be touched to end it.
@@ -49,6 +57,33 @@ FIND = Query(
      WHERE id = $1 AND identity_id = $2 AND ended_at IS NULL AND NOT EXISTS {_ALL_ENDED}
     """,
     into=Session,
+)
+
+# For operators, the newest first and page by page: $1 the id to stay before, $2 how many.
+
+
+def _records(whose: str) -> Query[SessionRecord]:
+    return Query(
+        f"""
+        SELECT id, identity_id, ip_address, user_agent, device_label, amr, authenticated_at, created_at, last_used_at,
+               idle_expires_at, expires_at, coalesce(ended_at, {_ALL_ENDED}) AS ended_at, end_reason
+          FROM ostiary.sessions AS session WHERE id < $1{whose} ORDER BY id DESC LIMIT $2
+        """,
+        into=SessionRecord,
+    )
+
+
+RECORDS = _records("")
+RECORDS_OF_IDENTITY = _records(" AND identity_id = $3")
+
+OWNER = Query("SELECT identity_id FROM ostiary.sessions WHERE id = $1", into=UUID)
+
+REVOCATIONS = Query(
+    """
+    SELECT seq, kind, subject, identity_id, min_epoch, not_before, reason, revoked_by, revoked_at, expires_at
+      FROM ostiary.revocations WHERE seq < $1 ORDER BY seq DESC LIMIT $2
+    """,
+    into=RevocationRecord,
 )
 
 END = Query(

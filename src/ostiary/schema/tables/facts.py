@@ -38,6 +38,7 @@ identities = table(
     Index(None, "entity_type", "email_normalized", unique=True, **where("deleted_at IS NULL")),
     Index(None, "entity_type", "phone", unique=True, **where("deleted_at IS NULL")),
     Index(None, "email_normalized"),
+    Index(None, "phone"),
     # Those who wait or are kept out are few, and are looked for among many.
     Index(None, "status", "id", **where("status <> 'active'")),
 )

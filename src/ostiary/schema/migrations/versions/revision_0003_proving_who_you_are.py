@@ -42,6 +42,7 @@ _CHALLENGE: Final = (
 
 def upgrade() -> None:
     op.add_column("identities", sa.Column("locale", TEXT), schema=SCHEMA)
+    create_index("identities", "phone")
     create_index("identities", "status", "id", where="status <> 'active'")
     _roles()
     op.execute("CREATE TABLE ostiary.challenges_before AS SELECT * FROM ostiary.challenges")
@@ -77,6 +78,7 @@ def downgrade() -> None:
     create_index("role_grants", "role_id")
     op.drop_column("roles", "declared", schema=SCHEMA)
     op.drop_index("ix_identities_status_id", "identities", schema=SCHEMA)
+    op.drop_index("ix_identities_phone", "identities", schema=SCHEMA)
     op.drop_column("identities", "locale", schema=SCHEMA)
 
 
