@@ -62,7 +62,7 @@ class OnboardingStepBody(Struct, frozen=True):
             title=step.title,
             state=progress.state.value,
             skippable=step.skippable,
-            needs=list(step.needs),
+            needs=[Verification(need) for need in step.needs],
             schema=dict(step.schema),
             data=None if progress.data is None else dict(progress.data),
         )

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 from jsonschema import Draft202012Validator
@@ -45,7 +45,7 @@ class OnboardingStep:
 
     name: str
     schema: Mapping[str, Any] = field(default_factory=lambda: _ANY_OBJECT)
-    needs: Sequence[Verification] = ()
+    needs: Sequence[Verification | Literal["email", "phone"]] = ()
     skippable: bool = False
     title: str = ""
 
@@ -75,6 +75,10 @@ class OnboardingStep:
             raise InvalidFlow(
                 f"A step of the flow {flow!r} is named wrongly: lower-case letters, digits and underscores, "
                 "at most 32, a letter first."
+            )
+        if not set(self.needs) <= set(Verification):
+            raise InvalidFlow(
+                f"The step {self.name!r} of the flow {flow!r} needs what cannot be verified: write email or phone."
             )
         try:
             Draft202012Validator.check_schema(self.schema)

@@ -64,5 +64,5 @@ def _step(
         return StepProgress(step, StepState.OPEN, None)
     if saved.get(SKIPPED):
         return StepProgress(step, StepState.SKIPPED, None)
-    ready = all(verified[need] for need in step.needs)
+    ready = all(verified[Verification(need)] for need in step.needs)
     return StepProgress(step, StepState.SAVED if ready else StepState.UNVERIFIED, saved.get(DATA))
