@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ostiary.features.account import Account
 from ostiary.features.administration import Administration, RestoreGuard
+from ostiary.features.onboarding import Onboarding
 from ostiary.features.registration import Registration
 from ostiary.features.sign_in import SignIn
 
@@ -25,6 +26,7 @@ class Journeys:
     registration: Registration
     sign_in: SignIn
     account: Account
+    onboarding: Onboarding
     administration: Administration
     restore_guard: RestoreGuard
 
@@ -63,6 +65,14 @@ def build_journeys(
             roles=facts.roles,
             sessions=grants.sessions,
             audit=audit,
+        ),
+        onboarding=Onboarding(
+            database,
+            ground.entropy,
+            flows=ground.onboarding_flows,
+            identities=facts.identities,
+            audit=audit,
+            lifetime=ground.settings.onboarding.lifetime,
         ),
         administration=Administration(
             database,

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from ostiary.foundation.errors import OstiaryError
 from ostiary.settings.sections import (
     MaintenanceSettings,
+    OnboardingSettings,
     PasswordSettings,
     RegistrationSettings,
     RevocationSettings,
@@ -95,6 +96,7 @@ class Settings(BaseSettings):
     passwords: PasswordSettings = PasswordSettings()
     revocation: RevocationSettings = RevocationSettings()
     registration: RegistrationSettings = RegistrationSettings()
+    onboarding: OnboardingSettings = OnboardingSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
 
     @model_validator(mode="after")

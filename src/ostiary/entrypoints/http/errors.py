@@ -39,6 +39,8 @@ class ProblemCode(StrEnum):
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     IDENTIFIER_TAKEN = "identifier_taken"
+    ONBOARDING_CONFLICT = "onboarding_conflict"
+    ONBOARDING_INCOMPLETE = "onboarding_incomplete"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     PASSWORD_UNACCEPTABLE = "password_unacceptable"  # noqa: S105 - a public code, not a secret
@@ -115,6 +117,16 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
             409,
             "Address already in use",
             "Another account uses this address: sign in, or choose another one.",
+        ),
+        ProblemCode.ONBOARDING_CONFLICT: Problem(
+            409,
+            "Onboarding cannot be changed so",
+            "Another onboarding is under way, or this one is complete: read it at /v1/onboarding.",
+        ),
+        ProblemCode.ONBOARDING_INCOMPLETE: Problem(
+            409,
+            "Onboarding is not complete",
+            "`errors` names the steps that are open, or whose address is not verified yet.",
         ),
         ProblemCode.BODY_TOO_LARGE: Problem(413, "Body too large", "A body may have at most 64 KiB."),
         ProblemCode.UNSUPPORTED_MEDIA_TYPE: Problem(
