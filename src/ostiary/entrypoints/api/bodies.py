@@ -9,11 +9,13 @@ from msgspec import UNSET, Struct, UnsetType
 
 from ostiary.entrypoints.http.answers import Answer
 from ostiary.entrypoints.http.cookies import Cookie, CookieName
+from ostiary.features.flows import FactorRequired
 from ostiary.features.profiles import PROFILE_TYPES
 from ostiary.features.sessions import external_session_id
 from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
+    from ostiary.features.flows import SignedIn
     from ostiary.features.identities import Identity
     from ostiary.features.profiles import Profile
     from ostiary.features.sessions import Session, Tokens
@@ -152,11 +154,17 @@ class SignedInBody(Struct, frozen=True):
     tokens: TokensBody
 
 
-class RegisteredBody(Struct, frozen=True):
-    """Somebody new is signed in."""
+class FactorRequiredBody(Struct, frozen=True):
+    """The proof was right, and one of `factors` is still missing; where there is none yet, one of `enrol` is made first."""
 
-    identity: IdentityBody
-    tokens: TokensBody
+    status: Literal["factor_required"]
+    flow: str
+    factors: list[str]
+    enrol: list[str]
+
+
+SignInBody = SignedInBody | FactorRequiredBody
+"""What every way of signing in answers with."""
 
 
 def cookies(tokens: Tokens, delivery: Delivery) -> tuple[Cookie, ...]:
@@ -172,6 +180,24 @@ def cookies(tokens: Tokens, delivery: Delivery) -> tuple[Cookie, ...]:
 
 
 FORGET_COOKIES = (Cookie(CookieName.ACCESS), Cookie(CookieName.REFRESH))
+
+
+def sign_in_answer(
+    outcome: SignedIn | FactorRequired, identity: Identity | None, delivery: Delivery, *, status: int = 200
+) -> Answer:
+    """Answer whoever signs in: with the tokens and who they are, or with what is still missing.
+
+    `identity` is read by the caller for whom it concerns when `outcome` is `SignedIn`.
+    """
+    if isinstance(outcome, FactorRequired):
+        body = FactorRequiredBody(
+            "factor_required", outcome.flow.reveal(), list(outcome.factors), list(outcome.enrol)
+        )
+        return Answer(status, body)
+    if identity is None:
+        raise ValueError("Whoever is signed in is shown who they are: read the identity.")
+    signed_in = SignedInBody("signed_in", IdentityBody.of(identity), TokensBody.of(outcome.tokens, delivery))
+    return Answer(status, signed_in, cookies=cookies(outcome.tokens, delivery))
 
 
 def tokens_answer(tokens: Tokens, delivery: Delivery) -> Answer:

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from ostiary.entrypoints.http.request import Request
     from ostiary.features.maintenance import Statistics
 
-_OPERATORS: Final = signed_in(entity_types={"admin"}, roles={"ostiary:operator"}, recent=True)
+_OPERATORS: Final = signed_in(
+    entity_types={"admin"}, roles={"ostiary:operator"}, recent=True, second_factor=True
+)
 
 
 class StatisticsDoor:
