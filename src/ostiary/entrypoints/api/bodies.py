@@ -146,18 +146,16 @@ class SessionBody(Struct, frozen=True):
         )
 
 
-class SignedInBody(Struct, frozen=True):
+class SignedInBody(Struct, frozen=True, tag_field="status", tag="signed_in"):
     """Somebody is signed in."""
 
-    status: Literal["signed_in"]
     identity: IdentityBody
     tokens: TokensBody
 
 
-class FactorRequiredBody(Struct, frozen=True):
+class FactorRequiredBody(Struct, frozen=True, tag_field="status", tag="factor_required"):
     """The proof was right, and one of `factors` is still missing; where there is none yet, one of `enrol` is made first."""
 
-    status: Literal["factor_required"]
     flow: str
     factors: list[str]
     enrol: list[str]
@@ -190,13 +188,11 @@ def sign_in_answer(
     `identity` is read by the caller for whom it concerns when `outcome` is `SignedIn`.
     """
     if isinstance(outcome, FactorRequired):
-        body = FactorRequiredBody(
-            "factor_required", outcome.flow.reveal(), list(outcome.factors), list(outcome.enrol)
-        )
+        body = FactorRequiredBody(outcome.flow.reveal(), list(outcome.factors), list(outcome.enrol))
         return Answer(status, body)
     if identity is None:
         raise ValueError("Whoever is signed in is shown who they are: read the identity.")
-    signed_in = SignedInBody("signed_in", IdentityBody.of(identity), TokensBody.of(outcome.tokens, delivery))
+    signed_in = SignedInBody(IdentityBody.of(identity), TokensBody.of(outcome.tokens, delivery))
     return Answer(status, signed_in, cookies=cookies(outcome.tokens, delivery))
 
 
