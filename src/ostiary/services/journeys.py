@@ -44,7 +44,7 @@ def build_journeys(
             passwords=proofs.passwords,
             challenges=proofs.challenges,
             roles=facts.roles,
-            sessions=grants.sessions,
+            flows=grants.flows,
             audit=audit,
             service_credentials=facts.service_credentials,
         ),
@@ -53,8 +53,8 @@ def build_journeys(
             entity_types=ground.entity_types,
             identities=facts.identities,
             passwords=proofs.passwords,
-            roles=facts.roles,
             sessions=grants.sessions,
+            flows=grants.flows,
             audit=audit,
         ),
         account=Account(

@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ostiary.settings.values import Duration, Keys, OptionalDuration
+from ostiary.settings.values import Duration, Keys, Names, OptionalDuration
 
 
 class Section(BaseModel):
@@ -70,6 +70,13 @@ class PasswordSettings(Section):
     """Optional keys mixed into every password, newest first, `1:<base64>`."""
     weak_hash_for_tests: bool = False
     """Hash cheaply. Refused in production."""
+
+
+class FactorSettings(Section):
+    """Second factors."""
+
+    required_for: Names = ["admin"]
+    """Who must have one: kinds of account, and roles as `role:billing`, separated by commas."""
 
 
 class RevocationSettings(Section):

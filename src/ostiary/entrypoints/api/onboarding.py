@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from msgspec import Struct
 
 from ostiary.entrypoints.api.callers import caller_of
+from ostiary.entrypoints.api.guards import OPERATORS
 from ostiary.entrypoints.http.answers import Answer
 from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
 from ostiary.entrypoints.http.routes import Route, signed_in
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from ostiary.features.onboarding import Onboarding, Progress, StepProgress
 
 _TAG: Final = "Onboarding"
-_OPERATORS: Final = signed_in(entity_types={"admin"}, roles={"ostiary:operator"}, recent=True)
 
 
 class StartOnboardingBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -231,7 +231,7 @@ class OnboardingDoor:
                 method="GET",
                 path="/v1/admin/onboarding",
                 handler=self.funnel,
-                guard=_OPERATORS,
+                guard=OPERATORS,
                 summary="How far people come in their onboarding",
                 tag="Operators",
                 answers={200: FunnelsBody},

@@ -33,6 +33,7 @@ class ProblemCode(StrEnum):
     INVALID_REFRESH_TOKEN = "invalid_refresh_token"  # noqa: S105 - a public code, not a secret
     FORBIDDEN = "forbidden"
     REAUTHENTICATION_REQUIRED = "reauthentication_required"
+    SECOND_FACTOR_REQUIRED = "second_factor_required"
     CROSS_SITE_REQUEST = "cross_site_request"
     PASSWORD_CHANGE_REQUIRED = "password_change_required"  # noqa: S105 - a public code, not a secret
     REGISTRATION_CLOSED = "registration_closed"
@@ -92,6 +93,12 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
             403,
             "Recent sign-in needed",
             "Prove again who you are at /v1/me/reauthenticate, then repeat the request.",
+        ),
+        ProblemCode.SECOND_FACTOR_REQUIRED: Problem(
+            403,
+            "Second factor needed",
+            "Prove a second factor at /v1/me/reauthenticate, then repeat the request; "
+            "enrol one at /v1/me/factors first if there is none.",
         ),
         ProblemCode.CROSS_SITE_REQUEST: Problem(
             403,

@@ -16,6 +16,7 @@ class Action(StrEnum):
 
     IDENTITY_REGISTERED = "identity:account:registered"
     IDENTITY_SIGNED_IN = "identity:session:started"
+    IDENTITY_FACTOR_REQUIRED = "identity:session:factor_required"
     IDENTITY_SIGN_IN_FAILED = "identity:session:refused"
     IDENTITY_REAUTHENTICATED = "identity:session:reauthenticated"
     IDENTITY_REAUTHENTICATION_FAILED = "identity:session:reauthentication_refused"
