@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ostiary.foundation.errors import OstiaryError
 from ostiary.settings.sections import (
+    FactorSettings,
     MaintenanceSettings,
     PasswordSettings,
     RegistrationSettings,
@@ -93,6 +94,7 @@ class Settings(BaseSettings):
     tokens: TokenSettings = TokenSettings()
     sessions: SessionSettings = SessionSettings()
     passwords: PasswordSettings = PasswordSettings()
+    factors: FactorSettings = FactorSettings()
     revocation: RevocationSettings = RevocationSettings()
     registration: RegistrationSettings = RegistrationSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
