@@ -13,6 +13,7 @@ from ostiary import schema
 from ostiary import settings as environment
 from ostiary.entrypoints.http.openapi import openapi_document
 from ostiary.features.identities import EntityType, EntityTypes, NewIdentity
+from ostiary.features.onboarding import OnboardingFlow, OnboardingFlows, read_flows
 from ostiary.features.profiles import PROFILE_TYPES, ProfileType
 from ostiary.first_run import root_keys
 from ostiary.foundation.clock import SystemClock
@@ -85,6 +86,7 @@ class Ostiary:
         self.clock: Final = clock or SystemClock()
         self._entropy: Final = Entropy()
         self._entity_types = EntityTypes()
+        self._onboarding_flows = OnboardingFlows()
         self._services: Services | None = None
         self._runs_worker = run_worker and self.settings.maintenance.scheduled
         self._background: asyncio.Task[None] | None = None
@@ -95,6 +97,9 @@ class Ostiary:
                 create=partial(self._create_profile, kind),
                 open_registration=kind.entity_type == "user" and self.settings.registration.open,
             )
+        if self.settings.onboarding.flows_file is not None:
+            for flow in read_flows(self.settings.onboarding.flows_file):
+                self.onboarding_flow(flow)
 
     def entity_type(
         self, name: str, *, prefix: str, create: CreateProfile, open_registration: bool = True
@@ -105,6 +110,10 @@ class Ostiary:
         key; it raises `InvalidProfile` to refuse. Raises `ValueError` for a name or prefix that is taken.
         """
         self._entity_types.register(EntityType(name, prefix, create, open_registration))
+
+    def onboarding_flow(self, flow: OnboardingFlow) -> None:
+        """Declare what people are asked after they registered. Raises `InvalidFlow`."""
+        self._onboarding_flows.register(flow)
 
     @property
     def services(self) -> Services:
@@ -281,4 +290,5 @@ class Ostiary:
             entropy=self._entropy,
             clock=self.clock,
             entity_types=self._entity_types,
+            onboarding_flows=self._onboarding_flows,
         )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ostiary.entrypoints.api import (
     FOLDS,
     AccountDoor,
+    OnboardingDoor,
     OperationsDoor,
     RegistrationDoor,
     ResourceServerDoor,
@@ -89,6 +90,7 @@ def build_doors(
                     issuer=settings.public_url,
                     audience=settings.audience,
                 ),
+                OnboardingDoor(journeys.onboarding),
                 OperationsDoor(ground.database, grants.revocations, metrics),
                 StatisticsDoor(background.statistics),
             )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ostiary.features.account import Account
 from ostiary.features.administration import Administration, RestoreGuard
+from ostiary.features.onboarding import Onboarding
 from ostiary.features.registration import Registration
 from ostiary.features.sign_in import SignIn
 
@@ -25,6 +26,7 @@ class Journeys:
     registration: Registration
     sign_in: SignIn
     account: Account
+    onboarding: Onboarding
     administration: Administration
     restore_guard: RestoreGuard
 
@@ -42,7 +44,7 @@ def build_journeys(
             passwords=proofs.passwords,
             challenges=proofs.challenges,
             roles=facts.roles,
-            sessions=grants.sessions,
+            flows=grants.flows,
             audit=audit,
             service_credentials=facts.service_credentials,
         ),
@@ -51,8 +53,8 @@ def build_journeys(
             entity_types=ground.entity_types,
             identities=facts.identities,
             passwords=proofs.passwords,
-            roles=facts.roles,
             sessions=grants.sessions,
+            flows=grants.flows,
             audit=audit,
         ),
         account=Account(
@@ -63,6 +65,14 @@ def build_journeys(
             roles=facts.roles,
             sessions=grants.sessions,
             audit=audit,
+        ),
+        onboarding=Onboarding(
+            database,
+            ground.entropy,
+            flows=ground.onboarding_flows,
+            identities=facts.identities,
+            audit=audit,
+            lifetime=ground.settings.onboarding.lifetime,
         ),
         administration=Administration(
             database,

@@ -19,6 +19,7 @@ from ostiary.foundation.errors import OstiaryError
 from ostiary.settings.sections import (
     FactorSettings,
     MaintenanceSettings,
+    OnboardingSettings,
     PasswordSettings,
     RegistrationSettings,
     RevocationSettings,
@@ -97,6 +98,7 @@ class Settings(BaseSettings):
     factors: FactorSettings = FactorSettings()
     revocation: RevocationSettings = RevocationSettings()
     registration: RegistrationSettings = RegistrationSettings()
+    onboarding: OnboardingSettings = OnboardingSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
 
     @model_validator(mode="after")

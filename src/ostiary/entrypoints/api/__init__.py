@@ -1,6 +1,7 @@
 """The JSON API: one file for each journey it exposes, all of them data in one route table."""
 
 from ostiary.entrypoints.api.account import AccountDoor
+from ostiary.entrypoints.api.onboarding import OnboardingDoor
 from ostiary.entrypoints.api.operations import OperationsDoor
 from ostiary.entrypoints.api.problems import FOLDS
 from ostiary.entrypoints.api.registration import RegistrationDoor
@@ -11,6 +12,7 @@ from ostiary.entrypoints.api.statistics import StatisticsDoor
 __all__ = [
     "FOLDS",
     "AccountDoor",
+    "OnboardingDoor",
     "OperationsDoor",
     "RegistrationDoor",
     "ResourceServerDoor",

@@ -16,6 +16,7 @@ class Action(StrEnum):
 
     IDENTITY_REGISTERED = "identity:account:registered"
     IDENTITY_SIGNED_IN = "identity:session:started"
+    IDENTITY_FACTOR_REQUIRED = "identity:session:factor_required"
     IDENTITY_SIGN_IN_FAILED = "identity:session:refused"
     IDENTITY_REAUTHENTICATED = "identity:session:reauthenticated"
     IDENTITY_REAUTHENTICATION_FAILED = "identity:session:reauthentication_refused"
@@ -38,6 +39,9 @@ class Action(StrEnum):
     SERVICE_CREDENTIAL_ISSUED = "service:credential:issued"
     SERVICE_CREDENTIAL_REVOKED = "service:credential:revoked"
     EVERYTHING_ENDED = "installation:tokens:ended"
+    ONBOARDING_STARTED = "identity:onboarding:started"
+    ONBOARDING_STEP_SAVED = "identity:onboarding:step_saved"
+    ONBOARDING_COMPLETED = "identity:onboarding:completed"
     IDENTITY_READ = "identity:account:read"
     SIGNING_KEY_PUBLISHED = "signing_key:key:published"
     SIGNING_KEY_BROUGHT_FORWARD = "signing_key:key:brought_forward"
