@@ -32,8 +32,12 @@ _ENOUGH = 2 << 30
 if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _ENOUGH:
     os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
 
+# A console believes these for good when it is made, and processes that pytest starts have them from the terminal library.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
+
 # Tests kill processes, which fsync has no part in; only a power cut would need it. Without it a fresh database
-# for every test is affordable.
+# for every test is affordable. Shared memory in files goes with the folder even if the run is killed.
 _FAST = """
 fsync = off
 full_page_writes = off
