@@ -26,9 +26,9 @@ hypothesis.settings.register_profile("ostiary", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ostiary")
 
 # Where memory can be had as a folder, everything temporary lies in it, that of child processes included: on a disk, a
-# fresh PostgreSQL database for every test is what a run spends most of its time on. Containers have little of it.
+# fresh PostgreSQL database for every test is what a run spends most of its time on. Four processes fill 0.8 GB.
 _MEMORY = Path("/dev/shm")  # noqa: S108 - folders in it are made by tempfile
-_ENOUGH = 2 << 30
+_ENOUGH = 1 << 30
 if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _ENOUGH:
     os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
 
