@@ -93,6 +93,7 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "export.py",
         "flows.py",
         "hashing.py",
+        "keys.py",
         "policy.py",
         "progress.py",
         "restore_guard.py",
