@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from ostiary.entrypoints.http.routes import Route
     from ostiary.features.identities import CreateProfile
+    from ostiary.features.outbox import Topic, Transport
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.storage import Transaction
     from ostiary.settings import Settings
@@ -85,8 +86,10 @@ class Ostiary:
         self.clock: Final = clock or SystemClock()
         self._entropy: Final = Entropy()
         self._entity_types = EntityTypes()
+        self.transports: Final[dict[Topic, Transport]] = {}
+        """The application's own ways for messages, instead of those of the settings; given before the start."""
         self._services: Services | None = None
-        self._runs_worker = run_worker and self.settings.maintenance.scheduled
+        self._runs_worker = run_worker
         self._background: asyncio.Task[None] | None = None
         for kind in PROFILE_TYPES:
             self.entity_type(
@@ -146,6 +149,8 @@ class Ostiary:
             await self.stop()
             raise
         if self._runs_worker:
+            services.courier.start(self.clock)
+        if self._runs_worker and self.settings.maintenance.scheduled:
             self._background = asyncio.create_task(services.maintenance.follow_schedule(self.clock))
 
     def drain(self) -> None:
@@ -157,6 +162,7 @@ class Ostiary:
         if self._services is not None:
             self._services.sessions.revocations.close()
             self._services.maintenance.close()
+            self._services.courier.close()
 
     async def stop(self) -> None:
         """Let running work end and close everything. May be called twice."""
@@ -169,6 +175,7 @@ class Ostiary:
             self._background = None
         if self._services is not None:
             services, self._services = self._services, None
+            await services.courier.stop()
             await services.follower.stop()
             services.passwords.close()
             if services.cache is not None:
@@ -281,4 +288,5 @@ class Ostiary:
             entropy=self._entropy,
             clock=self.clock,
             entity_types=self._entity_types,
+            transports=self.transports,
         )

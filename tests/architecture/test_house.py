@@ -88,6 +88,8 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "access_tokens.py",
         "addresses.py",
         "caller.py",
+        "contents.py",
+        "delivery.py",
         "endings.py",
         "entity_types.py",
         "export.py",
@@ -95,6 +97,7 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "policy.py",
         "restore_guard.py",
         "reading.py",
+        "rendering.py",
         "revocations.py",
         "schemes.py",
         "sealing.py",
@@ -103,6 +106,7 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "verification.py",
         "statistics.py",
         "tasks.py",
+        "transports.py",
     }
     strangers = [_name(path) for path in (SOURCE / "features").glob("*/*.py") if path.name not in roles]
 
