@@ -26,6 +26,6 @@ def build_records(ground: Ground) -> Records:
     outbox = Outbox(ground.entropy, key=ground.keys.derive("outbox payloads"))
     return Records(
         outbox=outbox,
-        audit=Audit(ground.database, ground.entropy, outbox=outbox),
+        audit=Audit(ground.database, ground.entropy, root_keys=ground.keys, outbox=outbox),
         seals=Seals(ground.database, ground.keys.derive(SEAL_KEY)),
     )

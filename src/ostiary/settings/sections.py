@@ -77,6 +77,12 @@ class FactorSettings(Section):
 
     required_for: Names = ["admin"]
     """Who must have one: kinds of account, and roles as `role:billing`, separated by commas."""
+    email: bool = False
+    """Whether people may make their e-mail address a second factor. It is a weak one; refused by the strict profile."""
+    sms: bool = False
+    """Whether people may make their phone number a second factor. It is a weak one; refused by the strict profile."""
+    reset_wait: Duration = timedelta(hours=24)
+    """How long after an operator approved it lost factors are removed; at least 1h in production."""
 
 
 class RevocationSettings(Section):
