@@ -24,6 +24,11 @@ class Action(StrEnum):
     IDENTITY_SIGN_IN_FAILED = "identity:session:refused"
     IDENTITY_REAUTHENTICATED = "identity:session:reauthenticated"
     IDENTITY_REAUTHENTICATION_FAILED = "identity:session:reauthentication_refused"
+    SIGN_IN_LINK_REQUESTED = "identity:sign_in_link:requested"
+    SIGN_IN_CODE_REQUESTED = "identity:sign_in_code:requested"
+    PASSWORD_RESET_REQUESTED = "identity:password:reset_requested"  # noqa: S105 - the name of an event
+    PASSWORD_RESET = "identity:password:reset"  # noqa: S105 - the name of an event
+    PASSWORD_RESET_REFUSED = "identity:password:reset_refused"  # noqa: S105 - the name of an event
     IDENTITY_PASSWORD_CHANGED = "identity:password:changed"  # noqa: S105 - the name of an event
     IDENTITY_PASSWORD_CHANGE_FAILED = "identity:password:change_refused"  # noqa: S105 - the name of an event
     IDENTITY_PROFILE_CHANGED = "identity:profile:changed"
