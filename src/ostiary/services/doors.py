@@ -15,8 +15,10 @@ from ostiary.entrypoints.api import (
     FactorsDoor,
     OnboardingDoor,
     OperationsDoor,
+    RecoveryDoor,
     RegistrationDoor,
     ResourceServerDoor,
+    SignInByMessageDoor,
     SignInDoor,
     StatisticsDoor,
 )
@@ -80,6 +82,8 @@ def build_doors(
             for door in (
                 RegistrationDoor(journeys.registration, facts.identities),
                 SignInDoor(journeys.sign_in, grants.sessions, journeys.account, facts.identities),
+                SignInByMessageDoor(journeys.sign_in_by_message, facts.identities),
+                RecoveryDoor(journeys.recovery),
                 AccountDoor(
                     journeys.account, facts.identities, facts.profiles, grants.sessions, records.audit
                 ),

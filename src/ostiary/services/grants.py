@@ -44,6 +44,7 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
         audience=settings.audience,
         lifetime=tokens.access_lifetime,
     )
+    policy = FactorPolicy.parse(settings.factors.required_for)
     sessions = Sessions(
         ground.database,
         ground.entropy,
@@ -58,6 +59,7 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
             idle=settings.sessions.idle_lifetime,
             grace=tokens.refresh_grace,
         ),
+        is_enough=lambda facts: policy.is_met(facts.entity_type, facts.roles, facts.amr),
         cache=ground.cache,
     )
     return Grants(
@@ -69,7 +71,7 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
         sessions=sessions,
         flows=Flows(
             ground.entropy,
-            policy=FactorPolicy.parse(settings.factors.required_for),
+            policy=policy,
             sessions=sessions,
             audit=records.audit,
         ),

@@ -9,8 +9,9 @@ from ostiary.features.account import Account
 from ostiary.features.administration import Administration, RestoreGuard
 from ostiary.features.factors import FactorManagement, LostFactors
 from ostiary.features.onboarding import Onboarding
+from ostiary.features.recovery import Recovery
 from ostiary.features.registration import Registration
-from ostiary.features.sign_in import SignIn
+from ostiary.features.sign_in import SignIn, SignInByMessage
 
 if TYPE_CHECKING:
     from ostiary.services.facts import Facts
@@ -26,6 +27,8 @@ class Journeys:
 
     registration: Registration
     sign_in: SignIn
+    sign_in_by_message: SignInByMessage
+    recovery: Recovery
     account: Account
     factor_management: FactorManagement
     lost_factors: LostFactors
@@ -58,6 +61,27 @@ def build_journeys(
             passwords=proofs.passwords,
             sessions=grants.sessions,
             flows=grants.flows,
+            audit=audit,
+        ),
+        sign_in_by_message=SignInByMessage(
+            database,
+            entity_types=ground.entity_types,
+            identities=facts.identities,
+            challenges=proofs.challenges,
+            sending=proofs.sending,
+            flows=grants.flows,
+            outbox=records.outbox,
+            audit=audit,
+        ),
+        recovery=Recovery(
+            database,
+            entity_types=ground.entity_types,
+            identities=facts.identities,
+            passwords=proofs.passwords,
+            challenges=proofs.challenges,
+            sending=proofs.sending,
+            sessions=grants.sessions,
+            outbox=records.outbox,
             audit=audit,
         ),
         account=Account(

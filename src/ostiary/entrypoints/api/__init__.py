@@ -6,9 +6,11 @@ from ostiary.entrypoints.api.factors import FactorsDoor
 from ostiary.entrypoints.api.onboarding import OnboardingDoor
 from ostiary.entrypoints.api.operations import OperationsDoor
 from ostiary.entrypoints.api.problems import FOLDS
+from ostiary.entrypoints.api.recovery import RecoveryDoor
 from ostiary.entrypoints.api.registration import RegistrationDoor
 from ostiary.entrypoints.api.resource_servers import ResourceServerDoor
 from ostiary.entrypoints.api.sign_in import SignInDoor
+from ostiary.entrypoints.api.sign_in_by_message import SignInByMessageDoor
 from ostiary.entrypoints.api.statistics import StatisticsDoor
 
 __all__ = [
@@ -18,8 +20,10 @@ __all__ = [
     "FactorsDoor",
     "OnboardingDoor",
     "OperationsDoor",
+    "RecoveryDoor",
     "RegistrationDoor",
     "ResourceServerDoor",
+    "SignInByMessageDoor",
     "SignInDoor",
     "StatisticsDoor",
 ]

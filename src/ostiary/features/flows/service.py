@@ -19,9 +19,9 @@ from ostiary.features.flows.model import (
     Proof,
     SignedIn,
 )
-from ostiary.features.identities import IDENTITY_PREFIX
+from ostiary.features.identities import IDENTITY_PREFIX, Status
 from ostiary.features.roles import Grant
-from ostiary.features.sessions import Authentication
+from ostiary.features.sessions import Authentication, SignInOvertaken
 from ostiary.foundation.bearer import BearerSecret, InvalidBearerSecret
 from ostiary.foundation.ids import format_id, new_id
 
@@ -77,8 +77,10 @@ class Flows:
         """Turn a first proof into a session, or into a flow that waits for a second factor.
 
         `credentials` were read with the proof; `facts` are read here unless given. `tx` may end with
-        `SignInOvertaken`.
+        `SignInOvertaken`, and does for an account that is not active: whatever proof is right, it opens nothing.
         """
+        if credentials.status is not Status.ACTIVE:
+            raise SignInOvertaken
         known = facts or await self.facts(tx, credentials.id, device=device, now=now)
         missing = self._policy.missing(credentials.entity_type, proof, known)
         if missing is not None:

@@ -32,6 +32,7 @@ class Refusal(StrEnum):
     SESSION_IDLE = "session_idle"
     IDENTITY_INACTIVE = "identity_inactive"
     REUSED = "reused"
+    FACTOR_MISSING = "factor_missing"
 
 
 @dataclass(frozen=True, slots=True)

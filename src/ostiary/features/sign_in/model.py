@@ -17,6 +17,9 @@ class Refusal(StrEnum):
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a reason
     NOT_ACTIVE = "not_active"
     LOCKED = "locked"
+    NOT_VERIFIED = "not_verified"
+    TOO_MANY_MESSAGES = "too_many_messages"
+    WRONG_PROOF = "wrong_proof"
     PASSWORD_CHANGE_REQUIRED = "password_change_required"  # noqa: S105 - a reason
 
 
@@ -28,6 +31,16 @@ class PasswordSignIn:
     identifier: str
     password: Secret
     new_password: Secret | None = None
+    device: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSignIn:
+    """Somebody presents an identifier and the code that was sent there, and a remembered device."""
+
+    entity_type: str
+    identifier: str
+    code: Secret
     device: Secret | None = None
 
 
