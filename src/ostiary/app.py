@@ -141,6 +141,8 @@ class Ostiary:
         dangers = self.settings.dangers(workers=workers)
         if dangers:
             raise UnsafeForProduction(dangers)
+        for caution in self.settings.cautions():
+            _log.warning("%s", caution)
         await self._ready_schema()
         keys = root_keys(self.settings, self._entropy)
         database = database_at(self.settings.database, pool_size=self.settings.database_pool_size)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from ostiary.entrypoints.api import (
     FOLDS,
     AccountDoor,
+    FactorResetsDoor,
+    FactorsDoor,
     OnboardingDoor,
     OperationsDoor,
     RecoveryDoor,
@@ -94,6 +96,8 @@ def build_doors(
                     issuer=settings.public_url,
                     audience=settings.audience,
                 ),
+                FactorsDoor(journeys.factor_management, journeys.lost_factors),
+                FactorResetsDoor(journeys.lost_factors),
                 OnboardingDoor(journeys.onboarding),
                 OperationsDoor(ground.database, grants.revocations, metrics),
                 StatisticsDoor(background.statistics),
