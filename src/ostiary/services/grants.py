@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ostiary.features.sessions import AccessTokens, Lifetimes, Revocations, Sessions
+from ostiary.features.sessions import AccessTokens, AddressClaims, Lifetimes, Revocations, Sessions
 from ostiary.verifier import AccessTokenVerifier, RevocationSet
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class Grants:
     verifier: AccessTokenVerifier
     revocations: Revocations
     sessions: Sessions
+    address_claims: AddressClaims
 
 
 def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs) -> Grants:
@@ -42,26 +43,28 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
         audience=settings.audience,
         lifetime=tokens.access_lifetime,
     )
+    sessions = Sessions(
+        ground.database,
+        ground.entropy,
+        identities=facts.identities,
+        challenges=proofs.challenges,
+        audit=records.audit,
+        revocations=revocations,
+        access_tokens=access_tokens,
+        lifetimes=Lifetimes(
+            access=tokens.access_lifetime,
+            refresh=tokens.refresh_lifetime,
+            idle=settings.sessions.idle_lifetime,
+            grace=tokens.refresh_grace,
+        ),
+        cache=ground.cache,
+    )
     return Grants(
         live=live,
         verifier=AccessTokenVerifier(
             facts.signing_keys.public, live, issuer=settings.public_url, audience=settings.audience
         ),
         revocations=revocations,
-        sessions=Sessions(
-            ground.database,
-            ground.entropy,
-            identities=facts.identities,
-            challenges=proofs.challenges,
-            audit=records.audit,
-            revocations=revocations,
-            access_tokens=access_tokens,
-            lifetimes=Lifetimes(
-                access=tokens.access_lifetime,
-                refresh=tokens.refresh_lifetime,
-                idle=settings.sessions.idle_lifetime,
-                grace=tokens.refresh_grace,
-            ),
-            cache=ground.cache,
-        ),
+        sessions=sessions,
+        address_claims=AddressClaims(identities=facts.identities, sessions=sessions, audit=records.audit),
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ostiary.features.challenges import Challenges, Sending, SendingRates
+from ostiary.features.challenges import AddressProofs, Challenges, Sending, SendingRates
 from ostiary.features.passwords import Argon2Parameters, Passwords, Policy
 
 if TYPE_CHECKING:
     from ostiary.foundation.entropy import Entropy
     from ostiary.services.ground import Ground
+    from ostiary.services.records import Records
     from ostiary.settings import Settings
 
 
@@ -21,19 +22,22 @@ class Proofs:
     passwords: Passwords
     challenges: Challenges
     sending: Sending
+    address_proofs: AddressProofs
 
 
-def build_proofs(ground: Ground) -> Proofs:
+def build_proofs(ground: Ground, records: Records) -> Proofs:
     """Build the proofs."""
+    challenges = Challenges(
+        ground.database,
+        ground.entropy,
+        code_key=ground.keys.derive("challenge codes"),
+        payload_key=ground.keys.derive("challenge payloads"),
+    )
     return Proofs(
         passwords=_passwords(ground.settings, ground.entropy),
-        challenges=Challenges(
-            ground.database,
-            ground.entropy,
-            code_key=ground.keys.derive("challenge codes"),
-            payload_key=ground.keys.derive("challenge payloads"),
-        ),
+        challenges=challenges,
         sending=Sending(ground.limits, SendingRates()),
+        address_proofs=AddressProofs(challenges, records.outbox),
     )
 
 

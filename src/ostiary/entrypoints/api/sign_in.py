@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _TAG = "Registration and sign-in"
 _CODES = {
     Refusal.LOCKED: ProblemCode.TOO_MANY_ATTEMPTS,
+    Refusal.AWAITS_APPROVAL: ProblemCode.ACCOUNT_PENDING,
     Refusal.PASSWORD_CHANGE_REQUIRED: ProblemCode.PASSWORD_CHANGE_REQUIRED,
 }
 
@@ -145,6 +146,7 @@ class SignInDoor:
                 problems=(
                     ProblemCode.INVALID_CREDENTIALS,
                     ProblemCode.TOO_MANY_ATTEMPTS,
+                    ProblemCode.ACCOUNT_PENDING,
                     ProblemCode.PASSWORD_CHANGE_REQUIRED,
                     ProblemCode.PASSWORD_UNACCEPTABLE,
                 ),

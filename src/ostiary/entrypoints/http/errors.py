@@ -35,10 +35,13 @@ class ProblemCode(StrEnum):
     REAUTHENTICATION_REQUIRED = "reauthentication_required"
     CROSS_SITE_REQUEST = "cross_site_request"
     PASSWORD_CHANGE_REQUIRED = "password_change_required"  # noqa: S105 - a public code, not a secret
+    PASSWORD_NEEDED = "password_needed"  # noqa: S105 - a public code, not a secret
+    ACCOUNT_PENDING = "account_pending"
     REGISTRATION_CLOSED = "registration_closed"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     IDENTIFIER_TAKEN = "identifier_taken"
+    NOT_PENDING = "not_pending"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     PASSWORD_UNACCEPTABLE = "password_unacceptable"  # noqa: S105 - a public code, not a secret
@@ -102,6 +105,14 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
             "New password needed",
             "The password must be changed: sign in with it and a `new_password`, or use the password reset.",
         ),
+        ProblemCode.PASSWORD_NEEDED: Problem(
+            403,
+            "Password needed",
+            "This client did not register the account: send a `password`, or null to have none.",
+        ),
+        ProblemCode.ACCOUNT_PENDING: Problem(
+            403, "Awaiting approval", "An operator has yet to approve this account."
+        ),
         ProblemCode.REGISTRATION_CLOSED: Problem(
             403,
             "Registration is closed",
@@ -115,6 +126,9 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
             409,
             "Address already in use",
             "Another account uses this address: sign in, or choose another one.",
+        ),
+        ProblemCode.NOT_PENDING: Problem(
+            409, "Not awaiting approval", "This account was decided upon already, or needs no approval."
         ),
         ProblemCode.BODY_TOO_LARGE: Problem(413, "Body too large", "A body may have at most 64 KiB."),
         ProblemCode.UNSUPPORTED_MEDIA_TYPE: Problem(
