@@ -209,3 +209,9 @@ async def client(auth):
     transport = httpx2.ASGITransport(app=auth)
     async with httpx2.AsyncClient(transport=transport, base_url=auth.settings.public_url) as opened:
         yield opened
+
+
+@pytest.fixture
+async def operator(running):
+    """An operator of `running`, signed in with a second factor."""
+    return await running.operator()

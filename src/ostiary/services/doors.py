@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 from ostiary.entrypoints.api import (
     FOLDS,
     AccountDoor,
+    ApprovalsDoor,
+    OnboardingDoor,
     OperationsDoor,
     RegistrationDoor,
     ResourceServerDoor,
     SignInDoor,
     StatisticsDoor,
+    VerificationDoor,
 )
 from ostiary.entrypoints.http.application import HttpApplication
 from ostiary.entrypoints.http.documents import document_routes
@@ -75,7 +78,9 @@ def build_doors(
         chain.from_iterable(
             door.routes()
             for door in (
-                RegistrationDoor(journeys.registration, facts.identities),
+                RegistrationDoor(journeys.registration, journeys.verify_first, facts.identities),
+                ApprovalsDoor(journeys.approvals, journeys.invitations, facts.identities),
+                VerificationDoor(journeys.verification),
                 SignInDoor(journeys.sign_in, grants.sessions, journeys.account, facts.identities),
                 AccountDoor(
                     journeys.account, facts.identities, facts.profiles, grants.sessions, records.audit
@@ -89,6 +94,7 @@ def build_doors(
                     issuer=settings.public_url,
                     audience=settings.audience,
                 ),
+                OnboardingDoor(journeys.onboarding),
                 OperationsDoor(ground.database, grants.revocations, metrics),
                 StatisticsDoor(background.statistics),
             )

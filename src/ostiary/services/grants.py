@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ostiary.features.flows import FactorPolicy, Flows
 from ostiary.features.sessions import AccessTokens, AddressClaims, Lifetimes, Revocations, Sessions
 from ostiary.verifier import AccessTokenVerifier, RevocationSet
 
@@ -24,6 +25,7 @@ class Grants:
     revocations: Revocations
     sessions: Sessions
     address_claims: AddressClaims
+    flows: Flows
 
 
 def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs) -> Grants:
@@ -67,4 +69,10 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
         revocations=revocations,
         sessions=sessions,
         address_claims=AddressClaims(identities=facts.identities, sessions=sessions, audit=records.audit),
+        flows=Flows(
+            ground.entropy,
+            policy=FactorPolicy.parse(settings.factors.required_for),
+            sessions=sessions,
+            audit=records.audit,
+        ),
     )

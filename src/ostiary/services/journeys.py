@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ostiary.features.account import Account
 from ostiary.features.administration import Administration, Approvals, RestoreGuard
+from ostiary.features.onboarding import Onboarding
 from ostiary.features.registration import (
     ApplicationRecords,
     Creation,
@@ -37,6 +38,7 @@ class Journeys:
     application_records: ApplicationRecords
     sign_in: SignIn
     account: Account
+    onboarding: Onboarding
     administration: Administration
     restore_guard: RestoreGuard
 
@@ -51,7 +53,7 @@ def build_journeys(
         identities=facts.identities,
         passwords=proofs.passwords,
         roles=facts.roles,
-        sessions=grants.sessions,
+        flows=grants.flows,
         audit=audit,
     )
     verify_first = VerifyFirst(
@@ -106,8 +108,8 @@ def build_journeys(
             entity_types=ground.entity_types,
             identities=facts.identities,
             passwords=proofs.passwords,
-            roles=facts.roles,
             sessions=grants.sessions,
+            flows=grants.flows,
             audit=audit,
         ),
         account=Account(
@@ -118,6 +120,14 @@ def build_journeys(
             roles=facts.roles,
             sessions=grants.sessions,
             audit=audit,
+        ),
+        onboarding=Onboarding(
+            database,
+            ground.entropy,
+            flows=ground.onboarding_flows,
+            identities=facts.identities,
+            audit=audit,
+            lifetime=ground.settings.onboarding.lifetime,
         ),
         administration=Administration(
             database,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ostiary.features.challenges import AddressProofs, Challenges, Sending, SendingRates
+from ostiary.features.mfa import FactorKind, FactorResets, SecondFactors
 from ostiary.features.passwords import Argon2Parameters, Passwords, Policy
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ class Proofs:
     challenges: Challenges
     sending: Sending
     address_proofs: AddressProofs
+    second_factors: SecondFactors
+    factor_resets: FactorResets
 
 
 def build_proofs(ground: Ground, records: Records) -> Proofs:
@@ -38,6 +42,21 @@ def build_proofs(ground: Ground, records: Records) -> Proofs:
         challenges=challenges,
         sending=Sending(ground.limits, SendingRates()),
         address_proofs=AddressProofs(challenges, records.outbox),
+        second_factors=_second_factors(ground, records),
+        factor_resets=FactorResets(ground.entropy),
+    )
+
+
+def _second_factors(ground: Ground, records: Records) -> SecondFactors:
+    wanted = ground.settings.factors
+    offered = {FactorKind.EMAIL: wanted.email, FactorKind.SMS: wanted.sms}
+    return SecondFactors(
+        ground.entropy,
+        secret_key=ground.keys.derive("totp secrets"),
+        code_key=ground.keys.derive("recovery codes"),
+        issuer=urlsplit(ground.settings.public_url).hostname or "Ostiary",
+        offered=frozenset(kind for kind, is_offered in offered.items() if is_offered),
+        outbox=records.outbox,
     )
 
 

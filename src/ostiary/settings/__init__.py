@@ -17,7 +17,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ostiary.foundation.errors import OstiaryError
 from ostiary.settings.sections import (
+    FactorSettings,
     MaintenanceSettings,
+    OnboardingSettings,
     PasswordSettings,
     RegistrationSettings,
     RevocationSettings,
@@ -93,8 +95,10 @@ class Settings(BaseSettings):
     tokens: TokenSettings = TokenSettings()
     sessions: SessionSettings = SessionSettings()
     passwords: PasswordSettings = PasswordSettings()
+    factors: FactorSettings = FactorSettings()
     revocation: RevocationSettings = RevocationSettings()
     registration: RegistrationSettings = RegistrationSettings()
+    onboarding: OnboardingSettings = OnboardingSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
 
     @model_validator(mode="after")

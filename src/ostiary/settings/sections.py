@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ostiary.settings.values import Duration, Keys, OptionalDuration
+from ostiary.settings.values import Duration, Keys, Names, OptionalDuration
 
 
 class Section(BaseModel):
@@ -71,6 +72,19 @@ class PasswordSettings(Section):
     """Hash cheaply. Refused in production."""
 
 
+class FactorSettings(Section):
+    """Second factors."""
+
+    required_for: Names = ["admin"]
+    """Who must have one: kinds of account, and roles as `role:billing`, separated by commas."""
+    email: bool = False
+    """Whether people may make their e-mail address a second factor. It is a weak one; refused by the strict profile."""
+    sms: bool = False
+    """Whether people may make their phone number a second factor. It is a weak one; refused by the strict profile."""
+    reset_wait: Duration = timedelta(hours=24)
+    """How long after an operator approved it lost factors are removed; at least 1h in production."""
+
+
 class RevocationSettings(Section):
     """Revocations."""
 
@@ -116,3 +130,14 @@ class MaintenanceSettings(Section):
     """How long audit events and login history are kept; on PostgreSQL, until their whole month is that old."""
     runs: Duration = timedelta(days=90)
     """How long lines about maintenance itself are kept."""
+
+
+class OnboardingSettings(Section):
+    """Onboarding."""
+
+    flows_file: Path | None = None
+    """A TOML file that declares flows, `[[flows]]` with `[[flows.steps]]`; applications may declare them in code."""
+    lifetime: Duration = timedelta(days=30)
+    """After how long without a step an onboarding is given up."""
+    abandoned: Duration = timedelta(days=90)
+    """How long what was given up is kept, for the figures."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
 from ostiary.features.administration import NotPending
 from ostiary.features.identities import IdentifierTaken, IdentityNotFound, InvalidAddress, UnknownEntityType
+from ostiary.features.onboarding import OnboardingRefused
 from ostiary.features.passwords import UnacceptablePassword
 from ostiary.features.profiles import InvalidProfile, ProfileNotFound
 from ostiary.features.registration import RegistrationRefused
@@ -79,6 +80,21 @@ def _verification(error: VerificationRefused) -> HttpProblem:
     return _of_field(error.field, error)
 
 
+def _onboarding(error: OnboardingRefused) -> HttpProblem:
+    reason = OnboardingRefused.Reason
+    match error.reason:
+        case reason.NO_SUCH_FLOW | reason.NO_SUCH_STEP | reason.NOT_STARTED:
+            code = ProblemCode.NOT_FOUND
+        case reason.ANOTHER_UNDER_WAY | reason.OVER:
+            code = ProblemCode.ONBOARDING_CONFLICT
+        case reason.INCOMPLETE:
+            code = ProblemCode.ONBOARDING_INCOMPLETE
+        case reason.INVALID_DATA | reason.NOT_SKIPPABLE:
+            code = ProblemCode.INVALID_REQUEST
+    fields = [FieldError(field, code.value, detail) for field, detail in error.fields.items()]
+    return HttpProblem(code, str(error), errors=fields)
+
+
 FOLDS: Final[Mapping[type[Exception], Fold]] = {
     IdentifierTaken: _taken,
     # The token was good, but what it names is gone.
@@ -90,6 +106,7 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     InvalidRoleName: _role,
     NotPending: ProblemCode.NOT_PENDING,
     NotTheirs: ProblemCode.INVALID_CREDENTIALS,
+    OnboardingRefused: _onboarding,
     ProfileNotFound: ProblemCode.NOT_FOUND,
     RegistrationRefused: _registration,
     RuleViolation: ProblemCode.INVALID_REQUEST,

@@ -10,13 +10,12 @@ from msgspec import Struct
 from ostiary.entrypoints.api.bodies import (
     FORGET_COOKIES,
     Delivery,
-    IdentityBody,
-    SignedInBody,
+    SignInBody,
     TokensBody,
-    cookies,
+    sign_in_answer,
     tokens_answer,
 )
-from ostiary.entrypoints.api.callers import caller_of, origin_of
+from ostiary.entrypoints.api.callers import caller_of, origin_of, signed_in_as
 from ostiary.entrypoints.http.answers import Answer
 from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
 from ostiary.entrypoints.http.routes import PUBLIC, AddressLimit, Route, signed_in
@@ -41,12 +40,16 @@ _CODES = {
 
 
 class LoginBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """An e-mail address or phone number and its password; `new_password` where a change is demanded."""
+    """An e-mail address or phone number and its password.
+
+    `new_password` where a change is demanded; `device` is the secret of a remembered device.
+    """
 
     identifier: str
     password: str
     entity_type: str = "user"
     new_password: str | None = None
+    device: str | None = None
     delivery: Delivery = "body"
 
 
@@ -87,14 +90,13 @@ class SignInDoor:
             identifier=body.identifier,
             password=Secret(body.password),
             new_password=Secret(body.new_password) if body.new_password is not None else None,
+            device=Secret(body.device) if body.device is not None else None,
         )
         outcome = await self._sign_in.with_password(attempt, origin=origin_of(request), now=request.now)
         if isinstance(outcome, Refused):
             code = _CODES.get(outcome.reason, ProblemCode.INVALID_CREDENTIALS)
             raise HttpProblem(code, retry_after=outcome.retry_after)
-        identity = IdentityBody.of(await self._identities.get(outcome.identity_id))
-        answer = SignedInBody("signed_in", identity, TokensBody.of(outcome.tokens, body.delivery))
-        return Answer(200, answer, cookies=cookies(outcome.tokens, body.delivery))
+        return sign_in_answer(outcome, await signed_in_as(outcome, self._identities), body.delivery)
 
     async def refresh(self, request: Request) -> Answer:
         """Exchange a refresh token."""
@@ -142,7 +144,7 @@ class SignInDoor:
                 ),
                 tag=_TAG,
                 body=LoginBody,
-                answers={200: SignedInBody},
+                answers={200: SignInBody},
                 problems=(
                     ProblemCode.INVALID_CREDENTIALS,
                     ProblemCode.TOO_MANY_ATTEMPTS,

@@ -29,9 +29,7 @@ class NotPending(OstiaryError):
 class Approvals:
     """Who is let in. Every method raises `IdentityNotFound`, and `NotPending` when there is nothing to decide."""
 
-    def __init__(
-        self, database: Database, *, identities: Identities, outbox: Outbox, audit: Audit
-    ) -> None:
+    def __init__(self, database: Database, *, identities: Identities, outbox: Outbox, audit: Audit) -> None:
         self._database = database
         self._identities = identities
         self._outbox = outbox

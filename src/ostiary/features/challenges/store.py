@@ -102,7 +102,6 @@ CONSUME = Query(
 )
 
 
-
 def _guess(whose: str, *, digest: str, now: str) -> Query[Guess]:
     # Counting the guess and using the code up are one step, so neither can happen without the other.
     return Query(

@@ -206,12 +206,12 @@ class Identities:
         now: datetime,
     ) -> None:
         """Give an identity another address of one kind, or none. Raises `IdentifierTaken`."""
-        spelling = () if channel is Channel.PHONE else (address and address.text,)
+        spelling = () if channel is Channel.PHONE else (address.text if address else None,)
         try:
             await tx.execute(
                 store.ADDRESSES[channel].replace,
                 identity_id,
-                address and address.key,
+                address.key if address else None,
                 verified_at,
                 now,
                 *spelling,

@@ -66,6 +66,23 @@ class Outbox:
             return
         self.add(tx, message, now=now)
 
+    def notify_everywhere(
+        self,
+        tx: Transaction,
+        recipient: Recipient,
+        template: Template,
+        values: Mapping[str, str] | None = None,
+        *,
+        now: datetime,
+    ) -> None:
+        """Tell somebody about a change to what protects their account, on every address they have (MFA-06)."""
+        if recipient.email is not None:
+            email = Message.email(template, recipient.email, locale=recipient.locale, values=values)
+            self.add(tx, email, now=now)
+        if recipient.phone is not None:
+            sms = Message.sms(template, recipient.phone, locale=recipient.locale, values=values)
+            self.add(tx, sms, now=now)
+
     def announce(self, tx: Transaction, event: str, data: Mapping[str, Any], *, now: datetime) -> None:
         """Write an event for the webhooks, if there are any that live when `tx` ends."""
         row_id = new_id(now, self._entropy)

@@ -13,7 +13,6 @@ from ostiary.features.registration.model import (
     AwaitsProof,
     InvitationAccepted,
     NewAccount,
-    Registered,
     RegistrationRefused,
 )
 from ostiary.features.registration.service import Registration
@@ -29,7 +28,6 @@ __all__ = [
     "Invitations",
     "NewAccount",
     "PasswordChoice",
-    "Registered",
     "Registration",
     "RegistrationRefused",
     "VerifyFirst",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ostiary.features.audit import NOBODY, Action, Event
+from ostiary.features.flows import Proof
 from ostiary.features.identities import IDENTITY_PREFIX, Status, parse_email, parse_phone
-from ostiary.features.registration.model import AwaitsApproval, Registered, RegistrationRefused
-from ostiary.features.sessions import Authentication
+from ostiary.features.registration.model import AwaitsApproval, RegistrationRefused
 from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ostiary.features.audit import Actor, Audit, Origin
+    from ostiary.features.flows import FactorRequired, Flows, SignedIn
     from ostiary.features.identities import (
         EmailAddress,
         EntityType,
@@ -27,13 +28,12 @@ if TYPE_CHECKING:
     from ostiary.features.passwords import PasswordHash, Passwords
     from ostiary.features.registration.model import Draft, NewAccount
     from ostiary.features.roles import Roles
-    from ostiary.features.sessions import Sessions
     from ostiary.foundation.secret import Secret
     from ostiary.foundation.storage import Transaction
 
-PASSWORD: Final = ("pwd",)
-LINK: Final = ("email",)
-CODE: Final = ("sms",)
+PASSWORD: Final = Proof(method="password", amr=("pwd",))
+LINK: Final = Proof(method="registration", amr=("email",))
+CODE: Final = Proof(method="registration", amr=("sms",))
 
 
 class Creation:
@@ -46,14 +46,14 @@ class Creation:
         identities: Identities,
         passwords: Passwords,
         roles: Roles,
-        sessions: Sessions,
+        flows: Flows,
         audit: Audit,
     ) -> None:
         self.entity_types: Final = entity_types
         self._identities = identities
         self._passwords = passwords
         self._roles = roles
-        self._sessions = sessions
+        self._flows = flows
         self._audit = audit
 
     def open_type(self, name: str) -> EntityType:
@@ -122,28 +122,17 @@ class Creation:
         tx: Transaction,
         draft: Draft,
         *,
-        amr: tuple[str, ...],
+        proof: Proof,
         by: Actor | None,
         origin: Origin,
         now: datetime,
-    ) -> Registered | AwaitsApproval:
+    ) -> SignedIn | FactorRequired | AwaitsApproval:
         """Make an account and sign its owner in, by what they have proven, unless they have to be approved first."""
         identity = await self.make(tx, draft, by=by, origin=origin, now=now)
         if draft.awaits_approval:
             return AwaitsApproval(identity.id)
         credentials = await self._identities.lock_for_change(tx, identity.id)
-        grants = await self._roles.granted(tx, identity.id, now=now)
-        authentication = Authentication(
-            identity_id=identity.id,
-            entity_type=credentials.entity_type,
-            entity_id=credentials.entity_id,
-            epoch=credentials.token_epoch,
-            method="password" if amr is PASSWORD else "registration",
-            amr=amr,
-            grants=grants,
-            origin=origin,
-        )
-        return Registered(identity.id, self._sessions.start(tx, authentication, now=now))
+        return await self._flows.enter(tx, credentials, proof, origin=origin, now=now)
 
 
 def addresses_of(account: NewAccount) -> tuple[EmailAddress | None, PhoneNumber | None]:

@@ -15,7 +15,6 @@ from ostiary.features.registration.model import (
     AwaitsApproval,
     Draft,
     InvitationAccepted,
-    Registered,
     RegistrationRefused,
     Wish,
 )
@@ -27,10 +26,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from ostiary.features.audit import Audit
     from ostiary.features.challenges import Challenge, Challenges, Consumed
+    from ostiary.features.flows import FactorRequired, SignedIn
     from ostiary.features.identities import EmailAddress, Identities, Identity
     from ostiary.features.outbox import Outbox
-    from ostiary.features.audit import Audit
     from ostiary.features.passwords import PasswordHash
     from ostiary.features.registration.creation import Creation
     from ostiary.features.roles import Roles
@@ -86,10 +86,12 @@ class Invitations:
         """Send an invitation; an earlier one of this kind to this address is dead.
 
         Raises `InvalidAddress`, `UnknownEntityType`, `InvalidRoleName`, `RegistrationRefused` for a role that only
-        administrators may have, and `InvalidProfile` for a profile that could not be completed.
+        administrators may have, and `InvalidProfile` for a profile that could not be made.
         """
         address = parse_email(email)
-        self._creation.entity_types.get(entity_type)
+        kind = self._creation.entity_types.get(entity_type)
+        if profile and kind.check is not None:
+            kind.check(profile)
         for role in roles:
             require_name(role)
             if role.startswith(_RESERVED) and entity_type != _ADMIN:
@@ -129,9 +131,7 @@ class Invitations:
             withdrawn = await self._challenges.withdraw(tx, Purpose.INVITE, invitation_id)
             if withdrawn:
                 target_id = format_id(INVITATION_PREFIX, invitation_id)
-                event = Event(
-                    Action.INVITATION_WITHDRAWN, by, target_kind="invitation", target_id=target_id
-                )
+                event = Event(Action.INVITATION_WITHDRAWN, by, target_kind="invitation", target_id=target_id)
                 self._audit.record(tx, event, now=now)
             return withdrawn
 
@@ -144,7 +144,7 @@ class Invitations:
         caller: Caller | None,
         origin: Origin,
         now: datetime,
-    ) -> Registered | AwaitsApproval | InvitationAccepted:
+    ) -> SignedIn | FactorRequired | AwaitsApproval | InvitationAccepted:
         """Make the account that was offered and sign its owner in, or give its roles to the caller whose address it is.
 
         What the inviter said about the profile stands; the rest is said by whoever accepts. Raises
@@ -178,7 +178,7 @@ class Invitations:
         password: PasswordHash | None,
         origin: Origin,
         now: datetime,
-    ) -> Registered | AwaitsApproval:
+    ) -> SignedIn | FactorRequired | AwaitsApproval:
         await self._claims.take(tx, used.entity_type, address, now=now)
         draft = Draft(
             self._creation.entity_types.get(used.entity_type),
@@ -193,7 +193,7 @@ class Invitations:
         )
         event = Event(Action.INVITATION_ACCEPTED, NOBODY, origin=origin, metadata={"roles": wish.roles})
         self._audit.record(tx, event, now=now)
-        return await self._creation.welcome(tx, draft, amr=LINK, by=None, origin=origin, now=now)
+        return await self._creation.welcome(tx, draft, proof=LINK, by=None, origin=origin, now=now)
 
     async def _join(self, tx: Transaction, caller: Caller, wish: Wish, now: datetime) -> InvitationAccepted:
         for role in wish.roles:

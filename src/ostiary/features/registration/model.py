@@ -13,7 +13,6 @@ import msgspec
 
 from ostiary.features.identities import EmailAddress, EntityType, PhoneNumber
 from ostiary.features.passwords import PasswordHash
-from ostiary.features.sessions import Tokens
 from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.secret import Secret
 
@@ -62,14 +61,6 @@ class Wish(msgspec.Struct, frozen=True):
     def password(self) -> PasswordHash | None:
         """The hash of the password that was chosen, if one was."""
         return PasswordHash.stored(self.password_hash, self.password_scheme)
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A newcomer, signed in."""
-
-    identity_id: UUID
-    tokens: Tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from ostiary.features.registration.model import (
     AwaitsProof,
     Draft,
     NewAccount,
-    Registered,
     RegistrationRefused,
 )
 from ostiary.features.roles import OPERATOR
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from ostiary.features.audit import Audit
     from ostiary.features.challenges import AddressProofs, Challenges, Sending
+    from ostiary.features.flows import FactorRequired, SignedIn
     from ostiary.features.identities import Address, Identities, NewIdentity
     from ostiary.features.registration.creation import Creation
     from ostiary.features.registration.verify_first import VerifyFirst
@@ -64,7 +64,7 @@ class Registration:
 
     async def register(
         self, account: NewAccount, *, origin: Origin, now: datetime
-    ) -> Registered | AwaitsApproval | AwaitsProof:
+    ) -> SignedIn | FactorRequired | AwaitsApproval | AwaitsProof:
         """Register somebody who came to the door: at once, or as soon as their address is proven.
 
         At once they are signed in, unless they have to be approved, and asked to prove their addresses. Raises
@@ -87,9 +87,11 @@ class Registration:
             locale=account.locale,
             awaits_approval=entity_type.needs_approval,
         )
-        asked = [address for address in (email, phone) if address and await self._may_ask(address, origin, now)]
+        asked = [
+            address for address in (email, phone) if address and await self._may_ask(address, origin, now)
+        ]
         async with self._database.transaction() as tx:
-            made = await self._creation.welcome(tx, draft, amr=PASSWORD, by=None, origin=origin, now=now)
+            made = await self._creation.welcome(tx, draft, proof=PASSWORD, by=None, origin=origin, now=now)
             for address in asked:
                 self._proofs.ask(
                     tx,
@@ -155,7 +157,7 @@ class Registration:
 
     async def bootstrap(
         self, token: Secret, *, email: str, password: Secret, origin: Origin, now: datetime
-    ) -> Registered:
+    ) -> SignedIn | FactorRequired:
         """Make the first administrator, once; sixteen callers with the same token get one success (ADM-04).
 
         Raises `RegistrationRefused` and what `register` raises.
@@ -170,12 +172,10 @@ class Registration:
             if used is None or await self._identities.count(tx, _ADMIN):
                 raise RegistrationRefused(RegistrationRefused.Reason.NOT_THE_FIRST)
             self._audit.record(tx, Event(Action.BOOTSTRAP_USED, SYSTEM, origin=origin), now=now)
-            made = await self._creation.welcome(
-                tx, draft, amr=PASSWORD, by=SYSTEM, origin=origin, now=now
-            )
-        if isinstance(made, Registered):
-            return made
-        raise OstiaryError("The first administrator cannot await anybody's approval.")
+            made = await self._creation.welcome(tx, draft, proof=PASSWORD, by=SYSTEM, origin=origin, now=now)
+        if isinstance(made, AwaitsApproval):
+            raise OstiaryError("The first administrator cannot await anybody's approval.")
+        return made
 
     async def _may_ask(self, address: Address, origin: Origin, now: datetime) -> bool:
         return await self._sending.permits(

@@ -20,7 +20,6 @@ from ostiary.features.registration.model import (
     AwaitsProof,
     Draft,
     NewAccount,
-    Registered,
     RegistrationRefused,
     Wish,
 )
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
     from ostiary.features.audit import Origin
     from ostiary.features.challenges import AddressProofs, Challenges, Consumed, Sending
+    from ostiary.features.flows import FactorRequired, SignedIn
     from ostiary.features.identities import Address, Identities, Identity
     from ostiary.features.outbox import Outbox
     from ostiary.features.passwords import PasswordHash
@@ -124,7 +124,7 @@ class VerifyFirst:
 
     async def confirm(
         self, token: Secret, *, flow: Secret | None, choice: PasswordChoice, origin: Origin, now: datetime
-    ) -> Registered | AwaitsApproval:
+    ) -> SignedIn | FactorRequired | AwaitsApproval:
         """Make the account whose address the link has proven, once.
 
         The password chosen at registration counts only for the client that registered, which shows the `flow`; anybody
@@ -140,7 +140,7 @@ class VerifyFirst:
 
     async def confirm_code(
         self, code: Secret, *, flow: Secret, choice: PasswordChoice, origin: Origin, now: datetime
-    ) -> Registered | AwaitsApproval:
+    ) -> SignedIn | FactorRequired | AwaitsApproval:
         """Make the account whose phone number the code has proven; a wrong code costs one of five guesses (REC-04).
 
         Raises what `confirm` raises.
@@ -165,7 +165,7 @@ class VerifyFirst:
         chosen: PasswordHash | None,
         origin: Origin,
         now: datetime,
-    ) -> Registered | AwaitsApproval:
+    ) -> SignedIn | FactorRequired | AwaitsApproval:
         wish = msgspec.json.decode(used.payload or b"", type=Wish)
         address = parse_identifier(wish.address)
         is_same_client = flow is not None and equal(flow.digest, wish.flow_digest)
@@ -192,7 +192,7 @@ class VerifyFirst:
             awaits_approval=entity_type.needs_approval,
         )
         return await self._creation.welcome(
-            tx, draft, amr=LINK if email else CODE, by=None, origin=origin, now=now
+            tx, draft, proof=LINK if email else CODE, by=None, origin=origin, now=now
         )
 
     def _tell_owner(self, tx: Transaction, holder: Identity, address: Address, now: datetime) -> None:

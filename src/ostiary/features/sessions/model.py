@@ -77,6 +77,7 @@ class Authentication:
     amr: tuple[str, ...]
     grants: Sequence[Grant]
     origin: Origin
+    provider: str = "ostiary"
 
     @classmethod
     def by_password(cls, credentials: Credentials, grants: Sequence[Grant], origin: Origin) -> Authentication:

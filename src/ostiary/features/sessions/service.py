@@ -117,6 +117,7 @@ class Sessions:
                 session_id,
                 method=authentication.method,
                 success=True,
+                provider=authentication.provider,
                 origin=authentication.origin,
             ),
             now=now,

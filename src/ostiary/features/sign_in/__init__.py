@@ -4,7 +4,7 @@ Every answer to a wrong proof is the same, and costs the same, whether the ident
 (ABU-04). The attempt is counted before anything is hashed; only a complete sign-in refills the budget (ABU-06).
 """
 
-from ostiary.features.sign_in.model import PasswordSignIn, Refusal, Refused, SignedIn
+from ostiary.features.sign_in.model import PasswordSignIn, Refusal, Refused
 from ostiary.features.sign_in.service import SignIn
 
-__all__ = ["PasswordSignIn", "Refusal", "Refused", "SignIn", "SignedIn"]
+__all__ = ["PasswordSignIn", "Refusal", "Refused", "SignIn"]

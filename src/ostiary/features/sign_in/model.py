@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from uuid import UUID
 
 from ostiary.features.identities import Credentials, Status
-from ostiary.features.sessions import Tokens
 from ostiary.foundation.secret import Secret
 
 
@@ -25,20 +23,13 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PasswordSignIn:
-    """Somebody presents an identifier and a password, and a new one where a change is demanded."""
+    """Somebody presents an identifier and a password, a new one where a change is demanded, and a remembered device."""
 
     entity_type: str
     identifier: str
     password: Secret
     new_password: Secret | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """It was they; here are their tokens."""
-
-    identity_id: UUID
-    tokens: Tokens
+    device: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,9 @@ class NotTheirs(OstiaryError):
     """A link was opened by somebody who is signed in as another account than the one it is about."""
 
     def __init__(self) -> None:
-        super().__init__("This link is about another account: sign out, or sign in as its owner, and open it again.")
+        super().__init__(
+            "This link is about another account: sign out, or sign in as its owner, and open it again."
+        )
 
 
 class VerificationRefused(OstiaryError):

@@ -185,9 +185,7 @@ class Verification:
                 )
                 if used is not None:
                     return await self._prove(tx, used, channel, challenge.purpose, caller.origin, now)
-            self._record(
-                tx, Action.ADDRESS_VERIFICATION_FAILED, caller, channel, now, success=False
-            )
+            self._record(tx, Action.ADDRESS_VERIFICATION_FAILED, caller, channel, now, success=False)
         return NotVerified()
 
     async def undo(self, token: Secret, *, origin: Origin, now: datetime) -> NotVerified | None:
@@ -216,9 +214,7 @@ class Verification:
             await self._challenges.withdraw_from(
                 tx, identity.id, (Purpose.UNDO_ADDRESS_CHANGE,), after=used.id
             )
-            await self._sessions.end_all(
-                tx, identity.id, reason=EndReason.ADDRESS_CHANGE_UNDONE, now=now
-            )
+            await self._sessions.end_all(tx, identity.id, reason=EndReason.ADDRESS_CHANGE_UNDONE, now=now)
             for address in (old, new):
                 if address is not None:
                     self._tell(tx, address, Template.ADDRESS_CHANGE_UNDONE, identity, {}, now)
@@ -260,14 +256,12 @@ class Verification:
         """
         channel = address.channel
         await self._claims.take(tx, identity.entity_type, address, now=now)
-        await self._identities.replace_address(
-            tx, identity.id, channel, address, verified_at=now, now=now
-        )
+        await self._identities.replace_address(tx, identity.id, channel, address, verified_at=now, now=now)
         await self._challenges.withdraw_from(tx, identity.id, _SENT_TO_THE_OLD)
         told = identity.proven_address(channel, *Channel)
         if told is not None:
             old = identity.proven_address(channel)
-            undo = Undo(channel, old and old.text, identity.verified_at(channel))
+            undo = Undo(channel, old.text if old else None, identity.verified_at(channel))
             token = self._challenges.issue(
                 tx,
                 Purpose.UNDO_ADDRESS_CHANGE,
