@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ostiary.entrypoints.api import (
     FOLDS,
     AccountDoor,
+    ApprovalsDoor,
     FactorResetsDoor,
     FactorsDoor,
     OnboardingDoor,
@@ -21,6 +22,7 @@ from ostiary.entrypoints.api import (
     SignInByMessageDoor,
     SignInDoor,
     StatisticsDoor,
+    VerificationDoor,
 )
 from ostiary.entrypoints.http.application import HttpApplication
 from ostiary.entrypoints.http.documents import document_routes
@@ -80,7 +82,9 @@ def build_doors(
         chain.from_iterable(
             door.routes()
             for door in (
-                RegistrationDoor(journeys.registration, facts.identities),
+                RegistrationDoor(journeys.registration, journeys.verify_first, facts.identities),
+                ApprovalsDoor(journeys.approvals, journeys.invitations, facts.identities),
+                VerificationDoor(journeys.verification),
                 SignInDoor(journeys.sign_in, grants.sessions, journeys.account, facts.identities),
                 SignInByMessageDoor(journeys.sign_in_by_message, facts.identities),
                 RecoveryDoor(journeys.recovery),

@@ -180,6 +180,12 @@ class Settings(BaseSettings):
             for variable in by_message
         ]
 
+    @property
+    def verify_first(self) -> bool:
+        """Whether a newcomer's address is proven before anything is made."""
+        wanted = self.registration.verify_first
+        return self.env == "production" if wanted is None else wanted
+
     def dangers(self, *, workers: int = 1) -> list[str]:
         """Say what must not be in production, each with what to do; empty in development."""
         if self.env != "production":
