@@ -92,6 +92,7 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "entity_types.py",
         "export.py",
         "hashing.py",
+        "passkeys.py",
         "policy.py",
         "restore_guard.py",
         "reading.py",

@@ -11,6 +11,8 @@ PUBLIC = {
     "POST /v1/register",
     "POST /v1/bootstrap",
     "POST /v1/login",
+    "POST /v1/login/passkey/options",
+    "POST /v1/login/passkey",
     "POST /v1/refresh",
     "GET /.well-known/jwks.json",
     "GET /.well-known/oauth-authorization-server",
@@ -29,12 +31,26 @@ SIGNED_IN = {
     "GET /v1/me/login-history",
     "POST /v1/me/password",
     "POST /v1/me/reauthenticate",
+    "POST /v1/me/passkeys/options",
+    "POST /v1/me/passkeys",
+    "GET /v1/me/passkeys",
+    "PATCH /v1/me/passkeys/{id}",
+    "DELETE /v1/me/passkeys/{id}",
     "POST /v1/token/introspect",
     "POST /v1/token/revoke",
     "GET /v1/admin/stats",
 }
 FOR_SERVICES = {"GET /v1/revocations"}
-RECENT = {"GET /v1/admin/stats", "POST /v1/logout-all", "DELETE /v1/me", "DELETE /v1/me/sessions/{id}"}
+RECENT = {
+    "GET /v1/admin/stats",
+    "POST /v1/logout-all",
+    "DELETE /v1/me",
+    "DELETE /v1/me/sessions/{id}",
+    "POST /v1/me/passkeys/options",
+    "POST /v1/me/passkeys",
+    "PATCH /v1/me/passkeys/{id}",
+    "DELETE /v1/me/passkeys/{id}",
+}
 
 
 @pytest.fixture(scope="module")

@@ -56,6 +56,7 @@ def build_background(
                 _retention(ground.settings),
                 sessions=grants.sessions,
                 challenges=proofs.challenges,
+                passkeys=proofs.passkeys,
                 identities=facts.identities,
                 audit=records.audit,
             ),

@@ -12,6 +12,7 @@ from ostiary.entrypoints.api import (
     FOLDS,
     AccountDoor,
     OperationsDoor,
+    PasskeyDoor,
     RegistrationDoor,
     ResourceServerDoor,
     SignInDoor,
@@ -80,6 +81,7 @@ def build_doors(
                 AccountDoor(
                     journeys.account, facts.identities, facts.profiles, grants.sessions, records.audit
                 ),
+                PasskeyDoor(journeys.passkey_management, journeys.passkey_sign_in, facts.identities),
                 ResourceServerDoor(
                     grants.verifier,
                     facts.signing_keys,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from ostiary.features.account import Account
 from ostiary.features.administration import Administration, RestoreGuard
+from ostiary.features.factors import PasskeyManagement
 from ostiary.features.registration import Registration
-from ostiary.features.sign_in import SignIn
+from ostiary.features.sign_in import PasskeySignIn, SignIn
 
 if TYPE_CHECKING:
     from ostiary.services.facts import Facts
@@ -24,6 +25,8 @@ class Journeys:
 
     registration: Registration
     sign_in: SignIn
+    passkey_sign_in: PasskeySignIn
+    passkey_management: PasskeyManagement
     account: Account
     administration: Administration
     restore_guard: RestoreGuard
@@ -53,6 +56,23 @@ def build_journeys(
             passwords=proofs.passwords,
             roles=facts.roles,
             sessions=grants.sessions,
+            audit=audit,
+        ),
+        passkey_sign_in=PasskeySignIn(
+            database,
+            identities=facts.identities,
+            passkeys=proofs.passkeys,
+            roles=facts.roles,
+            sessions=grants.sessions,
+            audit=audit,
+        ),
+        passkey_management=PasskeyManagement(
+            database,
+            identities=facts.identities,
+            profiles=facts.profiles,
+            passkeys=proofs.passkeys,
+            sessions=grants.sessions,
+            outbox=records.outbox,
             audit=audit,
         ),
         account=Account(

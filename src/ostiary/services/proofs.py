@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from ostiary.entrypoints.http.cross_site import origin_of
 from ostiary.features.challenges import Challenges, Sending, SendingRates
+from ostiary.features.passkeys import Passkeys, RelyingParty
 from ostiary.features.passwords import Argon2Parameters, Passwords, Policy
 
 if TYPE_CHECKING:
     from ostiary.foundation.entropy import Entropy
     from ostiary.services.ground import Ground
+    from ostiary.services.records import Records
     from ostiary.settings import Settings
 
 
@@ -21,9 +25,10 @@ class Proofs:
     passwords: Passwords
     challenges: Challenges
     sending: Sending
+    passkeys: Passkeys
 
 
-def build_proofs(ground: Ground) -> Proofs:
+def build_proofs(ground: Ground, records: Records) -> Proofs:
     """Build the proofs."""
     return Proofs(
         passwords=_passwords(ground.settings, ground.entropy),
@@ -34,6 +39,24 @@ def build_proofs(ground: Ground) -> Proofs:
             payload_key=ground.keys.derive("challenge payloads"),
         ),
         sending=Sending(ground.limits, SendingRates()),
+        passkeys=Passkeys(
+            ground.database,
+            ground.entropy,
+            relying_party=_relying_party(ground.settings),
+            audit=records.audit,
+            outbox=records.outbox,
+        ),
+    )
+
+
+def _relying_party(settings: Settings) -> RelyingParty:
+    wanted = settings.passkeys
+    origins = wanted.origins or [settings.public_url, *settings.allowed_origins]
+    return RelyingParty(
+        id=wanted.rp_id or urlsplit(settings.public_url).hostname or "",
+        origins=tuple(origin_of(origin) for origin in origins),
+        requires_user_verification=wanted.user_verification == "required",
+        refuses_clones=wanted.on_clone == "refuse",
     )
 
 

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from ostiary.foundation.errors import OstiaryError
 from ostiary.settings.sections import (
     MaintenanceSettings,
+    PasskeySettings,
     PasswordSettings,
     RegistrationSettings,
     RevocationSettings,
@@ -93,6 +94,7 @@ class Settings(BaseSettings):
     tokens: TokenSettings = TokenSettings()
     sessions: SessionSettings = SessionSettings()
     passwords: PasswordSettings = PasswordSettings()
+    passkeys: PasskeySettings = PasskeySettings()
     revocation: RevocationSettings = RevocationSettings()
     registration: RegistrationSettings = RegistrationSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()

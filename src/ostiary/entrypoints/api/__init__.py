@@ -2,6 +2,7 @@
 
 from ostiary.entrypoints.api.account import AccountDoor
 from ostiary.entrypoints.api.operations import OperationsDoor
+from ostiary.entrypoints.api.passkeys import PasskeyDoor
 from ostiary.entrypoints.api.problems import FOLDS
 from ostiary.entrypoints.api.registration import RegistrationDoor
 from ostiary.entrypoints.api.resource_servers import ResourceServerDoor
@@ -12,6 +13,7 @@ __all__ = [
     "FOLDS",
     "AccountDoor",
     "OperationsDoor",
+    "PasskeyDoor",
     "RegistrationDoor",
     "ResourceServerDoor",
     "SignInDoor",

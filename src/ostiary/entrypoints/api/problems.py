@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
+from ostiary.features.factors import SecondFactorRequired
 from ostiary.features.identities import IdentifierTaken, IdentityNotFound, InvalidAddress, UnknownEntityType
+from ostiary.features.passkeys import TooManyPasskeys
 from ostiary.features.passwords import UnacceptablePassword
 from ostiary.features.profiles import InvalidProfile, ProfileNotFound
 from ostiary.features.registration import RegistrationRefused
@@ -71,7 +73,9 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     ProfileNotFound: ProblemCode.NOT_FOUND,
     RegistrationRefused: _registration,
     RuleViolation: ProblemCode.INVALID_REQUEST,
+    SecondFactorRequired: ProblemCode.SECOND_FACTOR_REQUIRED,
     SignInOvertaken: ProblemCode.INVALID_CREDENTIALS,
+    TooManyPasskeys: ProblemCode.TOO_MANY_PASSKEYS,
     UnacceptablePassword: _password,
     # A key of the application's own, taken in its creation hook.
     UniqueViolation: ProblemCode.IDENTIFIER_TAKEN,

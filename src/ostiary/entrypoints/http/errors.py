@@ -33,12 +33,15 @@ class ProblemCode(StrEnum):
     INVALID_REFRESH_TOKEN = "invalid_refresh_token"  # noqa: S105 - a public code, not a secret
     FORBIDDEN = "forbidden"
     REAUTHENTICATION_REQUIRED = "reauthentication_required"
+    SECOND_FACTOR_REQUIRED = "second_factor_required"
     CROSS_SITE_REQUEST = "cross_site_request"
     PASSWORD_CHANGE_REQUIRED = "password_change_required"  # noqa: S105 - a public code, not a secret
     REGISTRATION_CLOSED = "registration_closed"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     IDENTIFIER_TAKEN = "identifier_taken"
+    PASSKEY_REFUSED = "passkey_refused"
+    TOO_MANY_PASSKEYS = "too_many_passkeys"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     PASSWORD_UNACCEPTABLE = "password_unacceptable"  # noqa: S105 - a public code, not a secret
@@ -91,6 +94,11 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
             "Recent sign-in needed",
             "Prove again who you are at /v1/me/reauthenticate, then repeat the request.",
         ),
+        ProblemCode.SECOND_FACTOR_REQUIRED: Problem(
+            403,
+            "Second factor needed",
+            "This account has a second factor: sign in with it, then repeat the request.",
+        ),
         ProblemCode.CROSS_SITE_REQUEST: Problem(
             403,
             "Request from another site",
@@ -115,6 +123,14 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
             409,
             "Address already in use",
             "Another account uses this address: sign in, or choose another one.",
+        ),
+        ProblemCode.PASSKEY_REFUSED: Problem(
+            400,
+            "Passkey not accepted",
+            "The passkey failed a check, which `errors` names, and its ceremony is used up: ask for new options.",
+        ),
+        ProblemCode.TOO_MANY_PASSKEYS: Problem(
+            409, "Too many passkeys", "This account has as many passkeys as it may have: remove one first."
         ),
         ProblemCode.BODY_TOO_LARGE: Problem(413, "Body too large", "A body may have at most 64 KiB."),
         ProblemCode.UNSUPPORTED_MEDIA_TYPE: Problem(

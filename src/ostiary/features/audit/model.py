@@ -27,6 +27,11 @@ class Action(StrEnum):
     IDENTITY_REACTIVATED = "identity:account:reactivated"
     IDENTITY_UNLOCKED = "identity:account:unlocked"
     PASSWORD_CHANGE_REQUIRED = "identity:password:change_required"  # noqa: S105 - the name of an event
+    PASSKEY_ADDED = "identity:passkey:added"
+    PASSKEY_REFUSED = "identity:passkey:refused"
+    PASSKEY_RENAMED = "identity:passkey:renamed"
+    PASSKEY_REMOVED = "identity:passkey:removed"
+    PASSKEY_CLONE_SUSPECTED = "identity:passkey:clone_suspected"
     SESSION_ENDED = "session:session:ended"
     SESSIONS_ENDED = "identity:sessions:ended"
     REFRESH_TOKEN_REUSED = "session:refresh_token:reused"  # noqa: S105 - the name of an event

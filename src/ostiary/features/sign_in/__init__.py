@@ -5,6 +5,7 @@ Every answer to a wrong proof is the same, and costs the same, whether the ident
 """
 
 from ostiary.features.sign_in.model import PasswordSignIn, Refusal, Refused, SignedIn
+from ostiary.features.sign_in.passkeys import PasskeySignIn
 from ostiary.features.sign_in.service import SignIn
 
-__all__ = ["PasswordSignIn", "Refusal", "Refused", "SignIn", "SignedIn"]
+__all__ = ["PasskeySignIn", "PasswordSignIn", "Refusal", "Refused", "SignIn", "SignedIn"]

@@ -20,6 +20,7 @@ class Refusal(StrEnum):
     NOT_ACTIVE = "not_active"
     LOCKED = "locked"
     PASSWORD_CHANGE_REQUIRED = "password_change_required"  # noqa: S105 - a reason
+    PASSKEY_REFUSED = "passkey_refused"
 
 
 @dataclass(frozen=True, slots=True)
