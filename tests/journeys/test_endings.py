@@ -61,6 +61,8 @@ class Held:
             case EndReason.LOGOUT_ELSEWHERE:
                 other = Caller.of(self.other.principal, ORIGIN)
                 await services.account.end_session(other, caller.session_id, now=now)
+            case EndReason.FACTORS_RESET:
+                await services.lost_factors.remove_now(caller.identity_id, by=SYSTEM, now=now)
             case EndReason.IDENTITY_SUSPENDED:
                 await services.administration.suspend(caller.identity_id, by=SYSTEM, now=now)
             case EndReason.ROLE_REMOVED:

@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING
 from ostiary.entrypoints.api import (
     FOLDS,
     AccountDoor,
+    FactorResetsDoor,
+    FactorsDoor,
+    OnboardingDoor,
     OperationsDoor,
     PasskeyDoor,
+    RecoveryDoor,
     RegistrationDoor,
     ResourceServerDoor,
+    SignInByMessageDoor,
     SignInDoor,
     StatisticsDoor,
 )
@@ -78,6 +83,8 @@ def build_doors(
             for door in (
                 RegistrationDoor(journeys.registration, facts.identities),
                 SignInDoor(journeys.sign_in, grants.sessions, journeys.account, facts.identities),
+                SignInByMessageDoor(journeys.sign_in_by_message, facts.identities),
+                RecoveryDoor(journeys.recovery),
                 AccountDoor(
                     journeys.account, facts.identities, facts.profiles, grants.sessions, records.audit
                 ),
@@ -91,6 +98,9 @@ def build_doors(
                     issuer=settings.public_url,
                     audience=settings.audience,
                 ),
+                FactorsDoor(journeys.factor_management, journeys.lost_factors),
+                FactorResetsDoor(journeys.lost_factors),
+                OnboardingDoor(journeys.onboarding),
                 OperationsDoor(ground.database, grants.revocations, metrics),
                 StatisticsDoor(background.statistics),
             )

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from ostiary.features.account import Account
 from ostiary.features.administration import Administration, RestoreGuard
-from ostiary.features.factors import PasskeyManagement
+from ostiary.features.factors import FactorManagement, LostFactors, PasskeyManagement
+from ostiary.features.onboarding import Onboarding
+from ostiary.features.recovery import Recovery
 from ostiary.features.registration import Registration
-from ostiary.features.sign_in import PasskeySignIn, SignIn
+from ostiary.features.sign_in import PasskeySignIn, SignIn, SignInByMessage
 
 if TYPE_CHECKING:
     from ostiary.services.facts import Facts
@@ -27,7 +29,12 @@ class Journeys:
     sign_in: SignIn
     passkey_sign_in: PasskeySignIn
     passkey_management: PasskeyManagement
+    sign_in_by_message: SignInByMessage
+    recovery: Recovery
     account: Account
+    factor_management: FactorManagement
+    lost_factors: LostFactors
+    onboarding: Onboarding
     administration: Administration
     restore_guard: RestoreGuard
 
@@ -45,7 +52,7 @@ def build_journeys(
             passwords=proofs.passwords,
             challenges=proofs.challenges,
             roles=facts.roles,
-            sessions=grants.sessions,
+            flows=grants.flows,
             audit=audit,
             service_credentials=facts.service_credentials,
         ),
@@ -54,16 +61,36 @@ def build_journeys(
             entity_types=ground.entity_types,
             identities=facts.identities,
             passwords=proofs.passwords,
-            roles=facts.roles,
             sessions=grants.sessions,
+            flows=grants.flows,
+            audit=audit,
+        ),
+        sign_in_by_message=SignInByMessage(
+            database,
+            entity_types=ground.entity_types,
+            identities=facts.identities,
+            challenges=proofs.challenges,
+            sending=proofs.sending,
+            flows=grants.flows,
+            outbox=records.outbox,
+            audit=audit,
+        ),
+        recovery=Recovery(
+            database,
+            entity_types=ground.entity_types,
+            identities=facts.identities,
+            passwords=proofs.passwords,
+            challenges=proofs.challenges,
+            sending=proofs.sending,
+            sessions=grants.sessions,
+            outbox=records.outbox,
             audit=audit,
         ),
         passkey_sign_in=PasskeySignIn(
             database,
             identities=facts.identities,
             passkeys=proofs.passkeys,
-            roles=facts.roles,
-            sessions=grants.sessions,
+            flows=grants.flows,
             audit=audit,
         ),
         passkey_management=PasskeyManagement(
@@ -82,7 +109,41 @@ def build_journeys(
             passwords=proofs.passwords,
             roles=facts.roles,
             sessions=grants.sessions,
+            flows=grants.flows,
             audit=audit,
+        ),
+        factor_management=FactorManagement(
+            database,
+            identities=facts.identities,
+            second_factors=proofs.second_factors,
+            resets=proofs.factor_resets,
+            flows=grants.flows,
+            passwords=proofs.passwords,
+            sessions=grants.sessions,
+            outbox=records.outbox,
+            audit=audit,
+        ),
+        lost_factors=LostFactors(
+            database,
+            identities=facts.identities,
+            passwords=proofs.passwords,
+            second_factors=proofs.second_factors,
+            resets=proofs.factor_resets,
+            challenges=proofs.challenges,
+            sending=proofs.sending,
+            flows=grants.flows,
+            sessions=grants.sessions,
+            outbox=records.outbox,
+            audit=audit,
+            wait=ground.settings.factors.reset_wait,
+        ),
+        onboarding=Onboarding(
+            database,
+            ground.entropy,
+            flows=ground.onboarding_flows,
+            identities=facts.identities,
+            audit=audit,
+            lifetime=ground.settings.onboarding.lifetime,
         ),
         administration=Administration(
             database,

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from ostiary.entrypoints.http.cross_site import origin_of
 from ostiary.features.challenges import Challenges, Sending, SendingRates
+from ostiary.features.mfa import FactorKind, FactorResets, SecondFactors
 from ostiary.features.passkeys import Passkeys, RelyingParty
 from ostiary.features.passwords import Argon2Parameters, Passwords, Policy
 
@@ -26,6 +27,8 @@ class Proofs:
     challenges: Challenges
     sending: Sending
     passkeys: Passkeys
+    second_factors: SecondFactors
+    factor_resets: FactorResets
 
 
 def build_proofs(ground: Ground, records: Records) -> Proofs:
@@ -46,6 +49,8 @@ def build_proofs(ground: Ground, records: Records) -> Proofs:
             audit=records.audit,
             outbox=records.outbox,
         ),
+        second_factors=_second_factors(ground, records),
+        factor_resets=FactorResets(ground.entropy),
     )
 
 
@@ -57,6 +62,19 @@ def _relying_party(settings: Settings) -> RelyingParty:
         origins=tuple(origin_of(origin) for origin in origins),
         requires_user_verification=wanted.user_verification == "required",
         refuses_clones=wanted.on_clone == "refuse",
+    )
+
+
+def _second_factors(ground: Ground, records: Records) -> SecondFactors:
+    wanted = ground.settings.factors
+    offered = {FactorKind.EMAIL: wanted.email, FactorKind.SMS: wanted.sms}
+    return SecondFactors(
+        ground.entropy,
+        secret_key=ground.keys.derive("totp secrets"),
+        code_key=ground.keys.derive("recovery codes"),
+        issuer=urlsplit(ground.settings.public_url).hostname or "Ostiary",
+        offered=frozenset(kind for kind, is_offered in offered.items() if is_offered),
+        outbox=records.outbox,
     )
 
 

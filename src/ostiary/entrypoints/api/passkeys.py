@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from msgspec import Meta, Struct
 
-from ostiary.entrypoints.api.bodies import Delivery, IdentityBody, SignedInBody, TokensBody, cookies
-from ostiary.entrypoints.api.callers import caller_of, origin_of, principal_of
+from ostiary.entrypoints.api.bodies import Delivery, SignInBody, sign_in_answer
+from ostiary.entrypoints.api.callers import caller_of, device_of, origin_of, signed_in_as
 from ostiary.entrypoints.http.answers import Answer
 from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
 from ostiary.entrypoints.http.routes import PUBLIC, AddressLimit, Route, signed_in
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _TAG: Final = "Passkeys"
 _SIGN_IN_TAG: Final = "Registration and sign-in"
-_MULTI_FACTOR: Final = "mfa"
 _PER_ADDRESS: Final = Rate(120, timedelta(minutes=1))
 
 Label = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\S")]
@@ -58,10 +57,11 @@ class NewPasskeyBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PasskeyLoginBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """The `toJSON()` of the credential a browser has used."""
+    """The `toJSON()` of the credential a browser has used; `device` is the secret of a remembered device."""
 
     ceremony: str
     credential: dict[str, Any]
+    device: str | None = None
     delivery: Delivery = "body"
 
 
@@ -114,9 +114,7 @@ class PasskeyDoor:
 
     async def options(self, request: Request) -> Answer:
         """Begin to add a passkey."""
-        ceremony = await self._management.begin(
-            caller_of(request), is_multi_factor=_is_multi_factor(request), now=request.now
-        )
+        ceremony = await self._management.begin(caller_of(request), now=request.now)
         return Answer(200, CeremonyBody.of(ceremony))
 
     async def add(self, request: Request) -> Answer:
@@ -127,7 +125,6 @@ class PasskeyDoor:
             Secret(body.ceremony),
             body.credential,
             label=body.label,
-            is_multi_factor=_is_multi_factor(request),
             now=request.now,
         )
         if isinstance(outcome, PasskeyRefused):
@@ -153,9 +150,7 @@ class PasskeyDoor:
     async def remove(self, request: Request) -> Answer:
         """Remove a passkey."""
         passkey_id = parse_passkey_id(request.parameters["id"])
-        removed = await self._management.remove(
-            caller_of(request), passkey_id, is_multi_factor=_is_multi_factor(request), now=request.now
-        )
+        removed = await self._management.remove(caller_of(request), passkey_id, now=request.now)
         if not removed:
             raise HttpProblem(ProblemCode.NOT_FOUND)
         return Answer(204)
@@ -167,16 +162,17 @@ class PasskeyDoor:
     async def login(self, request: Request) -> Answer:
         """Sign in with a passkey."""
         body: PasskeyLoginBody = request.body
-        if body.delivery == "cookie":
-            request.require_same_site()
+        device = device_of(request, body.device, body.delivery)
         outcome = await self._sign_in.with_passkey(
-            Secret(body.ceremony), body.credential, origin=origin_of(request), now=request.now
+            Secret(body.ceremony),
+            body.credential,
+            device=device,
+            origin=origin_of(request),
+            now=request.now,
         )
         if isinstance(outcome, Refused):
             raise HttpProblem(ProblemCode.INVALID_CREDENTIALS)
-        identity = IdentityBody.of(await self._identities.get(outcome.identity_id))
-        answer = SignedInBody("signed_in", identity, TokensBody.of(outcome.tokens, body.delivery))
-        return Answer(200, answer, cookies=cookies(outcome.tokens, body.delivery))
+        return sign_in_answer(outcome, await signed_in_as(outcome, self._identities), body.delivery)
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes of this door."""
@@ -194,7 +190,7 @@ class PasskeyDoor:
                 tag=_TAG,
                 body=NothingBody,
                 answers={200: CeremonyBody},
-                problems=(ProblemCode.SECOND_FACTOR_REQUIRED, ProblemCode.TOO_MANY_PASSKEYS),
+                problems=(ProblemCode.SECOND_FACTOR_REQUIRED, ProblemCode.FACTOR_UNAVAILABLE),
             ),
             Route(
                 method="POST",
@@ -267,12 +263,8 @@ class PasskeyDoor:
                 description="Every refusal looks the same, and uses the ceremony up as a success does.",
                 tag=_SIGN_IN_TAG,
                 body=PasskeyLoginBody,
-                answers={200: SignedInBody},
+                answers={200: SignInBody},
                 problems=(ProblemCode.INVALID_CREDENTIALS,),
                 limit=AddressLimit("passkey login", _PER_ADDRESS),
             ),
         )
-
-
-def _is_multi_factor(request: Request) -> bool:
-    return _MULTI_FACTOR in principal_of(request).amr

@@ -5,8 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
-from ostiary.features.factors import SecondFactorRequired
+from ostiary.features.factors import (
+    FactorDemanded,
+    NothingToReset,
+    OwnReset,
+    ResetNotFound,
+    SecondFactorRequired,
+)
 from ostiary.features.identities import IdentifierTaken, IdentityNotFound, InvalidAddress, UnknownEntityType
+from ostiary.features.mfa import FactorNotFound, FactorUnavailable, TooManyFactors
+from ostiary.features.onboarding import OnboardingRefused
 from ostiary.features.passkeys import TooManyPasskeys
 from ostiary.features.passwords import UnacceptablePassword
 from ostiary.features.profiles import InvalidProfile, ProfileNotFound
@@ -62,7 +70,33 @@ def _registration(error: RegistrationRefused) -> HttpProblem:
             return HttpProblem(ProblemCode.INVALID_CREDENTIALS, str(error))
 
 
+def _onboarding(error: OnboardingRefused) -> HttpProblem:
+    reason = OnboardingRefused.Reason
+    match error.reason:
+        case reason.NO_SUCH_FLOW | reason.NO_SUCH_STEP | reason.NOT_STARTED:
+            code = ProblemCode.NOT_FOUND
+        case reason.ANOTHER_UNDER_WAY | reason.OVER:
+            code = ProblemCode.ONBOARDING_CONFLICT
+        case reason.INCOMPLETE:
+            code = ProblemCode.ONBOARDING_INCOMPLETE
+        case reason.INVALID_DATA | reason.NOT_SKIPPABLE:
+            code = ProblemCode.INVALID_REQUEST
+    fields = [FieldError(field, code.value, detail) for field, detail in error.fields.items()]
+    return HttpProblem(code, str(error), errors=fields)
+
+
+def _factor(error: FactorUnavailable | TooManyFactors | NothingToReset) -> HttpProblem:
+    return HttpProblem(ProblemCode.FACTOR_UNAVAILABLE, str(error))
+
+
+def _own_reset(error: OwnReset) -> HttpProblem:
+    return HttpProblem(ProblemCode.FORBIDDEN, str(error))
+
+
 FOLDS: Final[Mapping[type[Exception], Fold]] = {
+    FactorDemanded: ProblemCode.FACTOR_DEMANDED,
+    FactorNotFound: ProblemCode.NOT_FOUND,
+    FactorUnavailable: _factor,
     IdentifierTaken: _taken,
     # The token was good, but what it names is gone.
     IdentityNotFound: ProblemCode.INVALID_TOKEN,
@@ -70,12 +104,17 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     InvalidCursor: _cursor,
     InvalidId: ProblemCode.NOT_FOUND,
     InvalidProfile: _profile,
+    NothingToReset: _factor,
+    OnboardingRefused: _onboarding,
+    OwnReset: _own_reset,
     ProfileNotFound: ProblemCode.NOT_FOUND,
     RegistrationRefused: _registration,
+    ResetNotFound: ProblemCode.NOT_FOUND,
     RuleViolation: ProblemCode.INVALID_REQUEST,
     SecondFactorRequired: ProblemCode.SECOND_FACTOR_REQUIRED,
     SignInOvertaken: ProblemCode.INVALID_CREDENTIALS,
-    TooManyPasskeys: ProblemCode.TOO_MANY_PASSKEYS,
+    TooManyFactors: _factor,
+    TooManyPasskeys: _factor,
     UnacceptablePassword: _password,
     # A key of the application's own, taken in its creation hook.
     UniqueViolation: ProblemCode.IDENTIFIER_TAKEN,

@@ -41,7 +41,10 @@ class ProblemCode(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     IDENTIFIER_TAKEN = "identifier_taken"
     PASSKEY_REFUSED = "passkey_refused"
-    TOO_MANY_PASSKEYS = "too_many_passkeys"
+    FACTOR_UNAVAILABLE = "factor_unavailable"
+    FACTOR_DEMANDED = "factor_demanded"
+    ONBOARDING_CONFLICT = "onboarding_conflict"
+    ONBOARDING_INCOMPLETE = "onboarding_incomplete"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     PASSWORD_UNACCEPTABLE = "password_unacceptable"  # noqa: S105 - a public code, not a secret
@@ -97,7 +100,8 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
         ProblemCode.SECOND_FACTOR_REQUIRED: Problem(
             403,
             "Second factor needed",
-            "This account has a second factor: sign in with it, then repeat the request.",
+            "Prove a second factor at /v1/me/reauthenticate, then repeat the request; "
+            "enrol one at /v1/me/factors first if there is none.",
         ),
         ProblemCode.CROSS_SITE_REQUEST: Problem(
             403,
@@ -129,8 +133,25 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
             "Passkey not accepted",
             "The passkey failed a check, which `errors` names, and its ceremony is used up: ask for new options.",
         ),
-        ProblemCode.TOO_MANY_PASSKEYS: Problem(
-            409, "Too many passkeys", "This account has as many passkeys as it may have: remove one first."
+        ProblemCode.FACTOR_UNAVAILABLE: Problem(
+            409,
+            "Factor not available",
+            "This account cannot have, or has not, the second factor that this is about; the detail says why.",
+        ),
+        ProblemCode.FACTOR_DEMANDED: Problem(
+            409,
+            "Last second factor",
+            "This account must have a second factor, and this is its last one: add another one first.",
+        ),
+        ProblemCode.ONBOARDING_CONFLICT: Problem(
+            409,
+            "Onboarding cannot be changed so",
+            "Another onboarding is under way, or this one is complete: read it at /v1/onboarding.",
+        ),
+        ProblemCode.ONBOARDING_INCOMPLETE: Problem(
+            409,
+            "Onboarding is not complete",
+            "`errors` names the steps that are open, or whose address is not verified yet.",
         ),
         ProblemCode.BODY_TOO_LARGE: Problem(413, "Body too large", "A body may have at most 64 KiB."),
         ProblemCode.UNSUPPORTED_MEDIA_TYPE: Problem(

@@ -1,6 +1,6 @@
 """Audit: what happened, by whom, to whom, and who signed in when; and the seals that show whether it was changed.
 
-Owns `audit_events` (append-only), `audit_seals` and `login_history`. A security-relevant change and its audit row are one
+Owns `audit_events` (append-only), `audit_keys`, `audit_seals` and `login_history`. A security-relevant change and its audit row are one
 transaction: `record` takes the transaction and lets a failure refuse the change. Only the audit of a plain read
 may be lost: `record_read`. docs/guides/secure.md has the table of which is which.
 """

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from ostiary.features.audit.model import LoginRecord
 from ostiary.features.audit.seals import Record, Seal
@@ -21,6 +23,35 @@ ADD_EVENT: Query[Any] = Query(
     VALUES ({_VALUES}, 1 + max((SELECT coalesce(max(seq), 0) FROM ostiary.audit_events),
                                (SELECT through_seq FROM ostiary.audit_purge_mark)))
     """,
+)
+
+# Of somebody who was deleted meanwhile no key is kept, and what stands under it is unreadable from the start.
+ADD_KEY: Query[Any] = Query(
+    """
+    INSERT INTO ostiary.audit_keys (id, identity_id, key_sealed, created_at)
+    SELECT $1, $2, $3, $4 FROM ostiary.identities WHERE id = $2
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A key, wrapped, and whose it is."""
+
+    id: str
+    identity_id: UUID
+    key_sealed: bytes
+
+
+KEYS = Query(
+    postgresql="""
+    SELECT id, identity_id, key_sealed FROM ostiary.audit_keys
+     WHERE id IN (SELECT jsonb_array_elements_text($1::jsonb))
+    """,
+    sqlite="""
+    SELECT id, identity_id, key_sealed FROM ostiary.audit_keys WHERE id IN (SELECT value FROM json_each($1))
+    """,
+    into=KeyRow,
 )
 
 ADD_LOGIN: Query[Any] = Query(
@@ -192,6 +223,11 @@ def _move_mark(table: str) -> str:
                               AS oldest)
     """
 
+
+# No event stands under a key for longer than a worker remembers it.
+PURGE_KEYS: Query[Any] = bounded_delete(
+    "audit_keys", key="id", where="created_at < $1", order="created_at", limit="$2"
+)
 
 # Only up to the mark may events be deleted, by a trigger.
 MOVE_PURGE_MARK: Query[Any] = Query(

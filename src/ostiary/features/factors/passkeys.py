@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ostiary.features.audit import Action, Event
+from ostiary.features.factors.errors import SecondFactorRequired
 from ostiary.features.outbox import Template
 from ostiary.features.passkeys import Owner, Refused, external_passkey_id
 from ostiary.features.sessions import EndReason
-from ostiary.foundation.errors import OstiaryError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,18 +25,8 @@ if TYPE_CHECKING:
     from ostiary.foundation.storage import Database, Transaction
 
 
-class SecondFactorRequired(OstiaryError):
-    """The account has factors, and this session was not proven with two."""
-
-    def __init__(self) -> None:
-        super().__init__("This account has a second factor: sign in with it, then repeat the request.")
-
-
 class PasskeyManagement:
-    """The passkeys of one installation, in the hands of their owners.
-
-    `is_multi_factor` says whether the caller's session was proven with two factors, as its `amr` has it.
-    """
+    """The passkeys of one installation, in the hands of their owners."""
 
     def __init__(
         self,
@@ -57,14 +47,14 @@ class PasskeyManagement:
         self._outbox = outbox
         self._audit = audit
 
-    async def begin(self, caller: Caller, *, is_multi_factor: bool, now: datetime) -> Ceremony:
+    async def begin(self, caller: Caller, *, now: datetime) -> Ceremony:
         """Begin to add a passkey. Raises `SecondFactorRequired`, `TooManyPasskeys`, `IdentityNotFound`."""
         identity = await self._identities.get(caller.identity_id)
         profile = await self._profiles.find(caller.entity_type, caller.identity_id)
         name = identity.email or identity.phone or identity.external_id
         owner = Owner(identity.id, name, (profile and profile.display_name) or name)
         async with self._database.transaction() as tx:
-            await self._require_factor(tx, caller, is_multi_factor=is_multi_factor)
+            await self._require_factor(tx, caller)
             return await self._passkeys.begin_registration(tx, owner, session_id=caller.session_id, now=now)
 
     async def add(
@@ -74,7 +64,6 @@ class PasskeyManagement:
         credential: Mapping[str, Any],
         *,
         label: str | None,
-        is_multi_factor: bool,
         now: datetime,
     ) -> Passkey | Refused:
         """Add the passkey a browser has made; every other session ends.
@@ -83,7 +72,7 @@ class PasskeyManagement:
         """
         async with self._database.transaction() as tx:
             owner = await self._identities.lock_for_change(tx, caller.identity_id)
-            await self._require_factor(tx, caller, is_multi_factor=is_multi_factor)
+            await self._require_factor(tx, caller)
             outcome = await self._passkeys.finish_registration(
                 tx,
                 token,
@@ -94,9 +83,9 @@ class PasskeyManagement:
                 now=now,
             )
             if isinstance(outcome, Refused):
-                self._record(tx, caller, Action.PASSKEY_REFUSED, None, now, reason=outcome.reason)
+                self._record(tx, caller, Action.FACTOR_REFUSED, None, now, reason=outcome.reason)
                 return outcome
-            self._record(tx, caller, Action.PASSKEY_ADDED, outcome, now)
+            self._record(tx, caller, Action.FACTOR_ADDED, outcome, now)
             await self._change(tx, caller, owner, Template.FACTOR_ADDED, outcome, now)
             return outcome
 
@@ -112,24 +101,24 @@ class PasskeyManagement:
                 self._record(tx, caller, Action.PASSKEY_RENAMED, renamed, now)
             return renamed
 
-    async def remove(self, caller: Caller, passkey_id: UUID, *, is_multi_factor: bool, now: datetime) -> bool:
+    async def remove(self, caller: Caller, passkey_id: UUID, *, now: datetime) -> bool:
         """Remove a passkey of the caller's, and end every other session; False when they have no such passkey.
 
         Raises `SecondFactorRequired`, `IdentityNotFound`.
         """
         async with self._database.transaction() as tx:
             owner = await self._identities.lock_for_change(tx, caller.identity_id)
-            await self._require_factor(tx, caller, is_multi_factor=is_multi_factor)
+            await self._require_factor(tx, caller)
             removed = await self._passkeys.remove(tx, caller.identity_id, passkey_id)
             if removed is None:
                 return False
-            self._record(tx, caller, Action.PASSKEY_REMOVED, removed, now)
+            self._record(tx, caller, Action.FACTOR_REMOVED, removed, now)
             await self._change(tx, caller, owner, Template.FACTOR_REMOVED, removed, now)
             return True
 
-    async def _require_factor(self, tx: Transaction, caller: Caller, *, is_multi_factor: bool) -> None:
+    async def _require_factor(self, tx: Transaction, caller: Caller) -> None:
         """Make sure that a stolen session alone changes no factors of an account that has some (MFA-06)."""
-        if not is_multi_factor and await self._passkeys.count(tx, caller.identity_id):
+        if not caller.showed_two_factors and await self._passkeys.count(tx, caller.identity_id):
             raise SecondFactorRequired
 
     async def _change(

@@ -163,7 +163,6 @@ class StoredPasskey:
     identity_id: UUID
     public_key: bytes
     backup_eligible: bool
-    label: str
     clone_suspected_at: datetime | None
     is_active: bool
     email: str | None = field(repr=False)

@@ -298,8 +298,11 @@ class Passkeys:
         self._audit.record(tx, event, now=now)
         # Told once: whoever has the copy could fill its owner's mailbox otherwise.
         if stored.clone_suspected_at is None:
-            values = {"label": stored.label}
-            self._outbox.notify(tx, stored.recipient, Template.PASSKEY_CLONE_SUSPECTED, values, now=now)
+            values = {"at": f"{now:%Y-%m-%d %H:%M} UTC"}
+            if origin.ip_address is not None:
+                values["ip_address"] = origin.ip_address
+            template = Template.PASSKEY_CLONE_SUSPECTED
+            self._outbox.notify_everywhere(tx, stored.recipient, template, values, now=now)
         return not refused
 
 

@@ -51,7 +51,7 @@ IS_REGISTERED = Query(
 
 FIND_PRESENTED = Query(
     """
-    SELECT passkey.id, passkey.identity_id, passkey.public_key, passkey.backup_eligible, passkey.label,
+    SELECT passkey.id, passkey.identity_id, passkey.public_key, passkey.backup_eligible,
            passkey.clone_suspected_at, identity.status = 'active' AND identity.deleted_at IS NULL AS is_active,
            identity.email, identity.phone, identity.locale
       FROM ostiary.passkeys AS passkey JOIN ostiary.identities AS identity ON identity.id = passkey.identity_id

@@ -5,15 +5,14 @@ No lockout stops it: somebody else's guesses at a password take nothing away fro
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from ostiary.features.audit import NOBODY, Action, Actor, Event, Login
+from ostiary.features.audit import NOBODY, Action, Event, Login
+from ostiary.features.flows import Proof
 from ostiary.features.identities import IDENTITY_PREFIX, IdentityNotFound, Status
 from ostiary.features.passkeys import Refusal as PasskeyRefusal
 from ostiary.features.passkeys import Refused as PasskeyRefused
-from ostiary.features.sessions import Authentication
-from ostiary.features.sign_in.model import Refusal, Refused, SignedIn
+from ostiary.features.sign_in.model import Refusal, Refused
 from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
@@ -21,10 +20,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ostiary.features.audit import Audit, Origin
-    from ostiary.features.identities import Credentials, Identities
-    from ostiary.features.passkeys import Ceremony, Passkeys, Proven
-    from ostiary.features.roles import Roles
-    from ostiary.features.sessions import Sessions
+    from ostiary.features.flows import FactorRequired, Flows, SignedIn
+    from ostiary.features.identities import Identities
+    from ostiary.features.passkeys import Ceremony, Passkeys
     from ostiary.foundation.secret import Secret
     from ostiary.foundation.storage import Database, Transaction
 
@@ -40,15 +38,13 @@ class PasskeySignIn:
         *,
         identities: Identities,
         passkeys: Passkeys,
-        roles: Roles,
-        sessions: Sessions,
+        flows: Flows,
         audit: Audit,
     ) -> None:
         self._database = database
         self._identities = identities
         self._passkeys = passkeys
-        self._roles = roles
-        self._sessions = sessions
+        self._flows = flows
         self._audit = audit
 
     async def begin(self, *, now: datetime) -> Ceremony:
@@ -57,9 +53,18 @@ class PasskeySignIn:
             return await self._passkeys.begin_authentication(tx, now=now)
 
     async def with_passkey(
-        self, token: Secret, credential: Mapping[str, Any], *, origin: Origin, now: datetime
-    ) -> SignedIn | Refused:
-        """Sign in whoever used their passkey, or say that nobody did; the ceremony is used up either way."""
+        self,
+        token: Secret,
+        credential: Mapping[str, Any],
+        *,
+        device: Secret | None,
+        origin: Origin,
+        now: datetime,
+    ) -> SignedIn | FactorRequired | Refused:
+        """Sign in whoever used their passkey, say what is still missing, or that nobody did.
+
+        The ceremony is used up either way. A passkey that knew its owner is two factors (MFA-05).
+        """
         async with self._database.transaction() as tx:
             proven = await self._passkeys.finish_authentication(tx, token, credential, origin=origin, now=now)
             if isinstance(proven, PasskeyRefused):
@@ -71,27 +76,8 @@ class PasskeySignIn:
             if credentials is None or credentials.status is not Status.ACTIVE:
                 gone = PasskeyRefused(PasskeyRefusal.NOT_ACTIVE, proven.identity_id)
                 return self._refuse(tx, gone, origin, now)
-            return await self._enter(tx, credentials, proven, origin, now)
-
-    async def _enter(
-        self, tx: Transaction, credentials: Credentials, proven: Proven, origin: Origin, now: datetime
-    ) -> SignedIn:
-        grants = await self._roles.granted(tx, credentials.id, now=now)
-        authentication = replace(
-            Authentication.by_password(credentials, grants, origin), method=_METHOD, amr=proven.amr
-        )
-        tokens = self._sessions.start(tx, authentication, now=now)
-        external_id = format_id(IDENTITY_PREFIX, credentials.id)
-        event = Event(
-            Action.IDENTITY_SIGNED_IN,
-            Actor.identity(external_id),
-            target_kind="identity",
-            target_id=external_id,
-            session_id=tokens.session_id,
-            origin=origin,
-        )
-        self._audit.record(tx, event, now=now)
-        return SignedIn(credentials.id, tokens)
+            proof = Proof(_METHOD, proven.amr, is_multi_factor=proven.user_verified)
+            return await self._flows.enter(tx, credentials, proof, origin=origin, device=device, now=now)
 
     def _refuse(self, tx: Transaction, refused: PasskeyRefused, origin: Origin, now: datetime) -> Refused:
         """Record a failure with the reason, which the answer does not have."""
