@@ -100,6 +100,7 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "export.py",
         "flows.py",
         "hashing.py",
+        "passkeys.py",
         "keys.py",
         "invitations.py",
         "policy.py",

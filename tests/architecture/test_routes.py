@@ -13,6 +13,8 @@ PUBLIC = {
     "POST /v1/address-change/undo",
     "POST /v1/bootstrap",
     "POST /v1/login",
+    "POST /v1/login/passkey/options",
+    "POST /v1/login/passkey",
     "POST /v1/login/factor/lost",
     "POST /v1/factor-reset/cancel",
     "POST /v1/login/link",
@@ -50,6 +52,11 @@ SIGNED_IN = {
     "GET /v1/me/login-history",
     "POST /v1/me/password",
     "POST /v1/me/reauthenticate",
+    "POST /v1/me/passkeys/options",
+    "POST /v1/me/passkeys",
+    "GET /v1/me/passkeys",
+    "PATCH /v1/me/passkeys/{id}",
+    "DELETE /v1/me/passkeys/{id}",
     "GET /v1/me/factors",
     "POST /v1/me/factors/totp",
     "POST /v1/me/factors/totp/{id}/confirm",
@@ -96,6 +103,10 @@ RECENT = {
     "POST /v1/logout-all",
     "DELETE /v1/me",
     "DELETE /v1/me/sessions/{id}",
+    "POST /v1/me/passkeys/options",
+    "POST /v1/me/passkeys",
+    "PATCH /v1/me/passkeys/{id}",
+    "DELETE /v1/me/passkeys/{id}",
 }
 
 

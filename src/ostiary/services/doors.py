@@ -16,6 +16,7 @@ from ostiary.entrypoints.api import (
     FactorsDoor,
     OnboardingDoor,
     OperationsDoor,
+    PasskeyDoor,
     RecoveryDoor,
     RegistrationDoor,
     ResourceServerDoor,
@@ -91,6 +92,7 @@ def build_doors(
                 AccountDoor(
                     journeys.account, facts.identities, facts.profiles, grants.sessions, records.audit
                 ),
+                PasskeyDoor(journeys.passkey_management, journeys.passkey_sign_in, facts.identities),
                 ResourceServerDoor(
                     grants.verifier,
                     facts.signing_keys,

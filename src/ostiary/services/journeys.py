@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ostiary.features.account import Account
 from ostiary.features.administration import Administration, Approvals, RestoreGuard
-from ostiary.features.factors import FactorManagement, LostFactors
+from ostiary.features.factors import FactorManagement, LostFactors, PasskeyManagement
 from ostiary.features.onboarding import Onboarding
 from ostiary.features.recovery import Recovery
 from ostiary.features.registration import (
@@ -17,7 +17,7 @@ from ostiary.features.registration import (
     Registration,
     VerifyFirst,
 )
-from ostiary.features.sign_in import SignIn, SignInByMessage
+from ostiary.features.sign_in import PasskeySignIn, SignIn, SignInByMessage
 from ostiary.features.verification import Verification
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class Journeys:
     approvals: Approvals
     application_records: ApplicationRecords
     sign_in: SignIn
+    passkey_sign_in: PasskeySignIn
+    passkey_management: PasskeyManagement
     sign_in_by_message: SignInByMessage
     recovery: Recovery
     account: Account
@@ -135,6 +137,22 @@ def build_journeys(
             passwords=proofs.passwords,
             challenges=proofs.challenges,
             sending=proofs.sending,
+            sessions=grants.sessions,
+            outbox=records.outbox,
+            audit=audit,
+        ),
+        passkey_sign_in=PasskeySignIn(
+            database,
+            identities=facts.identities,
+            passkeys=proofs.passkeys,
+            flows=grants.flows,
+            audit=audit,
+        ),
+        passkey_management=PasskeyManagement(
+            database,
+            identities=facts.identities,
+            profiles=facts.profiles,
+            passkeys=proofs.passkeys,
             sessions=grants.sessions,
             outbox=records.outbox,
             audit=audit,

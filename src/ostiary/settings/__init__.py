@@ -23,6 +23,7 @@ from ostiary.settings.sections import (
     MessageSettings,
     OnboardingSettings,
     OutboundSettings,
+    PasskeySettings,
     PasswordSettings,
     RegistrationSettings,
     RevocationSettings,
@@ -100,6 +101,7 @@ class Settings(BaseSettings):
     tokens: TokenSettings = TokenSettings()
     sessions: SessionSettings = SessionSettings()
     passwords: PasswordSettings = PasswordSettings()
+    passkeys: PasskeySettings = PasskeySettings()
     factors: FactorSettings = FactorSettings()
     revocation: RevocationSettings = RevocationSettings()
     registration: RegistrationSettings = RegistrationSettings()

@@ -49,6 +49,8 @@ class Action(StrEnum):
     IDENTITY_REACTIVATED = "identity:account:reactivated"
     IDENTITY_UNLOCKED = "identity:account:unlocked"
     PASSWORD_CHANGE_REQUIRED = "identity:password:change_required"  # noqa: S105 - the name of an event
+    PASSKEY_RENAMED = "identity:passkey:renamed"
+    PASSKEY_CLONE_SUSPECTED = "identity:passkey:clone_suspected"
     FACTOR_BEGUN = "identity:factor:begun"
     FACTOR_ADDED = "identity:factor:added"
     FACTOR_REFUSED = "identity:factor:refused"
