@@ -9,6 +9,7 @@ from ostiary.features.audit import SYSTEM, Audit, Origin
 from ostiary.features.outbox import Outbox
 from ostiary.features.registration import NewAccount
 from ostiary.features.sign_in import PasswordSignIn
+from ostiary.foundation.crypto import RootKeys
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.secret import Secret
 from ostiary.foundation.storage import Query
@@ -16,7 +17,7 @@ from ostiary.testing.auth import PASSWORD
 
 if TYPE_CHECKING:
     from ostiary import Ostiary
-    from ostiary.features.registration import Registered
+    from ostiary.features.flows import SignedIn
     from ostiary.features.sessions import Refused, Rotated
 
 ORIGIN = Origin("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0")
@@ -26,10 +27,11 @@ _numbers = itertools.count(1)
 
 def records_of(database) -> Audit:
     """Return what writes the records of a database."""
-    return Audit(database, Entropy(), outbox=Outbox(Entropy(), key=bytes(32)))
+    outbox = Outbox(Entropy(), key=bytes(32))
+    return Audit(database, Entropy(), root_keys=RootKeys({1: bytes(32)}), outbox=outbox)
 
 
-async def registered(auth: Ostiary, email: str | None = None, **fields) -> Registered:
+async def registered(auth: Ostiary, email: str | None = None, **fields) -> SignedIn:
     """Register somebody over the door's own journey."""
     account = NewAccount(
         **{

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ostiary.features.sessions import AccessTokens, Lifetimes, Revocations, SessionReading, Sessions
+from ostiary.features.flows import FactorPolicy, Flows
+from ostiary.features.sessions import (
+    AccessTokens,
+    AddressClaims,
+    Lifetimes,
+    Revocations,
+    SessionReading,
+    Sessions,
+)
 from ostiary.verifier import AccessTokenVerifier, RevocationSet
 
 if TYPE_CHECKING:
@@ -24,6 +32,8 @@ class Grants:
     revocations: Revocations
     sessions: Sessions
     session_reading: SessionReading
+    address_claims: AddressClaims
+    flows: Flows
 
 
 def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs) -> Grants:
@@ -43,6 +53,24 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
         audience=settings.audience,
         lifetime=tokens.access_lifetime,
     )
+    policy = FactorPolicy.parse(settings.factors.required_for)
+    sessions = Sessions(
+        ground.database,
+        ground.entropy,
+        identities=facts.identities,
+        challenges=proofs.challenges,
+        audit=records.audit,
+        revocations=revocations,
+        access_tokens=access_tokens,
+        lifetimes=Lifetimes(
+            access=tokens.access_lifetime,
+            refresh=tokens.refresh_lifetime,
+            idle=settings.sessions.idle_lifetime,
+            grace=tokens.refresh_grace,
+        ),
+        is_enough=lambda facts: policy.is_met(facts.entity_type, facts.roles, facts.amr),
+        cache=ground.cache,
+    )
     return Grants(
         live=live,
         verifier=AccessTokenVerifier(
@@ -50,20 +78,12 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
         ),
         revocations=revocations,
         session_reading=SessionReading(ground.database),
-        sessions=Sessions(
-            ground.database,
+        sessions=sessions,
+        address_claims=AddressClaims(identities=facts.identities, sessions=sessions, audit=records.audit),
+        flows=Flows(
             ground.entropy,
-            identities=facts.identities,
-            challenges=proofs.challenges,
+            policy=policy,
+            sessions=sessions,
             audit=records.audit,
-            revocations=revocations,
-            access_tokens=access_tokens,
-            lifetimes=Lifetimes(
-                access=tokens.access_lifetime,
-                refresh=tokens.refresh_lifetime,
-                idle=settings.sessions.idle_lifetime,
-                grace=tokens.refresh_grace,
-            ),
-            cache=ground.cache,
         ),
     )

@@ -4,6 +4,7 @@ Each change is one transaction with the sessions and tokens it must end and the 
 operator can leave the installation without one.
 """
 
+from ostiary.features.administration.approvals import Approvals, NotPending
 from ostiary.features.administration.changes import OPERATORS_ARE, Changes
 from ostiary.features.administration.errors import (
     ExpiryPassed,
@@ -19,10 +20,12 @@ from ostiary.features.administration.service import Administration
 __all__ = [
     "OPERATORS_ARE",
     "Administration",
+    "Approvals",
     "Changes",
     "ExpiryPassed",
     "LastOperator",
     "NoAddress",
+    "NotPending",
     "NotSuspended",
     "OwnAccount",
     "RestoreGuard",

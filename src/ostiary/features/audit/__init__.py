@@ -1,21 +1,20 @@
 """Audit: what happened, by whom, to whom, and who signed in when; and the seals that show whether it was changed.
 
-Owns `audit_events` (append-only), `audit_seals` and `login_history`. A security-relevant change and its audit row are one
+Owns `audit_events` (append-only), `audit_keys`, `audit_seals` and `login_history`. A security-relevant change and its audit row are one
 transaction: `record` takes the transaction and lets a failure refuse the change. Only the audit of a plain read
 may be lost: `record_read`. docs/guides/secure.md has the table of which is which.
 """
 
 from ostiary.features.audit.errors import InvalidEventPlace, PurgedMeanwhile, SealNotOurs, UnreadableExport
 from ostiary.features.audit.export import ExportVerification, Selection
+from ostiary.features.audit.listing import EventFilter, EventListing, EventPlace, EventRecord
 from ostiary.features.audit.model import (
     NOBODY,
+    NOWHERE,
     SYSTEM,
     Action,
     Actor,
     Event,
-    EventFilter,
-    EventPlace,
-    EventRecord,
     Login,
     LoginRecord,
     Origin,
@@ -27,6 +26,7 @@ from ostiary.features.audit.verification import Finding, Kind, Tally
 
 __all__ = [
     "NOBODY",
+    "NOWHERE",
     "SEAL_KEY",
     "SYSTEM",
     "Action",
@@ -34,6 +34,7 @@ __all__ = [
     "Audit",
     "Event",
     "EventFilter",
+    "EventListing",
     "EventPlace",
     "EventRecord",
     "ExportVerification",

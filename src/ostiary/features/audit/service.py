@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from ostiary.features.audit import store
-from ostiary.features.audit.model import EventPlace
+from ostiary.features.audit.keys import ORIGIN, PersonalData
+from ostiary.features.audit.model import NOWHERE
 from ostiary.foundation.errors import Unavailable
 from ostiary.foundation.ids import first_id_at, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
-    from ostiary.features.audit.model import Event, EventFilter, EventRecord, Login, LoginRecord
+    from ostiary.features.audit.model import Event, Login, LoginRecord
     from ostiary.features.outbox import Outbox
+    from ostiary.foundation.crypto import RootKeys
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.storage import Database, Parameter, Transaction
 
 _log = logging.getLogger(__name__)
-_FIRST_ID: Final = UUID(int=0)
 _LAST_ID: Final = UUID(int=(1 << 128) - 1)
-_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_FOR_EVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
-# A header is the caller's text: keep what helps a reader, not what fills a disk.
-_USER_AGENT_LENGTH: Final = 400
 # Three months ahead, and the days by which months differ.
 _AHEAD: Final = timedelta(days=93)
 
@@ -34,23 +33,26 @@ _AHEAD: Final = timedelta(days=93)
 class Audit:
     """The records of one installation."""
 
-    def __init__(self, database: Database, entropy: Entropy, *, outbox: Outbox) -> None:
+    def __init__(self, database: Database, entropy: Entropy, *, root_keys: RootKeys, outbox: Outbox) -> None:
         self._database = database
         self._entropy = entropy
         self._outbox = outbox
+        self.personal_data: Final = PersonalData(database, root_keys, entropy)
+        """What seals and opens the personal data in events."""
 
     def record(self, tx: Transaction, event: Event, *, now: datetime) -> None:
         """Write an event with the change it records; if it cannot be written, the change does not happen.
 
         Webhooks are told of it, too.
         """
-        tx.defer(store.ADD_EVENT, *self._columns(event, now))
+        self._add(tx, event, now)
         self._outbox.announce(tx, event.action.replace(":", "."), event.told, now=now)
 
     async def record_read(self, event: Event, *, now: datetime) -> None:
         """Write the event of a plain read; a failure is logged and never breaks the read."""
         try:
-            await self._database.execute(store.ADD_EVENT, *self._columns(event, now))
+            async with self._database.transaction() as tx:
+                self._add(tx, event, now)
         except Unavailable as error:
             _log.warning("The audit line of a read (%s) could not be written. %s", event.action, error)
         except Exception:  # noqa: BLE001 - whatever it is, the read it concerns was allowed and is answered
@@ -58,6 +60,7 @@ class Audit:
 
     def record_login(self, tx: Transaction, login: Login, *, now: datetime) -> None:
         """Write one line of login history."""
+        origin = login.origin.facts()
         tx.defer(
             store.ADD_LOGIN,
             new_id(now, self._entropy),
@@ -68,8 +71,8 @@ class Audit:
             login.method,
             login.success,
             login.failure_reason,
-            login.origin.ip_address,
-            _shortened(login.origin.user_agent),
+            origin.get("ip_address"),
+            origin.get("user_agent"),
         )
 
     def session_ended(self, tx: Transaction, session_id: UUID, *, now: datetime) -> None:
@@ -86,21 +89,6 @@ class Audit:
         """Return the newest `limit` lines of an identity's history, older than `before` if given."""
         return await self._database.fetch_all(
             store.LOGINS_OF_IDENTITY, identity_id, before or _LAST_ID, limit
-        )
-
-    async def events(
-        self, matching: EventFilter, *, limit: int, before: EventPlace | None = None
-    ) -> Sequence[EventRecord]:
-        """Return the newest `limit` events that match, older than `before` if given."""
-        found = {"actor_id": matching.actor_id, "target": matching.target, "action": matching.action}
-        wanted = {name: value for name, value in found.items() if value is not None}
-        values = [
-            part for value in wanted.values() for part in (value if isinstance(value, tuple) else (value,))
-        ]
-        place = before or EventPlace(matching.until or _FOR_EVER, _FIRST_ID)
-        return await self._database.fetch_all(
-            store.EVENTS[tuple(wanted)],
-            *(matching.since or _BEGINNING, place.occurred_at, place.id, limit, *values),
         )
 
     async def add_months(self, tx: Transaction, *, now: datetime) -> int:
@@ -125,9 +113,17 @@ class Audit:
         dropped = await tx.fetch_all(store.DROP_LOGIN_MONTHS, before)
         return sum(dropped) + await tx.execute(store.PURGE_LOGINS, first_id_at(before), limit)
 
-    def _columns(self, event: Event, now: datetime) -> tuple[Parameter, ...]:
+    def _add(self, tx: Transaction, event: Event, now: datetime) -> None:
+        tx.defer(store.ADD_EVENT, *self._columns(tx, event, now))
+
+    def _columns(self, tx: Transaction, event: Event, now: datetime) -> tuple[Parameter, ...]:
+        if event.origin == NOWHERE:
+            event = replace(event, origin=event.actor.origin)
+        event_id = new_id(now, self._entropy)
+        parts = self.personal_data.sealed_parts(tx, event, event_id, now=now)
+        origin = {} if ORIGIN in parts else event.origin.facts()
         return (
-            new_id(now, self._entropy),
+            event_id,
             now,
             event.action,
             event.actor.kind,
@@ -135,13 +131,9 @@ class Audit:
             event.target_kind,
             event.target_id,
             event.session_id,
-            event.came_from.ip_address,
-            _shortened(event.came_from.user_agent),
+            origin.get("ip_address"),
+            origin.get("user_agent"),
             event.success,
             event.reason,
-            event.metadata,
+            event.metadata | parts,
         )
-
-
-def _shortened(user_agent: str | None) -> str | None:
-    return user_agent and user_agent[:_USER_AGENT_LENGTH]

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations
 from typing import Any, Final
+from uuid import UUID
 
-from ostiary.features.audit.model import EventRecord, LoginRecord
+from ostiary.features.audit.model import LoginRecord
 from ostiary.features.audit.seals import Record, Seal
 from ostiary.foundation.storage import Query, bounded_delete
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as it is stored, what is personal in it sealed."""
+
+    id: UUID
+    occurred_at: datetime
+    action: str
+    actor_kind: str | None
+    actor_id: str | None
+    target_kind: str | None
+    target_id: str | None
+    session_id: UUID | None
+    ip_address: str | None
+    user_agent: str | None
+    success: bool
+    reason: str | None
+    metadata: dict[str, Any]
+
 
 _EVENT: Final = """id, occurred_at, action, actor_kind, actor_id, target_kind, target_id,
             session_id, ip_address, user_agent, success, reason, metadata"""
@@ -22,6 +44,35 @@ ADD_EVENT: Query[Any] = Query(
     VALUES ({_VALUES}, 1 + max((SELECT coalesce(max(seq), 0) FROM ostiary.audit_events),
                                (SELECT through_seq FROM ostiary.audit_purge_mark)))
     """,
+)
+
+# Of somebody who was deleted meanwhile no key is kept, and what stands under it is unreadable from the start.
+ADD_KEY: Query[Any] = Query(
+    """
+    INSERT INTO ostiary.audit_keys (id, identity_id, key_sealed, created_at)
+    SELECT $1, $2, $3, $4 FROM ostiary.identities WHERE id = $2
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A key, wrapped, and whose it is."""
+
+    id: str
+    identity_id: UUID
+    key_sealed: bytes
+
+
+KEYS = Query(
+    postgresql="""
+    SELECT id, identity_id, key_sealed FROM ostiary.audit_keys
+     WHERE id IN (SELECT jsonb_array_elements_text($1::jsonb))
+    """,
+    sqlite="""
+    SELECT id, identity_id, key_sealed FROM ostiary.audit_keys WHERE id IN (SELECT value FROM json_each($1))
+    """,
+    into=KeyRow,
 )
 
 ADD_LOGIN: Query[Any] = Query(
@@ -63,7 +114,7 @@ _LOOKED_FOR: Final = {
 }
 
 
-def _search(names: tuple[str, ...]) -> Query[EventRecord]:
+def _search(names: tuple[str, ...]) -> Query[StoredEvent]:
     columns = [column for name in names for column in _LOOKED_FOR[name]]
     conditions = "".join(f" AND {column} = ${number}" for number, column in enumerate(columns, start=5))
     return Query(
@@ -72,7 +123,7 @@ def _search(names: tuple[str, ...]) -> Query[EventRecord]:
          WHERE occurred_at >= $1 AND (occurred_at, id) < ($2, $3){conditions}
          ORDER BY occurred_at DESC, id DESC LIMIT $4
         """,
-        into=EventRecord,
+        into=StoredEvent,
     )
 
 
@@ -219,6 +270,11 @@ def _move_mark(table: str) -> str:
                               AS oldest)
     """
 
+
+# No event stands under a key for longer than a worker remembers it.
+PURGE_KEYS: Query[Any] = bounded_delete(
+    "audit_keys", key="id", where="created_at < $1", order="created_at", limit="$2"
+)
 
 # Only up to the mark may events be deleted, by a trigger.
 MOVE_PURGE_MARK: Query[Any] = Query(

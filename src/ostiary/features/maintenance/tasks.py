@@ -12,6 +12,7 @@ from ostiary.foundation.limits import purge_windows
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
     from uuid import UUID
 
     from ostiary.features.audit import Audit
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ostiary.features.identities import Identities
     from ostiary.features.maintenance.model import Retention
     from ostiary.features.maintenance.service import Lease
+    from ostiary.features.passkeys import Passkeys
     from ostiary.features.sessions import Sessions
     from ostiary.foundation.storage import Transaction
 
@@ -30,7 +32,13 @@ _WEEKLY: Final = weekly(hour=3)
 
 
 def standard_tasks(
-    retention: Retention, *, sessions: Sessions, challenges: Challenges, identities: Identities, audit: Audit
+    retention: Retention,
+    *,
+    sessions: Sessions,
+    challenges: Challenges,
+    passkeys: Passkeys,
+    identities: Identities,
+    audit: Audit,
 ) -> tuple[Task, ...]:
     """Return every task of this release, in the order they are run in."""
     return (
@@ -77,6 +85,17 @@ def standard_tasks(
             _DAILY,
             _until_none(
                 lambda lease, tx: challenges.purge(
+                    tx, expired_by=lease.now - retention.challenges, limit=lease.batch_size
+                )
+            ),
+            f"{_days(retention.challenges)} after they expired",
+        ),
+        Task(
+            "ceremonies",
+            "Remove challenges of passkeys that have expired.",
+            _DAILY,
+            _until_none(
+                lambda lease, tx: passkeys.purge(
                     tx, expired_by=lease.now - retention.challenges, limit=lease.batch_size
                 )
             ),
@@ -146,6 +165,17 @@ def standard_tasks(
             f"{_days(retention.stale_sessions)} after they were last used",
         ),
     )
+
+
+def purge_task(
+    name: str, summary: str, kept: timedelta, purge: Callable[[Transaction, datetime, int], Awaitable[int]]
+) -> Task:
+    """Return the daily task that deletes what was over by `kept` ago, in batches.
+
+    `purge(tx, over_by, limit)` deletes up to `limit` rows and returns how many.
+    """
+    work = _until_none(lambda lease, tx: purge(tx, lease.now - kept, lease.batch_size))
+    return Task(name, summary, _DAILY, work, f"{_days(kept)} after that")
 
 
 def _once(purge: Purge) -> Work:

@@ -23,7 +23,7 @@ from ostiary.features.roles.model import (
     for_token,
     permissions_of,
 )
-from ostiary.features.roles.service import Roles, declaration
+from ostiary.features.roles.service import Roles, declaration, require_name
 
 __all__ = [
     "OPERATOR",
@@ -43,4 +43,5 @@ __all__ = [
     "declaration",
     "for_token",
     "permissions_of",
+    "require_name",
 ]

@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     from ostiary.foundation.storage import Statements, Transaction
 
 
+def require_name(role: str) -> None:
+    """Accept the name of a role, which need not exist yet. Raises `InvalidRoleName`."""
+    if not is_role_name(role):
+        raise InvalidRoleName
+
+
 class Roles:
     """The roles of one installation."""
 
@@ -179,7 +185,6 @@ def check_permissions(permissions: Iterable[str]) -> None:
 
 def check_role(name: str, description: str | None) -> None:
     """Make sure that a role may be called and described so. Raises `InvalidRoleName`, `InvalidDescription`."""
-    if not is_role_name(name):
-        raise InvalidRoleName
+    require_name(name)
     if description is not None and len(description) > LONGEST_DESCRIPTION:
         raise InvalidDescription

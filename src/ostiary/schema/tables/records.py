@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, text
 
 from ostiary.schema.dialects import BIG_NUMBER, BYTES, DOCUMENT, FLAG, MOMENT, NUMBER, TEXT, UUID
-from ostiary.schema.tables.declaring import one_of, table, where
+from ostiary.schema.tables.declaring import identity_key, one_of, table, where
 
 # Records: no foreign keys, history outlives what it tells of. On PostgreSQL a month's rows are a partition, dropped
 # whole when they are old: ids begin with the time, so a range of ids is a range of time and the id can stay the key.
@@ -66,13 +66,16 @@ login_history = table(
     postgresql_partition_by=_BY_MONTH,
 )
 
-# The key under which personal data about an identity stands in the audit events; destroyed, it is unreadable for good.
+# The keys under which personal data about an identity stands in the audit events. They go with the identity, whoever
+# deletes it, and what stands under them is unreadable for good. Whoever has none at hand makes another.
 audit_keys = table(
     "audit_keys",
-    Column("identity_id", UUID, primary_key=True),
-    Column("key_sealed", BYTES),
+    Column("id", TEXT, primary_key=True),
+    identity_key(),
+    Column("key_sealed", BYTES, nullable=False),
     Column("created_at", MOMENT, nullable=False),
-    Column("destroyed_at", MOMENT),
+    Index(None, "identity_id"),
+    Index(None, "created_at"),
 )
 
 # Each seal covers the audit events of a range of numbers and the seal before it. `leaves` lists what was sealed, so
@@ -149,7 +152,7 @@ outbox = table(
     Column("failed_at", MOMENT),
     Column("last_error", TEXT),
     one_of("topic", "email", "sms", "event", "webhook"),
-    Index(None, "available_at", **where("delivered_at IS NULL AND failed_at IS NULL")),
+    Index(None, "topic", "available_at", **where("delivered_at IS NULL AND failed_at IS NULL")),
     Index(None, "delivered_at", **where("delivered_at IS NOT NULL")),
     Index(None, "failed_at", **where("failed_at IS NOT NULL")),
     Index(None, "endpoint_id", **where("endpoint_id IS NOT NULL")),

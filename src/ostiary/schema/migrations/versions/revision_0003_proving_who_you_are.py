@@ -306,12 +306,15 @@ def _onboarding_sessions() -> None:
 def _audit_keys() -> None:
     create_table(
         "audit_keys",
+        sa.Column("id", TEXT, nullable=False),
         sa.Column("identity_id", UUID, nullable=False),
-        sa.Column("key_sealed", BYTES),
+        sa.Column("key_sealed", BYTES, nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
-        sa.Column("destroyed_at", MOMENT),
-        primary_key("audit_keys", "identity_id"),
+        primary_key("audit_keys", "id"),
+        foreign_key("audit_keys", "identity_id", "identities"),
     )
+    create_index("audit_keys", "identity_id")
+    create_index("audit_keys", "created_at")
 
 
 def _webhook_endpoints() -> None:
@@ -353,7 +356,7 @@ def _outbox() -> None:
         primary_key("outbox", "id"),
         unique("outbox", "dedupe_key"),
     )
-    create_index("outbox", "available_at", where="delivered_at IS NULL AND failed_at IS NULL")
+    create_index("outbox", "topic", "available_at", where="delivered_at IS NULL AND failed_at IS NULL")
     create_index("outbox", "delivered_at", where="delivered_at IS NOT NULL")
     create_index("outbox", "endpoint_id", where="endpoint_id IS NOT NULL")
     create_index("outbox", "failed_at", where="failed_at IS NOT NULL")
