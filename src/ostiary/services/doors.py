@@ -11,6 +11,11 @@ from typing import TYPE_CHECKING
 from ostiary.entrypoints.api import (
     FOLDS,
     AccountDoor,
+    AdminIdentitiesDoor,
+    AdminInstallationDoor,
+    AdminRecordsDoor,
+    AdminRolesDoor,
+    AdminSessionsDoor,
     ApprovalsDoor,
     FactorResetsDoor,
     FactorsDoor,
@@ -35,6 +40,7 @@ from ostiary.foundation.limits import MemoryLimits, SharedLimits
 from ostiary.version import VERSION
 
 if TYPE_CHECKING:
+    from ostiary.entrypoints.follower import Follower
     from ostiary.foundation.clock import ClockCheck
     from ostiary.services.background import Background
     from ostiary.services.facts import Facts
@@ -74,6 +80,7 @@ def build_doors(
     journeys: Journeys,
     background: Background,
     *,
+    follower: Follower,
     clock_check: ClockCheck,
 ) -> Doors:
     """Build the doors."""
@@ -107,6 +114,7 @@ def build_doors(
                 OnboardingDoor(journeys.onboarding),
                 OperationsDoor(ground.database, grants.revocations, metrics),
                 StatisticsDoor(background.statistics),
+                *_operators_doors(ground, records, facts, grants, journeys, background, follower),
             )
         )
     )
@@ -131,6 +139,40 @@ def build_doors(
             folds=FOLDS,
             metrics=metrics,
             in_flight_limit=settings.in_flight_limit,
+        ),
+    )
+
+
+def _operators_doors(
+    ground: Ground,
+    records: Records,
+    facts: Facts,
+    grants: Grants,
+    journeys: Journeys,
+    background: Background,
+    follower: Follower,
+) -> tuple[AdminIdentitiesDoor, AdminRolesDoor, AdminSessionsDoor, AdminRecordsDoor, AdminInstallationDoor]:
+    database, administration = ground.database, journeys.administration
+    return (
+        AdminIdentitiesDoor(
+            database,
+            administration,
+            journeys.registration,
+            identities=facts.identities,
+            profiles=facts.profiles,
+            roles=facts.roles,
+            audit=records.audit,
+        ),
+        AdminRolesDoor(database, facts.roles, journeys.role_administration),
+        AdminSessionsDoor(administration, grants.session_reading, grants.verifier),
+        AdminRecordsDoor(records.event_listing, records.audit),
+        AdminInstallationDoor(
+            administration,
+            journeys.registration,
+            service_credentials=facts.service_credentials,
+            signing_keys=facts.signing_keys,
+            maintenance=background.maintenance,
+            keys_changed=follower.keys_changed,
         ),
     )
 

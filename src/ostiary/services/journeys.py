@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ostiary.features.account import Account
 from ostiary.features.administration import (
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from ostiary.services.ground import Ground
     from ostiary.services.proofs import Proofs
     from ostiary.services.records import Records
+
+
+# How settings that name kinds of accounts and roles alike tell them apart.
+_ROLE: Final = "role:"
 
 
 @dataclass(frozen=True)
@@ -226,6 +230,11 @@ def build_journeys(
             roles=facts.roles,
             sessions=grants.sessions,
             audit=audit,
+            named=[
+                name.removeprefix(_ROLE)
+                for name in ground.settings.factors.required_for
+                if name.startswith(_ROLE)
+            ],
         ),
         restore_guard=RestoreGuard(database, revocations=grants.revocations, audit=audit),
     )

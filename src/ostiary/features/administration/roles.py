@@ -17,7 +17,7 @@ from ostiary.features.roles import OPERATOR, Declaration, RoleDeclared, RoleExis
 from ostiary.features.sessions import EndReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -36,7 +36,7 @@ _OVERLAP: Final = timedelta(seconds=1)
 class RoleAdministration:
     """The roles of one installation, in the hands of operators and the configuration.
 
-    `most_holders` is how many holders' tokens are ended one by one; a role that more have ends everybody's.
+    `named` are the roles that settings name, which are not deleted. `most_holders` is how many holders' tokens are ended one by one; a role that more have ends everybody's.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class RoleAdministration:
         roles: Roles,
         sessions: Sessions,
         audit: Audit,
+        named: Collection[str] = (),
         most_holders: int = 5_000,
     ) -> None:
         self._database = database
@@ -56,6 +57,7 @@ class RoleAdministration:
         self._roles = roles
         self._sessions = sessions
         self._audit = audit
+        self._named = frozenset(named)
         self._most_holders = most_holders
 
     async def create(
@@ -110,6 +112,8 @@ class RoleAdministration:
         """Delete a role; whoever has it loses it at their next request. Raises `RoleNotFound`, `RoleDeclared`."""
         async with self._database.transaction() as tx:
             role = await self._lock(tx, name)
+            if name in self._named:
+                raise RoleDeclared
             self._record(tx, Action.ROLE_DELETED, name, by, now)
             await self._end_tokens_of_holders(tx, role, by, now)
             await self._roles.delete(tx, role)

@@ -66,6 +66,16 @@ class Administration:
                 tx, sessions=True, reason=reason, by=by.id or by.kind, now=now
             )
 
+    async def rotate_key(self, *, immediately: bool, by: Actor, now: datetime) -> KeyRecord:
+        """Let another key sign, as soon as every worker and every copy of the key set knows it, or at once."""
+        async with self._database.transaction() as tx:
+            return await self._signing_keys.rotate(tx, by=by, now=now, immediately=immediately)
+
+    async def retire_key(self, kid: str, *, by: Actor, now: datetime) -> Sequence[KeyRecord]:
+        """Retire a signing key nobody needs. Raises `SigningKeyNotFound`, `SigningKeyInUse`."""
+        async with self._database.transaction() as tx:
+            return await self._signing_keys.retire(tx, kid, compromised=False, by=by, now=now)
+
     async def retire_compromised_key(self, kid: str, *, by: Actor, now: datetime) -> Sequence[KeyRecord]:
         """Retire a signing key that somebody else has, and every access token issued before.
 
