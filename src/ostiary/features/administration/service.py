@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from ostiary.features.administration.errors import NoAddress, NotSuspended
 from ostiary.features.audit import Action, Event
-from ostiary.features.challenges import Purpose
-from ostiary.features.identities import IDENTITY_PREFIX, Status
-from ostiary.features.outbox import Message, Template
+from ostiary.features.challenges import Format, Purpose
+from ostiary.features.identities import IDENTITY_PREFIX, Status, parse_identifier
 from ostiary.features.sessions import EndReason
 from ostiary.foundation.ids import parse_id
 
@@ -19,9 +18,8 @@ if TYPE_CHECKING:
 
     from ostiary.features.administration.changes import Changes
     from ostiary.features.audit import Actor, Audit
-    from ostiary.features.challenges import Challenges
+    from ostiary.features.challenges import AddressProofs
     from ostiary.features.identities import Identities, Identity
-    from ostiary.features.outbox import Outbox
     from ostiary.features.sessions import SessionReading, Sessions
     from ostiary.features.signing_keys import KeyRecord, SigningKeys
     from ostiary.foundation.storage import Database
@@ -39,8 +37,7 @@ class Administration:
         identities: Identities,
         sessions: Sessions,
         session_reading: SessionReading,
-        challenges: Challenges,
-        outbox: Outbox,
+        proofs: AddressProofs,
         signing_keys: SigningKeys,
         audit: Audit,
     ) -> None:
@@ -49,8 +46,7 @@ class Administration:
         self._identities = identities
         self._sessions = sessions
         self._session_reading = session_reading
-        self._challenges = challenges
-        self._outbox = outbox
+        self._proofs = proofs
         self._signing_keys = signing_keys
         self._audit = audit
 
@@ -147,22 +143,18 @@ class Administration:
         Raises `NoAddress`.
         """
         async with self._changes.to_identity(Action.PASSWORD_LINK_SENT, identity_id, by, now) as (tx, found):
-            purpose, template = Purpose.RESET_PASSWORD, Template.RESET_PASSWORD
-            if found.email is not None:
-                token = self._challenges.issue(
-                    tx, purpose, identity_id=identity_id, destination=found.email, now=now
-                )
-                values = {"token": token.reveal()}
-                message = Message.email(template, found.email, locale=found.locale, values=values)
-            elif found.phone is not None:
-                code = self._challenges.issue_code(
-                    tx, purpose, identity_id=identity_id, destination=found.phone, now=now
-                )
-                values = {"code": code.reveal()}
-                message = Message.sms(template, found.phone, locale=found.locale, values=values)
-            else:
+            address = found.email or found.phone
+            if address is None:
                 raise NoAddress
-            self._outbox.add(tx, message, now=now)
+            self._proofs.ask(
+                tx,
+                Purpose.RESET_PASSWORD,
+                parse_identifier(address),
+                identity_id=identity_id,
+                form=Format.LINK,
+                locale=found.locale,
+                now=now,
+            )
 
     async def require_password_change(self, identity_id: UUID, *, by: Actor, now: datetime) -> None:
         """Demand a new password at the next sign-in, because the old one is known to others (PWD-08)."""
