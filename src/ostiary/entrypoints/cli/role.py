@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
-from ostiary.app import Ostiary
 from ostiary.entrypoints.cli.output import confirm, print_facts, print_json, print_line, print_table
+from ostiary.entrypoints.cli.people import Json, Kind, Who, find_person, running
 from ostiary.features.audit import SYSTEM
-from ostiary.features.identities import IDENTITY_PREFIX, IdentityNotFound, parse_identifier
+from ostiary.features.identities import IDENTITY_PREFIX
 from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.ids import format_id, parse_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from uuid import UUID
-
     from ostiary.features.roles import Role
 
 app = App(name="role", help="Say what roles allow, and who has them.", help_format="markdown")
-
-Who = Annotated[str, Parameter(help="An id (idn_…), an e-mail address, or a phone number.")]
-Kind = Annotated[
-    str, Parameter(help="The kind of account: user, admin, service, or one of the application's.")
-]
-Json = Annotated[bool, Parameter(help="Print JSON.")]
 
 
 @app.command(name="list")
@@ -43,7 +33,7 @@ async def list_(*, limit: int = 200, after: str = "", json: Json = False) -> Non
     after:
         Go on after this name.
     """
-    async with _running() as auth:
+    async with running() as auth:
         roles = await auth.services.roles.list(auth.services.database, limit=limit, after=after)
     if json:
         print_json([_facts(role) for role in roles])
@@ -58,7 +48,7 @@ async def show(name: str, *, json: Json = False) -> None:
 
     Example: `ostiary role show editor`.
     """
-    async with _running() as auth:
+    async with running() as auth:
         role = await auth.services.roles.get(auth.services.database, name)
     _print(role, json=json)
 
@@ -80,7 +70,7 @@ async def create(
     allow:
         A permission, such as reports:read; may be repeated.
     """
-    async with _running() as auth:
+    async with running() as auth:
         role = await auth.services.role_administration.create(
             name, description=description, permissions=allow or (), by=SYSTEM, now=auth.clock.now()
         )
@@ -99,7 +89,7 @@ async def delete(name: str, *, yes: bool = False, json: Json = False) -> None:
         Do not ask.
     """
     confirm(f"Delete the role {name}, and take it from everybody who has it?", yes=yes)
-    async with _running() as auth:
+    async with running() as auth:
         await auth.services.role_administration.delete(name, by=SYSTEM, now=auth.clock.now())
     _done({"deleted": name}, f"{name} is deleted.", json=json)
 
@@ -115,7 +105,7 @@ async def allow(name: str, *permissions: str, json: Json = False) -> None:
     permissions:
         Such as reports:read.
     """
-    async with _running() as auth:
+    async with running() as auth:
         role = await auth.services.role_administration.allow(
             name, permissions, by=SYSTEM, now=auth.clock.now()
         )
@@ -133,7 +123,7 @@ async def deny(name: str, *permissions: str, json: Json = False) -> None:
     permissions:
         Such as reports:read.
     """
-    async with _running() as auth:
+    async with running() as auth:
         role = await auth.services.role_administration.deny(
             name, permissions, by=SYSTEM, now=auth.clock.now()
         )
@@ -154,8 +144,8 @@ async def grant(
         When they lose it by themselves, as 2030-01-31 or 2030-01-31T12:00:00Z; for good if not given.
     """
     expires_at = _moment(until)
-    async with _running() as auth:
-        identity_id = await _find(auth, who, entity_type)
+    async with running() as auth:
+        identity_id = await find_person(auth, who, entity_type)
         await auth.services.role_administration.grant(
             identity_id, name, expires_at=expires_at, by=SYSTEM, now=auth.clock.now()
         )
@@ -170,8 +160,8 @@ async def remove(name: str, who: Who, *, entity_type: Kind = "user", json: Json 
 
     Example: `ostiary role remove editor ada@example.org`.
     """
-    async with _running() as auth:
-        identity_id = await _find(auth, who, entity_type)
+    async with running() as auth:
+        identity_id = await find_person(auth, who, entity_type)
         removed = await auth.services.role_administration.remove(
             identity_id, name, by=SYSTEM, now=auth.clock.now()
         )
@@ -195,7 +185,7 @@ async def holders(name: str, *, limit: int = 200, after: str | None = None, json
     after:
         Go on after this id.
     """
-    async with _running() as auth:
+    async with running() as auth:
         services, now = auth.services, auth.clock.now()
         role = await services.roles.get(services.database, name)
         found = await services.roles.holders(
@@ -222,21 +212,6 @@ async def holders(name: str, *, limit: int = 200, after: str | None = None, json
         return
     columns = ("id", "kind", "email", "phone", "granted by", "since", "until")
     print_table(f"{len(found)} have the role {name}", columns, (list(fact.values()) for fact in facts))
-
-
-@asynccontextmanager
-async def _running() -> AsyncIterator[Ostiary]:
-    async with Ostiary(run_worker=False) as auth:
-        yield auth
-
-
-async def _find(auth: Ostiary, who: str, entity_type: str) -> UUID:
-    if who.startswith(f"{IDENTITY_PREFIX}_"):
-        return parse_id(IDENTITY_PREFIX, who)
-    identity = await auth.services.identities.find(entity_type, parse_identifier(who))
-    if identity is None:
-        raise IdentityNotFound
-    return identity.id
 
 
 def _moment(text: str | None) -> datetime | None:
