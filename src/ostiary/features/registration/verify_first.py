@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ostiary.features.challenges import Purpose
-from ostiary.features.identities import EmailAddress, PhoneNumber, parse_identifier
-from ostiary.features.outbox import Message, Recipient, Template
+from ostiary.features.identities import Channel, EmailAddress, PhoneNumber, parse_identifier
+from ostiary.features.outbox import Message, Template
 from ostiary.features.registration.creation import CODE, LINK, addresses_of
 from ostiary.features.registration.model import (
     AwaitsApproval,
@@ -108,7 +108,7 @@ class VerifyFirst:
             return AwaitsProof(flow.text)
         async with self._database.transaction() as tx:
             if holder is not None and holder.verified_at(address.channel) is not None:
-                self._tell_owner(tx, holder, address, now)
+                self._tell_owner(tx, holder, address.channel, now)
             else:
                 self._proofs.ask_nobody(
                     tx,
@@ -195,10 +195,13 @@ class VerifyFirst:
             tx, draft, proof=LINK if email else CODE, by=None, origin=origin, now=now
         )
 
-    def _tell_owner(self, tx: Transaction, holder: Identity, address: Address, now: datetime) -> None:
-        write = Message.email if isinstance(address, EmailAddress) else Message.sms
-        reached: Recipient = holder.recipient
-        message = write(Template.ALREADY_REGISTERED, address.text, locale=reached.locale)
+    def _tell_owner(self, tx: Transaction, holder: Identity, channel: Channel, now: datetime) -> None:
+        # As its owner wrote it, and never as somebody else did.
+        address = holder.proven_address(channel)
+        if address is None:
+            return
+        write = Message.email if channel is Channel.EMAIL else Message.sms
+        message = write(Template.ALREADY_REGISTERED, address.text, locale=holder.locale)
         self._outbox.add(tx, message, now=now)
 
 

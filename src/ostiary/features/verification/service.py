@@ -212,7 +212,7 @@ class Verification:
                 tx, identity.id, before.channel, old, verified_at=before.verified_at, now=now
             )
             await self._challenges.withdraw_from(
-                tx, identity.id, (Purpose.UNDO_ADDRESS_CHANGE,), after=used.id
+                tx, identity.id, (Purpose.UNDO_ADDRESS_CHANGE,), since=used.created_at
             )
             await self._sessions.end_all(tx, identity.id, reason=EndReason.ADDRESS_CHANGE_UNDONE, now=now)
             for address in (old, new):
