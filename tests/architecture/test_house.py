@@ -95,6 +95,7 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "hashing.py",
         "keys.py",
         "policy.py",
+        "proofs.py",
         "progress.py",
         "restore_guard.py",
         "reading.py",

@@ -128,7 +128,7 @@ async def test_sixteen_who_start_start_one(auth, ada):
 async def test_it_is_gone_on_with_on_another_device(auth, ada, running):
     """What one session saved, another session of the same person reads."""
     await auth.services.onboarding.start(ada, data={"about": {"name": "Ada"}}, now=auth.clock.now())
-    elsewhere = Caller(ada.identity_id, ada.session_id, "user", ORIGIN)
+    elsewhere = Caller(ada.identity_id, ada.session_id, "user", (), ada.authenticated_at, ORIGIN)
     running.move(days=20)
 
     progress = await auth.services.onboarding.start(elsewhere, now=auth.clock.now())

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from ostiary.entrypoints.api import (
     FOLDS,
     AccountDoor,
+    DevicesDoor,
+    FactorStepsDoor,
     OnboardingDoor,
     OperationsDoor,
     RecoveryDoor,
@@ -81,6 +83,8 @@ def build_doors(
                 RegistrationDoor(journeys.registration, facts.identities),
                 SignInDoor(journeys.sign_in, grants.sessions, journeys.account, facts.identities),
                 SignInByMessageDoor(journeys.sign_in_by_message, facts.identities),
+                FactorStepsDoor(grants.factor_steps, facts.identities),
+                DevicesDoor(grants.devices),
                 RecoveryDoor(journeys.recovery),
                 AccountDoor(
                     journeys.account, facts.identities, facts.profiles, grants.sessions, records.audit

@@ -1,6 +1,8 @@
 """The JSON API: one file for each journey it exposes, all of them data in one route table."""
 
 from ostiary.entrypoints.api.account import AccountDoor
+from ostiary.entrypoints.api.devices import DevicesDoor
+from ostiary.entrypoints.api.factor_steps import FactorStepsDoor
 from ostiary.entrypoints.api.onboarding import OnboardingDoor
 from ostiary.entrypoints.api.operations import OperationsDoor
 from ostiary.entrypoints.api.problems import FOLDS
@@ -14,6 +16,8 @@ from ostiary.entrypoints.api.statistics import StatisticsDoor
 __all__ = [
     "FOLDS",
     "AccountDoor",
+    "DevicesDoor",
+    "FactorStepsDoor",
     "OnboardingDoor",
     "OperationsDoor",
     "RecoveryDoor",

@@ -17,6 +17,7 @@ from ostiary.features.sessions.model import (
     Session,
     SessionFigures,
     Tokens,
+    device_label,
     external_session_id,
     parse_session_id,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "Sessions",
     "SignInOvertaken",
     "Tokens",
+    "device_label",
     "external_session_id",
     "parse_session_id",
 ]
