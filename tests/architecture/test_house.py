@@ -88,6 +88,8 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "access_tokens.py",
         "addresses.py",
         "caller.py",
+        "contents.py",
+        "delivery.py",
         "endings.py",
         "entity_types.py",
         "export.py",
@@ -101,6 +103,7 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "reading.py",
         "recovery_codes.py",
         "resets.py",
+        "rendering.py",
         "revocations.py",
         "schemes.py",
         "devices.py",
@@ -114,6 +117,7 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "statistics.py",
         "tasks.py",
         "totp.py",
+        "transports.py",
     }
     strangers = [_name(path) for path in (SOURCE / "features").glob("*/*.py") if path.name not in roles]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ostiary.features.account import Account
 from ostiary.features.administration import Administration, RestoreGuard
+from ostiary.features.factors import FactorManagement, LostFactors
 from ostiary.features.onboarding import Onboarding
 from ostiary.features.recovery import Recovery
 from ostiary.features.registration import Registration
@@ -29,6 +30,8 @@ class Journeys:
     sign_in_by_message: SignInByMessage
     recovery: Recovery
     account: Account
+    factor_management: FactorManagement
+    lost_factors: LostFactors
     onboarding: Onboarding
     administration: Administration
     restore_guard: RestoreGuard
@@ -86,9 +89,35 @@ def build_journeys(
             identities=facts.identities,
             profiles=facts.profiles,
             passwords=proofs.passwords,
-            roles=facts.roles,
             sessions=grants.sessions,
+            flows=grants.flows,
+            factor_proofs=grants.factor_proofs,
             audit=audit,
+        ),
+        factor_management=FactorManagement(
+            database,
+            identities=facts.identities,
+            second_factors=proofs.second_factors,
+            resets=proofs.factor_resets,
+            flows=grants.flows,
+            passwords=proofs.passwords,
+            sessions=grants.sessions,
+            outbox=records.outbox,
+            audit=audit,
+        ),
+        lost_factors=LostFactors(
+            database,
+            identities=facts.identities,
+            passwords=proofs.passwords,
+            second_factors=proofs.second_factors,
+            resets=proofs.factor_resets,
+            challenges=proofs.challenges,
+            sending=proofs.sending,
+            flows=grants.flows,
+            sessions=grants.sessions,
+            outbox=records.outbox,
+            audit=audit,
+            wait=ground.settings.factors.reset_wait,
         ),
         onboarding=Onboarding(
             database,

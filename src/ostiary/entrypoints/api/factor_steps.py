@@ -9,11 +9,11 @@ from msgspec import Struct
 
 from ostiary.entrypoints.api.bodies import Delivery, SignedInBody, sign_in_answer
 from ostiary.entrypoints.api.callers import origin_of, signed_in_as
+from ostiary.entrypoints.api.factors import EnrolmentBody
 from ostiary.entrypoints.http.answers import Answer
 from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
 from ostiary.entrypoints.http.routes import PUBLIC, AddressLimit, Route
 from ostiary.features.flows import Factor, Step, StepRefused
-from ostiary.foundation.ids import format_id
 from ostiary.foundation.limits import Rate
 from ostiary.foundation.secret import Secret
 
@@ -23,12 +23,11 @@ if TYPE_CHECKING:
     from ostiary.features.identities import Identities
 
 _TAG: Final = "Registration and sign-in"
-_FACTOR_PREFIX: Final = "fct"
 _PER_MINUTE: Final = timedelta(minutes=1)
 _PROBLEMS: Final = (ProblemCode.INVALID_CREDENTIALS, ProblemCode.TOO_MANY_ATTEMPTS)
 
 
-class FactorBody(Struct, frozen=True, forbid_unknown_fields=True):
+class FactorStepBody(Struct, frozen=True, forbid_unknown_fields=True):
     """The flow, and the factor it waits for; `remember_device` asks not to be asked again on this one for a while."""
 
     flow: str
@@ -52,15 +51,6 @@ class EnrolBody(Struct, frozen=True, forbid_unknown_fields=True):
     method: Literal["totp"]
 
 
-class EnrolmentBody(Struct, frozen=True):
-    """An authenticator app to be: shown this one time, as URI, as base32 to type, and as a QR code to scan."""
-
-    id: str
-    secret: str
-    otpauth_uri: str
-    qr_svg: str
-
-
 class FactorStepsDoor:
     """The door for whoever has given a first proof."""
 
@@ -70,7 +60,7 @@ class FactorStepsDoor:
 
     async def finish(self, request: Request) -> Answer:
         """Show a second factor."""
-        body: FactorBody = request.body
+        body: FactorStepBody = request.body
         if body.delivery == "cookie":
             request.require_same_site()
         step = Step(Secret(body.flow), Factor(body.method), Secret(body.code), body.remember_device)
@@ -95,13 +85,7 @@ class FactorStepsDoor:
         outcome = await self._steps.enrol(Secret(body.flow), Factor(body.method), now=request.now)
         if isinstance(outcome, StepRefused):
             raise _refusal(outcome)
-        enrolment = EnrolmentBody(
-            id=format_id(_FACTOR_PREFIX, outcome.id),
-            secret=outcome.secret.reveal(),
-            otpauth_uri=outcome.otpauth_uri.reveal(),
-            qr_svg=outcome.qr_svg.reveal(),
-        )
-        return Answer(200, enrolment)
+        return Answer(200, EnrolmentBody.of(outcome))
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes of this door."""
@@ -117,7 +101,7 @@ class FactorStepsDoor:
                     " try; it ends after ten minutes, and with whatever changes the account's proofs."
                 ),
                 tag=_TAG,
-                body=FactorBody,
+                body=FactorStepBody,
                 answers={200: SignedInBody},
                 problems=_PROBLEMS,
                 limit=AddressLimit("login", Rate(120, _PER_MINUTE)),

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
+from ostiary.features.factors import (
+    FactorDemanded,
+    NothingToReset,
+    OwnReset,
+    ResetNotFound,
+    SecondFactorRequired,
+)
 from ostiary.features.identities import IdentifierTaken, IdentityNotFound, InvalidAddress, UnknownEntityType
+from ostiary.features.mfa import FactorNotFound, FactorUnavailable, TooManyFactors
 from ostiary.features.onboarding import OnboardingRefused
 from ostiary.features.passwords import UnacceptablePassword
 from ostiary.features.profiles import InvalidProfile, ProfileNotFound
@@ -76,7 +84,18 @@ def _onboarding(error: OnboardingRefused) -> HttpProblem:
     return HttpProblem(code, str(error), errors=fields)
 
 
+def _factor(error: FactorUnavailable | TooManyFactors | NothingToReset) -> HttpProblem:
+    return HttpProblem(ProblemCode.FACTOR_UNAVAILABLE, str(error))
+
+
+def _own_reset(error: OwnReset) -> HttpProblem:
+    return HttpProblem(ProblemCode.FORBIDDEN, str(error))
+
+
 FOLDS: Final[Mapping[type[Exception], Fold]] = {
+    FactorDemanded: ProblemCode.FACTOR_DEMANDED,
+    FactorNotFound: ProblemCode.NOT_FOUND,
+    FactorUnavailable: _factor,
     IdentifierTaken: _taken,
     # The token was good, but what it names is gone.
     IdentityNotFound: ProblemCode.INVALID_TOKEN,
@@ -84,11 +103,16 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     InvalidCursor: _cursor,
     InvalidId: ProblemCode.NOT_FOUND,
     InvalidProfile: _profile,
+    NothingToReset: _factor,
     OnboardingRefused: _onboarding,
+    OwnReset: _own_reset,
     ProfileNotFound: ProblemCode.NOT_FOUND,
     RegistrationRefused: _registration,
+    ResetNotFound: ProblemCode.NOT_FOUND,
     RuleViolation: ProblemCode.INVALID_REQUEST,
+    SecondFactorRequired: ProblemCode.SECOND_FACTOR_REQUIRED,
     SignInOvertaken: ProblemCode.INVALID_CREDENTIALS,
+    TooManyFactors: _factor,
     UnacceptablePassword: _password,
     # A key of the application's own, taken in its creation hook.
     UniqueViolation: ProblemCode.IDENTIFIER_TAKEN,

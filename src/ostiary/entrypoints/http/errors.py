@@ -40,6 +40,8 @@ class ProblemCode(StrEnum):
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     IDENTIFIER_TAKEN = "identifier_taken"
+    FACTOR_UNAVAILABLE = "factor_unavailable"
+    FACTOR_DEMANDED = "factor_demanded"
     ONBOARDING_CONFLICT = "onboarding_conflict"
     ONBOARDING_INCOMPLETE = "onboarding_incomplete"
     BODY_TOO_LARGE = "body_too_large"
@@ -124,6 +126,16 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
             409,
             "Address already in use",
             "Another account uses this address: sign in, or choose another one.",
+        ),
+        ProblemCode.FACTOR_UNAVAILABLE: Problem(
+            409,
+            "Factor not available",
+            "This account cannot have, or has not, the second factor that this is about; the detail says why.",
+        ),
+        ProblemCode.FACTOR_DEMANDED: Problem(
+            409,
+            "Last second factor",
+            "This account must have a second factor, and this is its last one: add another one first.",
         ),
         ProblemCode.ONBOARDING_CONFLICT: Problem(
             409,

@@ -7,7 +7,17 @@ may be lost: `record_read`. docs/guides/secure.md has the table of which is whic
 
 from ostiary.features.audit.errors import PurgedMeanwhile, SealNotOurs, UnreadableExport
 from ostiary.features.audit.export import ExportVerification, Selection
-from ostiary.features.audit.model import NOBODY, SYSTEM, Action, Actor, Event, Login, LoginRecord, Origin
+from ostiary.features.audit.model import (
+    NOBODY,
+    NOWHERE,
+    SYSTEM,
+    Action,
+    Actor,
+    Event,
+    Login,
+    LoginRecord,
+    Origin,
+)
 from ostiary.features.audit.sealing import SEAL_KEY, Seals, Verification
 from ostiary.features.audit.seals import Seal
 from ostiary.features.audit.service import Audit
@@ -15,6 +25,7 @@ from ostiary.features.audit.verification import Finding, Kind, Tally
 
 __all__ = [
     "NOBODY",
+    "NOWHERE",
     "SEAL_KEY",
     "SYSTEM",
     "Action",

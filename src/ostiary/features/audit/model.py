@@ -26,7 +26,6 @@ class Action(StrEnum):
     IDENTITY_REAUTHENTICATION_FAILED = "identity:session:reauthentication_refused"
     DEVICE_REMEMBERED = "identity:device:remembered"
     DEVICE_FORGOTTEN = "identity:device:forgotten"
-    FACTOR_ADDED = "identity:factor:added"
     SIGN_IN_LINK_REQUESTED = "identity:sign_in_link:requested"
     SIGN_IN_CODE_REQUESTED = "identity:sign_in_code:requested"
     PASSWORD_RESET_REQUESTED = "identity:password:reset_requested"  # noqa: S105 - the name of an event
@@ -40,6 +39,16 @@ class Action(StrEnum):
     IDENTITY_REACTIVATED = "identity:account:reactivated"
     IDENTITY_UNLOCKED = "identity:account:unlocked"
     PASSWORD_CHANGE_REQUIRED = "identity:password:change_required"  # noqa: S105 - the name of an event
+    FACTOR_BEGUN = "identity:factor:begun"
+    FACTOR_ADDED = "identity:factor:added"
+    FACTOR_REFUSED = "identity:factor:refused"
+    FACTOR_REMOVED = "identity:factor:removed"
+    RECOVERY_CODES_RENEWED = "identity:recovery_codes:renewed"
+    FACTOR_RESET_REQUESTED = "identity:factor_reset:requested"
+    FACTOR_RESET_APPROVED = "identity:factor_reset:approved"
+    FACTOR_RESET_REJECTED = "identity:factor_reset:rejected"
+    FACTOR_RESET_CANCELLED = "identity:factor_reset:cancelled"
+    FACTORS_RESET = "identity:factors:reset"
     SESSION_ENDED = "session:session:ended"
     SESSIONS_ENDED = "identity:sessions:ended"
     REFRESH_TOKEN_REUSED = "session:refresh_token:reused"  # noqa: S105 - the name of an event

@@ -56,6 +56,20 @@ class Proof:
     provider: str = "ostiary"
     is_multi_factor: bool = False
 
+    @classmethod
+    def again(cls, earlier: Sequence[str], *, by_password: bool, factor: Sequence[str] = ()) -> Self:
+        """Return what somebody proves who is signed in, their session being proven by `earlier`.
+
+        A factor that is shown now counts as a second one beside a password that is given now, or beside what the session
+        began with, unless that went the same way: a code by e-mail adds nothing to a link by e-mail.
+        """
+        first = ("pwd",) if by_password else tuple(earlier)
+        first = tuple(name for name in first if name not in {MULTI_FACTOR, REMEMBERED})
+        is_multi = bool(factor) and not set(first) <= {*factor, "otp"}
+        kept = first if factor or by_password else ()
+        names = dict.fromkeys((*kept, *factor, *((MULTI_FACTOR,) if is_multi else ())))
+        return cls("reauthentication", tuple(names), is_multi_factor=is_multi)
+
 
 @dataclass(frozen=True, slots=True)
 class FactorFacts:

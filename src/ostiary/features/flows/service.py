@@ -16,6 +16,7 @@ from ostiary.features.flows.model import (
     FactorFacts,
     FactorRequired,
     OpenFlow,
+    Proof,
     SignedIn,
 )
 from ostiary.features.identities import IDENTITY_PREFIX, Status
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from ostiary.features.audit import Audit, Origin
     from ostiary.features.flows.devices import Devices
-    from ostiary.features.flows.model import FactorPolicy, Missing, Proof
+    from ostiary.features.flows.model import FactorPolicy, Missing
     from ostiary.features.identities import Credentials
     from ostiary.features.sessions import Sessions, Tokens
     from ostiary.foundation.entropy import Entropy
@@ -123,11 +124,16 @@ class Flows:
         self._note(tx, Action.IDENTITY_SIGNED_IN, credentials.id, origin, now, session_id=tokens.session_id)
         return SignedIn(credentials.id, tokens, recovery_codes, device)
 
-    async def renew(
+    def is_enough(self, entity_type: str, proof: Proof, facts: FactorFacts) -> bool:
+        """Say whether a proof may be all a session rests on."""
+        return self._policy.missing(entity_type, proof, facts) is None
+
+    def renew(
         self,
         tx: Transaction,
         credentials: Credentials,
         proof: Proof,
+        facts: FactorFacts,
         *,
         authenticated_at: datetime | None = None,
         origin: Origin,
@@ -137,8 +143,7 @@ class Flows:
 
         `authenticated_at` is when it was proven, if not now.
         """
-        facts = await self.facts(tx, credentials.id, now=now)
-        if self._policy.missing(credentials.entity_type, proof, facts) is not None:
+        if not self.is_enough(credentials.entity_type, proof, facts):
             return None
         return self._start(tx, credentials, proof, facts, origin, now, authenticated_at)
 
@@ -169,6 +174,15 @@ class Flows:
     async def purge(self, tx: Transaction, *, expired_by: datetime, limit: int) -> int:
         """Delete up to `limit` flows that had expired by then, finished or not; return how many."""
         return await tx.execute(store.PURGE_FLOWS, expired_by, limit)
+
+    def demands_factor(self, entity_type: str, facts: FactorFacts) -> bool:
+        """Say whether an account of this kind, with these roles, must have a second factor."""
+        return self._policy.demands(entity_type, facts.roles)
+
+    def is_password_enough(self, entity_type: str, facts: FactorFacts) -> bool:
+        """Say whether the password alone would sign in, on a device that is not remembered."""
+        unknown_device = replace(facts, device_id=None)
+        return self._policy.missing(entity_type, Proof("password", ("pwd",)), unknown_device) is None
 
     async def read(self, source: Statements, presented: Secret, *, now: datetime) -> OpenFlow | None:
         """Return the flow a bearer secret opens, without going on with it; None if it is no open one."""

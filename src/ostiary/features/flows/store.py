@@ -90,7 +90,7 @@ CONSUME_FLOW = Query(
     UPDATE ostiary.sign_in_flows AS flow SET consumed_at = $2
      WHERE flow.id = $1 AND flow.consumed_at IS NULL AND flow.expires_at > $2
        AND NOT EXISTS {_all_ended("flow.created_at")}
-    RETURNING flow.id
+    RETURNING id
     """,
     into=UUID,
 )
