@@ -29,7 +29,12 @@ BY_SESSION = {
     EndReason.PROVIDER_UNLINKED,
     EndReason.STALE,
 }
-BY_IDENTITY = {EndReason.PASSWORD_RESET, EndReason.ENTITY_DEACTIVATED}
+BY_IDENTITY = {
+    EndReason.PASSWORD_RESET,
+    EndReason.ENTITY_DEACTIVATED,
+    EndReason.ADDRESS_CHANGE_UNDONE,
+    EndReason.ADDRESS_LOST,
+}
 
 
 @dataclass
