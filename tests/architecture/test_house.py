@@ -104,6 +104,7 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "keys.py",
         "invitations.py",
         "policy.py",
+        "proofs.py",
         "progress.py",
         "restore_guard.py",
         "reading.py",

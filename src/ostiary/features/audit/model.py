@@ -36,6 +36,8 @@ class Action(StrEnum):
     IDENTITY_SIGN_IN_FAILED = "identity:session:refused"
     IDENTITY_REAUTHENTICATED = "identity:session:reauthenticated"
     IDENTITY_REAUTHENTICATION_FAILED = "identity:session:reauthentication_refused"
+    DEVICE_REMEMBERED = "identity:device:remembered"
+    DEVICE_FORGOTTEN = "identity:device:forgotten"
     SIGN_IN_LINK_REQUESTED = "identity:sign_in_link:requested"
     SIGN_IN_CODE_REQUESTED = "identity:sign_in_code:requested"
     PASSWORD_RESET_REQUESTED = "identity:password:reset_requested"  # noqa: S105 - the name of an event

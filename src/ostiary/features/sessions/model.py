@@ -64,7 +64,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """A finished authentication from which a session starts.
+    """A finished authentication from which a session starts, proven just now or at `authenticated_at`.
 
     `epoch` is the token epoch that was read together with the credentials: if it has moved since, the sign-in has
     been overtaken. Losing a role moves it, so `grants` may have been read at any time after that.
@@ -79,6 +79,7 @@ class Authentication:
     grants: Sequence[Grant]
     origin: Origin
     provider: str = "ostiary"
+    authenticated_at: datetime | None = None
 
     @classmethod
     def by_password(cls, credentials: Credentials, grants: Sequence[Grant], origin: Origin) -> Authentication:
