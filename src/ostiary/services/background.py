@@ -61,6 +61,7 @@ def build_background(
                 _retention(ground.settings),
                 sessions=grants.sessions,
                 challenges=proofs.challenges,
+                passkeys=proofs.passkeys,
                 identities=facts.identities,
                 audit=records.audit,
             ),

@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING
 from ostiary.entrypoints.api import (
     FOLDS,
     AccountDoor,
+    ApprovalsDoor,
     FactorResetsDoor,
     FactorsDoor,
     OnboardingDoor,
     OperationsDoor,
+    PasskeyDoor,
     RecoveryDoor,
     RegistrationDoor,
     ResourceServerDoor,
     SignInByMessageDoor,
     SignInDoor,
     StatisticsDoor,
+    VerificationDoor,
 )
 from ostiary.entrypoints.http.application import HttpApplication
 from ostiary.entrypoints.http.documents import document_routes
@@ -80,13 +83,16 @@ def build_doors(
         chain.from_iterable(
             door.routes()
             for door in (
-                RegistrationDoor(journeys.registration, facts.identities),
+                RegistrationDoor(journeys.registration, journeys.verify_first, facts.identities),
+                ApprovalsDoor(journeys.approvals, journeys.invitations, facts.identities),
+                VerificationDoor(journeys.verification),
                 SignInDoor(journeys.sign_in, grants.sessions, journeys.account, facts.identities),
                 SignInByMessageDoor(journeys.sign_in_by_message, facts.identities),
                 RecoveryDoor(journeys.recovery),
                 AccountDoor(
                     journeys.account, facts.identities, facts.profiles, grants.sessions, records.audit
                 ),
+                PasskeyDoor(journeys.passkey_management, journeys.passkey_sign_in, facts.identities),
                 ResourceServerDoor(
                     grants.verifier,
                     facts.signing_keys,

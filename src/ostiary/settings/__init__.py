@@ -23,6 +23,7 @@ from ostiary.settings.sections import (
     MessageSettings,
     OnboardingSettings,
     OutboundSettings,
+    PasskeySettings,
     PasswordSettings,
     RegistrationSettings,
     RevocationSettings,
@@ -100,6 +101,7 @@ class Settings(BaseSettings):
     tokens: TokenSettings = TokenSettings()
     sessions: SessionSettings = SessionSettings()
     passwords: PasswordSettings = PasswordSettings()
+    passkeys: PasskeySettings = PasskeySettings()
     factors: FactorSettings = FactorSettings()
     revocation: RevocationSettings = RevocationSettings()
     registration: RegistrationSettings = RegistrationSettings()
@@ -179,6 +181,12 @@ class Settings(BaseSettings):
             "alone. Turn it off, or accept that these accounts are as safe as a mailbox or a phone number."
             for variable in by_message
         ]
+
+    @property
+    def verify_first(self) -> bool:
+        """Whether a newcomer's address is proven before anything is made."""
+        wanted = self.registration.verify_first
+        return self.env == "production" if wanted is None else wanted
 
     def dangers(self, *, workers: int = 1) -> list[str]:
         """Say what must not be in production, each with what to do; empty in development."""

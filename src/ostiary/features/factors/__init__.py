@@ -13,6 +13,7 @@ from ostiary.features.factors.errors import (
     SecondFactorRequired,
 )
 from ostiary.features.factors.model import Confirmed, FactorOverview, ResetRequest, WrongCode
+from ostiary.features.factors.passkeys import PasskeyManagement
 from ostiary.features.factors.resets import LostFactors
 from ostiary.features.factors.service import FactorManagement
 
@@ -24,6 +25,7 @@ __all__ = [
     "LostFactors",
     "NothingToReset",
     "OwnReset",
+    "PasskeyManagement",
     "ResetNotFound",
     "ResetRequest",
     "SecondFactorRequired",
