@@ -93,6 +93,7 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "export.py",
         "hashing.py",
         "keys.py",
+        "log.py",
         "policy.py",
         "restore_guard.py",
         "reading.py",

@@ -13,6 +13,7 @@ NAMES = {
     "rate-limits",
     "unknown-identifiers",
     "audit",
+    "audit-keys",
     "login-history",
     "runs",
     "stale-sessions",

@@ -7,7 +7,20 @@ may be lost: `record_read`. docs/guides/secure.md has the table of which is whic
 
 from ostiary.features.audit.errors import PurgedMeanwhile, SealNotOurs, UnreadableExport
 from ostiary.features.audit.export import ExportVerification, Selection
-from ostiary.features.audit.model import NOBODY, SYSTEM, Action, Actor, Event, Login, LoginRecord, Origin
+from ostiary.features.audit.keys import PersonalData
+from ostiary.features.audit.log import AuditLog
+from ostiary.features.audit.model import (
+    NOBODY,
+    SYSTEM,
+    Action,
+    Actor,
+    Event,
+    EventFilter,
+    Login,
+    LoginRecord,
+    Origin,
+    RecordedEvent,
+)
 from ostiary.features.audit.sealing import SEAL_KEY, Seals, Verification
 from ostiary.features.audit.seals import Seal
 from ostiary.features.audit.service import Audit
@@ -20,14 +33,18 @@ __all__ = [
     "Action",
     "Actor",
     "Audit",
+    "AuditLog",
     "Event",
+    "EventFilter",
     "ExportVerification",
     "Finding",
     "Kind",
     "Login",
     "LoginRecord",
     "Origin",
+    "PersonalData",
     "PurgedMeanwhile",
+    "RecordedEvent",
     "Seal",
     "SealNotOurs",
     "Seals",
