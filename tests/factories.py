@@ -17,7 +17,7 @@ from ostiary.testing.auth import PASSWORD
 
 if TYPE_CHECKING:
     from ostiary import Ostiary
-    from ostiary.features.registration import Registered
+    from ostiary.features.flows import SignedIn
     from ostiary.features.sessions import Refused, Rotated
 
 ORIGIN = Origin("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0")
@@ -31,7 +31,7 @@ def records_of(database) -> Audit:
     return Audit(database, Entropy(), root_keys=RootKeys({1: bytes(32)}), outbox=outbox)
 
 
-async def registered(auth: Ostiary, email: str | None = None, **fields) -> Registered:
+async def registered(auth: Ostiary, email: str | None = None, **fields) -> SignedIn:
     """Register somebody over the door's own journey."""
     account = NewAccount(
         **{

@@ -13,6 +13,7 @@ from ostiary import schema
 from ostiary import settings as environment
 from ostiary.entrypoints.http.openapi import openapi_document
 from ostiary.features.identities import EntityType, EntityTypes, NewIdentity
+from ostiary.features.onboarding import OnboardingFlow, OnboardingFlows, read_flows
 from ostiary.features.profiles import PROFILE_TYPES, ProfileType
 from ostiary.first_run import root_keys
 from ostiary.foundation.clock import SystemClock
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from ostiary.entrypoints.http.routes import Route
     from ostiary.features.identities import CreateProfile
+    from ostiary.features.outbox import Topic, Transport
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.storage import Transaction
     from ostiary.settings import Settings
@@ -85,8 +87,11 @@ class Ostiary:
         self.clock: Final = clock or SystemClock()
         self._entropy: Final = Entropy()
         self._entity_types = EntityTypes()
+        self._onboarding_flows = OnboardingFlows()
+        self.transports: Final[dict[Topic, Transport]] = {}
+        """The application's own ways for messages, instead of those of the settings; given before the start."""
         self._services: Services | None = None
-        self._runs_worker = run_worker and self.settings.maintenance.scheduled
+        self._runs_worker = run_worker
         self._background: asyncio.Task[None] | None = None
         for kind in PROFILE_TYPES:
             self.entity_type(
@@ -95,6 +100,9 @@ class Ostiary:
                 create=partial(self._create_profile, kind),
                 open_registration=kind.entity_type == "user" and self.settings.registration.open,
             )
+        if self.settings.onboarding.flows_file is not None:
+            for flow in read_flows(self.settings.onboarding.flows_file):
+                self.onboarding_flow(flow)
 
     def entity_type(
         self, name: str, *, prefix: str, create: CreateProfile, open_registration: bool = True
@@ -105,6 +113,10 @@ class Ostiary:
         key; it raises `InvalidProfile` to refuse. Raises `ValueError` for a name or prefix that is taken.
         """
         self._entity_types.register(EntityType(name, prefix, create, open_registration))
+
+    def onboarding_flow(self, flow: OnboardingFlow) -> None:
+        """Declare what people are asked after they registered. Raises `InvalidFlow`."""
+        self._onboarding_flows.register(flow)
 
     @property
     def services(self) -> Services:
@@ -146,6 +158,8 @@ class Ostiary:
             await self.stop()
             raise
         if self._runs_worker:
+            services.courier.start(self.clock)
+        if self._runs_worker and self.settings.maintenance.scheduled:
             self._background = asyncio.create_task(services.maintenance.follow_schedule(self.clock))
 
     def drain(self) -> None:
@@ -157,6 +171,7 @@ class Ostiary:
         if self._services is not None:
             self._services.sessions.revocations.close()
             self._services.maintenance.close()
+            self._services.courier.close()
 
     async def stop(self) -> None:
         """Let running work end and close everything. May be called twice."""
@@ -169,6 +184,7 @@ class Ostiary:
             self._background = None
         if self._services is not None:
             services, self._services = self._services, None
+            await services.courier.stop()
             await services.follower.stop()
             services.passwords.close()
             if services.cache is not None:
@@ -281,4 +297,6 @@ class Ostiary:
             entropy=self._entropy,
             clock=self.clock,
             entity_types=self._entity_types,
+            onboarding_flows=self._onboarding_flows,
+            transports=self.transports,
         )

@@ -11,6 +11,12 @@ PUBLIC = {
     "POST /v1/register",
     "POST /v1/bootstrap",
     "POST /v1/login",
+    "POST /v1/login/link",
+    "POST /v1/login/link/confirm",
+    "POST /v1/login/code",
+    "POST /v1/login/code/confirm",
+    "POST /v1/password/forgot",
+    "POST /v1/password/reset",
     "POST /v1/refresh",
     "GET /.well-known/jwks.json",
     "GET /.well-known/oauth-authorization-server",
@@ -31,10 +37,21 @@ SIGNED_IN = {
     "POST /v1/me/reauthenticate",
     "POST /v1/token/introspect",
     "POST /v1/token/revoke",
+    "POST /v1/onboarding",
+    "GET /v1/onboarding",
+    "PUT /v1/onboarding/steps/{step}",
+    "POST /v1/onboarding/complete",
+    "GET /v1/admin/onboarding",
     "GET /v1/admin/stats",
 }
 FOR_SERVICES = {"GET /v1/revocations"}
-RECENT = {"GET /v1/admin/stats", "POST /v1/logout-all", "DELETE /v1/me", "DELETE /v1/me/sessions/{id}"}
+RECENT = {
+    "GET /v1/admin/onboarding",
+    "GET /v1/admin/stats",
+    "POST /v1/logout-all",
+    "DELETE /v1/me",
+    "DELETE /v1/me/sessions/{id}",
+}
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from ostiary.features.maintenance import (
     Task,
     every,
     holder_name,
+    purge_task,
     standard_tasks,
 )
 from ostiary.foundation.errors import Unavailable
@@ -58,6 +59,14 @@ def build_background(
                 challenges=proofs.challenges,
                 identities=facts.identities,
                 audit=records.audit,
+            ),
+            purge_task(
+                "onboarding",
+                "Remove onboardings that were given up.",
+                ground.settings.onboarding.abandoned,
+                lambda tx, given_up_by, limit: journeys.onboarding.purge(
+                    tx, abandoned_by=given_up_by, limit=limit
+                ),
             ),
             *_brisk_tasks(records.seals, facts.signing_keys, journeys.restore_guard),
         ),

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 from ostiary.entrypoints.api import (
     FOLDS,
     AccountDoor,
+    OnboardingDoor,
     OperationsDoor,
+    RecoveryDoor,
     RegistrationDoor,
     ResourceServerDoor,
+    SignInByMessageDoor,
     SignInDoor,
     StatisticsDoor,
 )
@@ -77,6 +80,8 @@ def build_doors(
             for door in (
                 RegistrationDoor(journeys.registration, facts.identities),
                 SignInDoor(journeys.sign_in, grants.sessions, journeys.account, facts.identities),
+                SignInByMessageDoor(journeys.sign_in_by_message, facts.identities),
+                RecoveryDoor(journeys.recovery),
                 AccountDoor(
                     journeys.account, facts.identities, facts.profiles, grants.sessions, records.audit
                 ),
@@ -89,6 +94,7 @@ def build_doors(
                     issuer=settings.public_url,
                     audience=settings.audience,
                 ),
+                OnboardingDoor(journeys.onboarding),
                 OperationsDoor(ground.database, grants.revocations, metrics),
                 StatisticsDoor(background.statistics),
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ostiary.features.flows import FactorPolicy, Flows
 from ostiary.features.sessions import AccessTokens, Lifetimes, Revocations, Sessions
 from ostiary.verifier import AccessTokenVerifier, RevocationSet
 
@@ -23,6 +24,7 @@ class Grants:
     verifier: AccessTokenVerifier
     revocations: Revocations
     sessions: Sessions
+    flows: Flows
 
 
 def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs) -> Grants:
@@ -42,26 +44,35 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
         audience=settings.audience,
         lifetime=tokens.access_lifetime,
     )
+    policy = FactorPolicy.parse(settings.factors.required_for)
+    sessions = Sessions(
+        ground.database,
+        ground.entropy,
+        identities=facts.identities,
+        challenges=proofs.challenges,
+        audit=records.audit,
+        revocations=revocations,
+        access_tokens=access_tokens,
+        lifetimes=Lifetimes(
+            access=tokens.access_lifetime,
+            refresh=tokens.refresh_lifetime,
+            idle=settings.sessions.idle_lifetime,
+            grace=tokens.refresh_grace,
+        ),
+        is_enough=lambda facts: policy.is_met(facts.entity_type, facts.roles, facts.amr),
+        cache=ground.cache,
+    )
     return Grants(
         live=live,
         verifier=AccessTokenVerifier(
             facts.signing_keys.public, live, issuer=settings.public_url, audience=settings.audience
         ),
         revocations=revocations,
-        sessions=Sessions(
-            ground.database,
+        sessions=sessions,
+        flows=Flows(
             ground.entropy,
-            identities=facts.identities,
-            challenges=proofs.challenges,
+            policy=policy,
+            sessions=sessions,
             audit=records.audit,
-            revocations=revocations,
-            access_tokens=access_tokens,
-            lifetimes=Lifetimes(
-                access=tokens.access_lifetime,
-                refresh=tokens.refresh_lifetime,
-                idle=settings.sessions.idle_lifetime,
-                grace=tokens.refresh_grace,
-            ),
-            cache=ground.cache,
         ),
     )

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from ostiary.features.account import Account
 from ostiary.features.administration import Administration, RestoreGuard
+from ostiary.features.onboarding import Onboarding
+from ostiary.features.recovery import Recovery
 from ostiary.features.registration import Registration
-from ostiary.features.sign_in import SignIn
+from ostiary.features.sign_in import SignIn, SignInByMessage
 
 if TYPE_CHECKING:
     from ostiary.services.facts import Facts
@@ -24,7 +26,10 @@ class Journeys:
 
     registration: Registration
     sign_in: SignIn
+    sign_in_by_message: SignInByMessage
+    recovery: Recovery
     account: Account
+    onboarding: Onboarding
     administration: Administration
     restore_guard: RestoreGuard
 
@@ -42,7 +47,7 @@ def build_journeys(
             passwords=proofs.passwords,
             challenges=proofs.challenges,
             roles=facts.roles,
-            sessions=grants.sessions,
+            flows=grants.flows,
             audit=audit,
             service_credentials=facts.service_credentials,
         ),
@@ -51,8 +56,29 @@ def build_journeys(
             entity_types=ground.entity_types,
             identities=facts.identities,
             passwords=proofs.passwords,
-            roles=facts.roles,
             sessions=grants.sessions,
+            flows=grants.flows,
+            audit=audit,
+        ),
+        sign_in_by_message=SignInByMessage(
+            database,
+            entity_types=ground.entity_types,
+            identities=facts.identities,
+            challenges=proofs.challenges,
+            sending=proofs.sending,
+            flows=grants.flows,
+            outbox=records.outbox,
+            audit=audit,
+        ),
+        recovery=Recovery(
+            database,
+            entity_types=ground.entity_types,
+            identities=facts.identities,
+            passwords=proofs.passwords,
+            challenges=proofs.challenges,
+            sending=proofs.sending,
+            sessions=grants.sessions,
+            outbox=records.outbox,
             audit=audit,
         ),
         account=Account(
@@ -63,6 +89,14 @@ def build_journeys(
             roles=facts.roles,
             sessions=grants.sessions,
             audit=audit,
+        ),
+        onboarding=Onboarding(
+            database,
+            ground.entropy,
+            flows=ground.onboarding_flows,
+            identities=facts.identities,
+            audit=audit,
+            lifetime=ground.settings.onboarding.lifetime,
         ),
         administration=Administration(
             database,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ostiary.features.challenges import Challenges, Sending, SendingRates
+from ostiary.features.mfa import FactorKind, FactorResets, SecondFactors
 from ostiary.features.passwords import Argon2Parameters, Passwords, Policy
 
 if TYPE_CHECKING:
     from ostiary.foundation.entropy import Entropy
     from ostiary.services.ground import Ground
+    from ostiary.services.records import Records
     from ostiary.settings import Settings
 
 
@@ -21,9 +24,11 @@ class Proofs:
     passwords: Passwords
     challenges: Challenges
     sending: Sending
+    second_factors: SecondFactors
+    factor_resets: FactorResets
 
 
-def build_proofs(ground: Ground) -> Proofs:
+def build_proofs(ground: Ground, records: Records) -> Proofs:
     """Build the proofs."""
     return Proofs(
         passwords=_passwords(ground.settings, ground.entropy),
@@ -34,6 +39,21 @@ def build_proofs(ground: Ground) -> Proofs:
             payload_key=ground.keys.derive("challenge payloads"),
         ),
         sending=Sending(ground.limits, SendingRates()),
+        second_factors=_second_factors(ground, records),
+        factor_resets=FactorResets(ground.entropy),
+    )
+
+
+def _second_factors(ground: Ground, records: Records) -> SecondFactors:
+    wanted = ground.settings.factors
+    offered = {FactorKind.EMAIL: wanted.email, FactorKind.SMS: wanted.sms}
+    return SecondFactors(
+        ground.entropy,
+        secret_key=ground.keys.derive("totp secrets"),
+        code_key=ground.keys.derive("recovery codes"),
+        issuer=urlsplit(ground.settings.public_url).hostname or "Ostiary",
+        offered=frozenset(kind for kind, is_offered in offered.items() if is_offered),
+        outbox=records.outbox,
     )
 
 

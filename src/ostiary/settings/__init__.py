@@ -17,12 +17,18 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ostiary.foundation.errors import OstiaryError
 from ostiary.settings.sections import (
+    FactorSettings,
+    MailSettings,
     MaintenanceSettings,
+    MessageSettings,
+    OnboardingSettings,
+    OutboundSettings,
     PasswordSettings,
     RegistrationSettings,
     RevocationSettings,
     Section,
     SessionSettings,
+    SmsSettings,
     TokenSettings,
 )
 from ostiary.settings.values import Keys, Networks, Origins, parse_keys
@@ -93,9 +99,15 @@ class Settings(BaseSettings):
     tokens: TokenSettings = TokenSettings()
     sessions: SessionSettings = SessionSettings()
     passwords: PasswordSettings = PasswordSettings()
+    factors: FactorSettings = FactorSettings()
     revocation: RevocationSettings = RevocationSettings()
     registration: RegistrationSettings = RegistrationSettings()
+    onboarding: OnboardingSettings = OnboardingSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
+    mail: MailSettings = MailSettings()
+    sms: SmsSettings = SmsSettings()
+    messages: MessageSettings = MessageSettings()
+    outbound: OutboundSettings = OutboundSettings()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -137,6 +149,11 @@ class Settings(BaseSettings):
     def redis(self) -> str | None:
         """The URL of Redis, which may hold a password, if there is one."""
         return None if self.redis_url is None else self.redis_url.get_secret_value()
+
+    @property
+    def links(self) -> str:
+        """Where links in messages lead."""
+        return self.messages.links or f"{self.public_url}/link"
 
     @property
     def audience(self) -> str:
@@ -197,7 +214,8 @@ def unknown_variables() -> list[str]:
     for name, field in Settings.model_fields.items():
         known.add(f"{PREFIX}{name}".upper())
         if isinstance(field.default, Section):
-            known |= {f"{PREFIX}{name}__{inner}".upper() for inner in type(field.default).model_fields}
+            inner = type(field.default).model_fields.items()
+            known |= {f"{PREFIX}{name}__{within.alias or own}".upper() for own, within in inner}
     return sorted(
         name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known
     )

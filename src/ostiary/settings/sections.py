@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from ostiary.settings.values import Duration, Keys, OptionalDuration
+from ostiary.settings.values import Duration, Keys, Names, Networks, OptionalDuration
 
 
 class Section(BaseModel):
     """Some settings that belong together."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
     )
 
 
@@ -71,6 +76,19 @@ class PasswordSettings(Section):
     """Hash cheaply. Refused in production."""
 
 
+class FactorSettings(Section):
+    """Second factors."""
+
+    required_for: Names = ["admin"]
+    """Who must have one: kinds of account, and roles as `role:billing`, separated by commas."""
+    email: bool = False
+    """Whether people may make their e-mail address a second factor. It is a weak one; refused by the strict profile."""
+    sms: bool = False
+    """Whether people may make their phone number a second factor. It is a weak one; refused by the strict profile."""
+    reset_wait: Duration = timedelta(hours=24)
+    """How long after an operator approved it lost factors are removed; at least 1h in production."""
+
+
 class RevocationSettings(Section):
     """Revocations."""
 
@@ -114,3 +132,52 @@ class MaintenanceSettings(Section):
     """How long audit events and login history are kept; on PostgreSQL, until their whole month is that old."""
     runs: Duration = timedelta(days=90)
     """How long lines about maintenance itself are kept."""
+    delivered_messages: OptionalDuration = timedelta(days=7)
+    """How long it is remembered that a message was delivered; what it said is erased at once."""
+    dead_messages: OptionalDuration = timedelta(days=30)
+    """How long a message that could not be delivered is kept, to be looked at and tried again."""
+
+
+class OnboardingSettings(Section):
+    """Onboarding."""
+
+    flows_file: Path | None = None
+    """A TOML file that declares flows, `[[flows]]` with `[[flows.steps]]`; applications may declare them in code."""
+    lifetime: Duration = timedelta(days=30)
+    """After how long without a step an onboarding is given up."""
+    abandoned: Duration = timedelta(days=90)
+    """How long what was given up is kept, for the figures."""
+
+
+class MailSettings(Section):
+    """E-mail."""
+
+    url: SecretStr = SecretStr("console:")
+    """`smtp://user:password@host:587` with STARTTLS, `smtps://user:password@host:465`, or `console:` while developing."""
+    sender: str = Field(default="Ostiary <no-reply@localhost>", alias="from")
+    """Who mail comes from, `Name <name@example.org>`."""
+
+
+class SmsSettings(Section):
+    """Text messages."""
+
+    url: SecretStr = SecretStr("console:")
+    """`twilio://sid:token@/?from=+1…`, `sns://key:secret@region`, the `https://…` of a gateway, or `console:`."""
+
+
+class MessageSettings(Section):
+    """What messages say, and where their links lead."""
+
+    product_name: str = "Ostiary"
+    """What the application is called in messages."""
+    links: str | None = None
+    """Where links lead, as `<this>/<action>#token=…`; the page at `<public URL>/link` if not set."""
+    templates: Path | None = None
+    """A folder whose templates come before those that are shipped."""
+
+
+class OutboundSettings(Section):
+    """Requests that Ostiary itself makes: to webhooks and gateways."""
+
+    allowed_networks: Networks = []
+    """Networks of your own that may be called although they are private, separated by commas, such as 10.1.2.0/24."""

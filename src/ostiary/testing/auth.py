@@ -10,18 +10,28 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ostiary.app import Ostiary
 from ostiary.features.audit import SYSTEM, Origin
+from ostiary.features.flows import FactorRequired, SignedIn
 from ostiary.features.identities import parse_email
+from ostiary.features.outbox import Topic
 from ostiary.features.registration import NewAccount
-from ostiary.features.sign_in import PasswordSignIn, SignedIn
+from ostiary.features.roles import OPERATOR
+from ostiary.features.sessions import Authentication
+from ostiary.features.sign_in import PasswordSignIn
 from ostiary.foundation.secret import Secret
 from ostiary.testing.clock import MovableClock
+from ostiary.testing.messages import Tray
 from ostiary.verifier import Principal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
     from datetime import datetime
+    from uuid import UUID
+
+    from ostiary.features.outbox import Rendered
+    from ostiary.features.sessions import Tokens
 
 PASSWORD: Final = "a phrase that only tests know"  # noqa: S105 - opens nothing but a test's own database
+WITH_A_SECOND_FACTOR: Final = ("pwd", "otp", "mfa")
 _WEAK: Final = {"weak_hash_for_tests": True, "memory_kib": 8, "time_cost": 1}
 
 
@@ -62,11 +72,30 @@ def principal(
 
 
 class AuthForTests:
-    """An `Ostiary` under test: `auth` is the application's own, started; `clock` is the one it reads."""
+    """An `Ostiary` under test: `auth` is the application's own, started; `clock` is the one it reads.
 
-    def __init__(self, auth: Ostiary, clock: MovableClock) -> None:
+    Messages to people land in `sent`, the oldest first, as soon as somebody calls `deliver`.
+    """
+
+    def __init__(self, auth: Ostiary, clock: MovableClock, tray: Tray) -> None:
         self.auth: Final = auth
         self.clock: Final = clock
+        self._tray = tray
+
+    @property
+    def sent(self) -> list[Rendered]:
+        """What was sent so far: `to`, `template`, `subject`, `text`, `html`, and the `values` it was written with."""
+        return self._tray.messages
+
+    async def deliver(self) -> list[Rendered]:
+        """Deliver every message that is due now, and return those that were sent by it.
+
+        Raises `AssertionError` for a message that can never be written out or sent.
+        """
+        before = len(self.sent)
+        dead = await self.auth.services.courier.deliver_due(now=self.clock.now())
+        assert not dead, f"These messages are dead: {'; '.join(dead)}"  # noqa: S101 - it is for tests
+        return self.sent[before:]
 
     def move(self, **by: float) -> None:
         """Move the clock, `move(minutes=20)`, and let the revocations be known as of the new moment."""
@@ -80,8 +109,13 @@ class AuthForTests:
         roles: Iterable[str] = (),
         entity_type: str = "user",
         profile: dict[str, Any] | None = None,
+        amr: tuple[str, ...] | None = None,
     ) -> SignedInForTests:
-        """Sign somebody in, making them on first mention; `name` becomes `name@example.org`."""
+        """Sign somebody in, making them on first mention; `name` becomes `name@example.org`.
+
+        They prove themselves with a password, and a second factor where the policy demands one; or, without any proof,
+        with what `amr` says.
+        """
         services, now = self.auth.services, self.clock.now()
         email = f"{name}@example.org"
         identity = await services.identities.find(entity_type, parse_email(email))
@@ -97,14 +131,39 @@ class AuthForTests:
             identity = await services.identities.get(made.id)
         for role in roles:
             await services.administration.grant_role(identity.id, role, by=SYSTEM, now=now)
+        if amr is not None:
+            return self._holding(await self._session(identity.id, amr))
         attempt = PasswordSignIn(entity_type=entity_type, identifier=email, password=Secret(PASSWORD))
         outcome = await services.sign_in.with_password(attempt, origin=Origin(), now=now)
         if isinstance(outcome, SignedIn):
-            access_token = outcome.tokens.access_token.reveal()
-            return SignedInForTests(
-                self.auth.verify(access_token), access_token, outcome.tokens.refresh_token.reveal()
-            )
+            return self._holding(outcome.tokens)
+        if isinstance(outcome, FactorRequired):
+            return self._holding(await self._session(identity.id, WITH_A_SECOND_FACTOR))
         raise AssertionError(f"{identity.external_id} could not be signed in: {outcome.reason}.")
+
+    async def operator(self, name: str = "operator") -> SignedInForTests:
+        """Sign in an administrator who may operate the installation, with a second factor."""
+        return await self.signed_in(name, entity_type="admin", roles=[OPERATOR], amr=WITH_A_SECOND_FACTOR)
+
+    async def _session(self, identity_id: UUID, amr: tuple[str, ...]) -> Tokens:
+        services, now = self.auth.services, self.clock.now()
+        async with services.database.transaction() as tx:
+            credentials = await services.identities.lock_for_change(tx, identity_id)
+            proven = Authentication(
+                identity_id=identity_id,
+                entity_type=credentials.entity_type,
+                entity_id=credentials.entity_id,
+                epoch=credentials.token_epoch,
+                method="test",
+                amr=amr,
+                grants=await services.roles.granted(tx, identity_id, now=now),
+                origin=Origin(),
+            )
+            return services.sessions.start(tx, proven, now=now)
+
+    def _holding(self, tokens: Tokens) -> SignedInForTests:
+        access_token = tokens.access_token.reveal()
+        return SignedInForTests(self.auth.verify(access_token), access_token, tokens.refresh_token.reveal())
 
 
 @asynccontextmanager
@@ -119,11 +178,19 @@ async def auth_for_tests(auth: Ostiary | None = None, **settings: Any) -> AsyncI
             raise TypeError(
                 "Make the auth under test with Ostiary(clock=MovableClock(), …), so its time can be moved."
             )
-        async with auth:
-            yield AuthForTests(auth, auth.clock)
+        async with _started(auth, auth.clock) as running:
+            yield running
         return
     clock = MovableClock()
     with tempfile.TemporaryDirectory(prefix="ostiary-test-") as folder:
         made = Ostiary(clock=clock, run_worker=False, **{"data": folder, "passwords": _WEAK} | settings)
-        async with made:
-            yield AuthForTests(made, clock)
+        async with _started(made, clock) as running:
+            yield running
+
+
+@asynccontextmanager
+async def _started(auth: Ostiary, clock: MovableClock) -> AsyncIterator[AuthForTests]:
+    tray = Tray()
+    auth.transports.update({Topic.EMAIL: tray, Topic.SMS: tray})
+    async with auth:
+        yield AuthForTests(auth, clock, tray)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
 from ostiary.features.identities import IdentifierTaken, IdentityNotFound, InvalidAddress, UnknownEntityType
+from ostiary.features.onboarding import OnboardingRefused
 from ostiary.features.passwords import UnacceptablePassword
 from ostiary.features.profiles import InvalidProfile, ProfileNotFound
 from ostiary.features.registration import RegistrationRefused
@@ -60,6 +61,21 @@ def _registration(error: RegistrationRefused) -> HttpProblem:
             return HttpProblem(ProblemCode.INVALID_CREDENTIALS, str(error))
 
 
+def _onboarding(error: OnboardingRefused) -> HttpProblem:
+    reason = OnboardingRefused.Reason
+    match error.reason:
+        case reason.NO_SUCH_FLOW | reason.NO_SUCH_STEP | reason.NOT_STARTED:
+            code = ProblemCode.NOT_FOUND
+        case reason.ANOTHER_UNDER_WAY | reason.OVER:
+            code = ProblemCode.ONBOARDING_CONFLICT
+        case reason.INCOMPLETE:
+            code = ProblemCode.ONBOARDING_INCOMPLETE
+        case reason.INVALID_DATA | reason.NOT_SKIPPABLE:
+            code = ProblemCode.INVALID_REQUEST
+    fields = [FieldError(field, code.value, detail) for field, detail in error.fields.items()]
+    return HttpProblem(code, str(error), errors=fields)
+
+
 FOLDS: Final[Mapping[type[Exception], Fold]] = {
     IdentifierTaken: _taken,
     # The token was good, but what it names is gone.
@@ -68,6 +84,7 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     InvalidCursor: _cursor,
     InvalidId: ProblemCode.NOT_FOUND,
     InvalidProfile: _profile,
+    OnboardingRefused: _onboarding,
     ProfileNotFound: ProblemCode.NOT_FOUND,
     RegistrationRefused: _registration,
     RuleViolation: ProblemCode.INVALID_REQUEST,

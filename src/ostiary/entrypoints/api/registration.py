@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
-from ostiary.entrypoints.api.bodies import (
-    Delivery,
-    IdentityBody,
-    RegisteredBody,
-    SignedInBody,
-    TokensBody,
-    cookies,
-)
-from ostiary.entrypoints.api.callers import origin_of
-from ostiary.entrypoints.http.answers import Answer
+from ostiary.entrypoints.api.bodies import Delivery, SignInBody, sign_in_answer
+from ostiary.entrypoints.api.callers import origin_of, signed_in_as
 from ostiary.entrypoints.http.errors import ProblemCode
 from ostiary.entrypoints.http.routes import PUBLIC, AddressLimit, Route
 from ostiary.features.registration import NewAccount
@@ -24,6 +16,7 @@ from ostiary.foundation.limits import Rate
 from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
+    from ostiary.entrypoints.http.answers import Answer
     from ostiary.entrypoints.http.request import Request
     from ostiary.features.identities import Identities
     from ostiary.features.registration import Registration
@@ -68,28 +61,24 @@ class RegistrationDoor:
             password=Secret(body.password) if body.password is not None else None,
             profile=body.profile,
         )
-        registered = await self._registration.register(account, origin=origin_of(request), now=request.now)
-        identity = IdentityBody.of(await self._identities.get(registered.identity_id))
-        tokens = registered.tokens
-        answer = RegisteredBody(identity, TokensBody.of(tokens, body.delivery))
-        return Answer(201, answer, cookies=cookies(tokens, body.delivery))
+        outcome = await self._registration.register(account, origin=origin_of(request), now=request.now)
+        identity = await signed_in_as(outcome, self._identities)
+        return sign_in_answer(outcome, identity, body.delivery, status=201)
 
     async def bootstrap(self, request: Request) -> Answer:
         """Make the first administrator, once."""
         body: BootstrapBody = request.body
         if body.delivery == "cookie":
             request.require_same_site()
-        registered = await self._registration.bootstrap(
+        outcome = await self._registration.bootstrap(
             Secret(body.token),
             email=body.email,
             password=Secret(body.password),
             origin=origin_of(request),
             now=request.now,
         )
-        identity = IdentityBody.of(await self._identities.get(registered.identity_id))
-        tokens = registered.tokens
-        answer = SignedInBody("signed_in", identity, TokensBody.of(tokens, body.delivery))
-        return Answer(201, answer, cookies=cookies(tokens, body.delivery))
+        identity = await signed_in_as(outcome, self._identities)
+        return sign_in_answer(outcome, identity, body.delivery, status=201)
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes of this door."""
@@ -102,7 +91,7 @@ class RegistrationDoor:
                 summary="Register and sign in",
                 tag="Registration and sign-in",
                 body=RegisterBody,
-                answers={201: RegisteredBody},
+                answers={201: SignInBody},
                 problems=(
                     ProblemCode.IDENTIFIER_TAKEN,
                     ProblemCode.PASSWORD_UNACCEPTABLE,
@@ -120,7 +109,7 @@ class RegistrationDoor:
                 description="Takes the one-time token that the server printed when it first started.",
                 tag="Registration and sign-in",
                 body=BootstrapBody,
-                answers={201: SignedInBody},
+                answers={201: SignInBody},
                 problems=(
                     ProblemCode.INVALID_CREDENTIALS,
                     ProblemCode.IDENTIFIER_TAKEN,

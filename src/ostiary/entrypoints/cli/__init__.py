@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "revoke": ("revoke:revoke", "End every session and token there is."),
     "audit": ("audit:app", "List, verify and export the audit events."),
     "maintenance": ("maintenance:app", "Remove what is over, and look at how that goes."),
+    "onboarding": ("onboarding:app", "See how far people come in their onboarding."),
     "stats": ("stats:stats", "Show how large things are."),
     "doctor": ("doctor:doctor", "Look at settings, files, database, schema and clock."),
     "reference": ("reference:reference", "Write the reference pages from the code."),

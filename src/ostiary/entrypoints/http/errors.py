@@ -33,12 +33,15 @@ class ProblemCode(StrEnum):
     INVALID_REFRESH_TOKEN = "invalid_refresh_token"  # noqa: S105 - a public code, not a secret
     FORBIDDEN = "forbidden"
     REAUTHENTICATION_REQUIRED = "reauthentication_required"
+    SECOND_FACTOR_REQUIRED = "second_factor_required"
     CROSS_SITE_REQUEST = "cross_site_request"
     PASSWORD_CHANGE_REQUIRED = "password_change_required"  # noqa: S105 - a public code, not a secret
     REGISTRATION_CLOSED = "registration_closed"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     IDENTIFIER_TAKEN = "identifier_taken"
+    ONBOARDING_CONFLICT = "onboarding_conflict"
+    ONBOARDING_INCOMPLETE = "onboarding_incomplete"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     PASSWORD_UNACCEPTABLE = "password_unacceptable"  # noqa: S105 - a public code, not a secret
@@ -91,6 +94,12 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
             "Recent sign-in needed",
             "Prove again who you are at /v1/me/reauthenticate, then repeat the request.",
         ),
+        ProblemCode.SECOND_FACTOR_REQUIRED: Problem(
+            403,
+            "Second factor needed",
+            "Prove a second factor at /v1/me/reauthenticate, then repeat the request; "
+            "enrol one at /v1/me/factors first if there is none.",
+        ),
         ProblemCode.CROSS_SITE_REQUEST: Problem(
             403,
             "Request from another site",
@@ -115,6 +124,16 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
             409,
             "Address already in use",
             "Another account uses this address: sign in, or choose another one.",
+        ),
+        ProblemCode.ONBOARDING_CONFLICT: Problem(
+            409,
+            "Onboarding cannot be changed so",
+            "Another onboarding is under way, or this one is complete: read it at /v1/onboarding.",
+        ),
+        ProblemCode.ONBOARDING_INCOMPLETE: Problem(
+            409,
+            "Onboarding is not complete",
+            "`errors` names the steps that are open, or whose address is not verified yet.",
         ),
         ProblemCode.BODY_TOO_LARGE: Problem(413, "Body too large", "A body may have at most 64 KiB."),
         ProblemCode.UNSUPPORTED_MEDIA_TYPE: Problem(

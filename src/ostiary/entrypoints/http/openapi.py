@@ -58,7 +58,8 @@ def describe_guard(guard: Guard) -> str:
     kinds = f" of the type {' or '.join(sorted(guard.entity_types))}" if guard.entity_types else ""
     roles = f" with the role {' and '.join(sorted(guard.roles))}" if guard.roles else ""
     recent = ", signed in recently" if guard.recent else ""
-    return f"For a signed-in account{kinds}{roles}{recent}. {service}".strip()
+    factor = ", with a second factor" if guard.second_factor else ""
+    return f"For a signed-in account{kinds}{roles}{recent}{factor}. {service}".strip()
 
 
 def _schemas(routes: Sequence[Route]) -> tuple[Mapping[Any, Json], Json]:

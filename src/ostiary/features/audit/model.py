@@ -22,9 +22,15 @@ class Action(StrEnum):
 
     IDENTITY_REGISTERED = "identity:account:registered"
     IDENTITY_SIGNED_IN = "identity:session:started"
+    IDENTITY_FACTOR_REQUIRED = "identity:session:factor_required"
     IDENTITY_SIGN_IN_FAILED = "identity:session:refused"
     IDENTITY_REAUTHENTICATED = "identity:session:reauthenticated"
     IDENTITY_REAUTHENTICATION_FAILED = "identity:session:reauthentication_refused"
+    SIGN_IN_LINK_REQUESTED = "identity:sign_in_link:requested"
+    SIGN_IN_CODE_REQUESTED = "identity:sign_in_code:requested"
+    PASSWORD_RESET_REQUESTED = "identity:password:reset_requested"  # noqa: S105 - the name of an event
+    PASSWORD_RESET = "identity:password:reset"  # noqa: S105 - the name of an event
+    PASSWORD_RESET_REFUSED = "identity:password:reset_refused"  # noqa: S105 - the name of an event
     IDENTITY_PASSWORD_CHANGED = "identity:password:changed"  # noqa: S105 - the name of an event
     IDENTITY_PASSWORD_CHANGE_FAILED = "identity:password:change_refused"  # noqa: S105 - the name of an event
     IDENTITY_PROFILE_CHANGED = "identity:profile:changed"
@@ -44,6 +50,9 @@ class Action(StrEnum):
     SERVICE_CREDENTIAL_ISSUED = "service:credential:issued"
     SERVICE_CREDENTIAL_REVOKED = "service:credential:revoked"
     EVERYTHING_ENDED = "installation:tokens:ended"
+    ONBOARDING_STARTED = "identity:onboarding:started"
+    ONBOARDING_STEP_SAVED = "identity:onboarding:step_saved"
+    ONBOARDING_COMPLETED = "identity:onboarding:completed"
     IDENTITY_READ = "identity:account:read"
     SIGNING_KEY_PUBLISHED = "signing_key:key:published"
     SIGNING_KEY_BROUGHT_FORWARD = "signing_key:key:brought_forward"

@@ -191,6 +191,14 @@ class Identities:
         """Replace the password hash; a required change is thereby done."""
         await tx.execute(store.SET_PASSWORD, identity_id, text, scheme, now)
 
+    async def mark_verified(
+        self, tx: Transaction, identity_id: UUID, address: EmailAddress | PhoneNumber, *, now: datetime
+    ) -> bool:
+        """Note that the address was proven to be theirs; False when the identity has another one by now."""
+        if isinstance(address, EmailAddress):
+            return await tx.execute(store.VERIFY_EMAIL, identity_id, address.normalized, now) == 1
+        return await tx.execute(store.VERIFY_PHONE, identity_id, address.e164, now) == 1
+
     async def rehash_password(
         self, tx: Transaction, credentials: Credentials, *, text: str, scheme: str, now: datetime
     ) -> None:

@@ -133,6 +133,20 @@ REQUIRE_PASSWORD_CHANGE: Query[Any] = Query(
     """
 )
 
+
+def _verify(column: str, compared: str) -> Query[Any]:
+    # Only the address that was proven: the identity may have another one by now.
+    return Query(
+        f"""
+        UPDATE ostiary.identities SET {column}_verified_at = coalesce({column}_verified_at, $3), updated_at = $3
+         WHERE id = $1 AND {compared} = $2 AND deleted_at IS NULL
+        """
+    )
+
+
+VERIFY_EMAIL: Final = _verify("email", "email_normalized")
+VERIFY_PHONE: Final = _verify("phone", "phone")
+
 RAISE_EPOCH = Query(
     """
     UPDATE ostiary.identities SET token_epoch = token_epoch + 1, updated_at = $2

@@ -12,6 +12,7 @@ from ostiary.foundation.limits import purge_windows
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
     from uuid import UUID
 
     from ostiary.features.audit import Audit
@@ -159,6 +160,17 @@ def standard_tasks(
             f"{_days(retention.stale_sessions)} after they were last used",
         ),
     )
+
+
+def purge_task(
+    name: str, summary: str, kept: timedelta, purge: Callable[[Transaction, datetime, int], Awaitable[int]]
+) -> Task:
+    """Return the daily task that deletes what was over by `kept` ago, in batches.
+
+    `purge(tx, over_by, limit)` deletes up to `limit` rows and returns how many.
+    """
+    work = _until_none(lambda lease, tx: purge(tx, lease.now - kept, lease.batch_size))
+    return Task(name, summary, _DAILY, work, f"{_days(kept)} after that")
 
 
 def _once(purge: Purge) -> Work:

@@ -4,7 +4,7 @@ The journey of a newcomer, of an operator's new account, and of the first admini
 profile, its first session and the records exist afterwards, or none of them does.
 """
 
-from ostiary.features.registration.model import NewAccount, Registered, RegistrationRefused
+from ostiary.features.registration.model import NewAccount, RegistrationRefused
 from ostiary.features.registration.service import Registration
 
-__all__ = ["NewAccount", "Registered", "Registration", "RegistrationRefused"]
+__all__ = ["NewAccount", "Registration", "RegistrationRefused"]

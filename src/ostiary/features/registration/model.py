@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
 
-from ostiary.features.sessions import Tokens
 from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.secret import Secret
 
@@ -22,14 +20,6 @@ class NewAccount:
     phone: str | None
     password: Secret | None
     profile: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A newcomer, signed in."""
-
-    identity_id: UUID
-    tokens: Tokens
 
 
 class RegistrationRefused(OstiaryError):

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from ostiary.features.audit import NOBODY, SYSTEM, Action, Actor, Event, Origin
 from ostiary.features.challenges import Purpose
+from ostiary.features.flows import Proof
 from ostiary.features.identities import IDENTITY_PREFIX, parse_email, parse_phone
-from ostiary.features.registration.model import NewAccount, Registered, RegistrationRefused
+from ostiary.features.registration.model import NewAccount, RegistrationRefused
 from ostiary.features.roles import OPERATOR
-from ostiary.features.sessions import Authentication
 from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ostiary.features.audit import Audit
     from ostiary.features.challenges import Challenges
+    from ostiary.features.flows import FactorRequired, Flows, SignedIn
     from ostiary.features.identities import (
         EmailAddress,
         EntityType,
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
     from ostiary.features.passwords import PasswordHash, Passwords
     from ostiary.features.roles import Roles
     from ostiary.features.service_credentials import ServiceCredentials
-    from ostiary.features.sessions import Sessions, Tokens
     from ostiary.foundation.secret import Secret
     from ostiary.foundation.storage import Database, Transaction
 
 _ADMIN: Final = "admin"
 _SERVICE: Final = "service"
 _FIRST_ADMINISTRATOR: Final = "first administrator"
+_PROOF: Final = Proof("password", ("pwd",))
 
 
 class Registration:
@@ -50,7 +51,7 @@ class Registration:
         passwords: Passwords,
         challenges: Challenges,
         roles: Roles,
-        sessions: Sessions,
+        flows: Flows,
         audit: Audit,
         service_credentials: ServiceCredentials,
     ) -> None:
@@ -60,11 +61,13 @@ class Registration:
         self._passwords = passwords
         self._challenges = challenges
         self._roles = roles
-        self._sessions = sessions
+        self._flows = flows
         self._audit = audit
         self._service_credentials = service_credentials
 
-    async def register(self, account: NewAccount, *, origin: Origin, now: datetime) -> Registered:
+    async def register(
+        self, account: NewAccount, *, origin: Origin, now: datetime
+    ) -> SignedIn | FactorRequired:
         """Register somebody who came to the door, and sign them in.
 
         Raises `RegistrationRefused`, `UnknownEntityType`, `InvalidAddress`, `UnacceptablePassword`,
@@ -81,7 +84,7 @@ class Registration:
             identity = await self._create(
                 tx, entity_type, email, phone, password, account, by=None, origin=origin, now=now
             )
-            return Registered(identity.id, await self._sign_in(tx, identity, origin, now))
+            return await self._sign_in(tx, identity, origin, now)
 
     async def create(
         self, account: NewAccount, *, roles: Sequence[str] = (), by: Actor, origin: Origin, now: datetime
@@ -131,7 +134,7 @@ class Registration:
 
     async def bootstrap(
         self, token: Secret, *, email: str, password: Secret, origin: Origin, now: datetime
-    ) -> Registered:
+    ) -> SignedIn | FactorRequired:
         """Make the first administrator, once; sixteen callers with the same token get one success (ADM-04).
 
         Raises `RegistrationRefused` and what `register` raises.
@@ -149,7 +152,7 @@ class Registration:
             )
             await self._roles.grant(tx, identity.id, OPERATOR, granted_by=SYSTEM.kind, now=now)
             self._audit.record(tx, Event(Action.BOOTSTRAP_USED, SYSTEM, origin=origin), now=now)
-            return Registered(identity.id, await self._sign_in(tx, identity, origin, now))
+            return await self._sign_in(tx, identity, origin, now)
 
     async def _hash(self, password: Secret, email: EmailAddress | None, account: NewAccount) -> PasswordHash:
         name = account.profile.get("display_name")
@@ -191,10 +194,11 @@ class Registration:
         self._audit.record(tx, event, now=now)
         return identity
 
-    async def _sign_in(self, tx: Transaction, identity: NewIdentity, origin: Origin, now: datetime) -> Tokens:
+    async def _sign_in(
+        self, tx: Transaction, identity: NewIdentity, origin: Origin, now: datetime
+    ) -> SignedIn | FactorRequired:
         credentials = await self._identities.lock_for_change(tx, identity.id)
-        grants = await self._roles.granted(tx, identity.id, now=now)
-        return self._sessions.start(tx, Authentication.by_password(credentials, grants, origin), now=now)
+        return await self._flows.enter(tx, credentials, _PROOF, origin=origin, now=now)
 
 
 def _addresses(account: NewAccount) -> tuple[EmailAddress | None, PhoneNumber | None]:

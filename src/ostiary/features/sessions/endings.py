@@ -31,6 +31,7 @@ class EndReason(StrEnum):
     ENTITY_DEACTIVATED = "entity_deactivated"
     ROLE_REMOVED = "role_removed"
     PROVIDER_UNLINKED = "provider_unlinked"
+    FACTOR_MISSING = "factor_missing"
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - a reason
     TOKEN_REVOKED = "token_revoked"  # noqa: S105 - a reason
     STALE = "stale"
@@ -71,7 +72,10 @@ class Linked(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A row of the matrix. Refresh tokens always go with their sessions: nothing else keeps them alive."""
+    """A row of the matrix. Refresh tokens always go with their sessions: nothing else keeps them alive.
+
+    What cancels flows takes away whatever was under way: links and codes, unfinished sign-ins, remembered devices.
+    """
 
     event: str
     sessions: Reach
@@ -119,6 +123,13 @@ ENDINGS: Final[Mapping[EndReason, Ending]] = MappingProxyType(
         ),
         EndReason.PROVIDER_UNLINKED: Ending(
             "Provider unlinked: its sessions", *_NAMED, Cookie.DEAD, Linked.ERASED, cancels_flows=False
+        ),
+        EndReason.FACTOR_MISSING: Ending(
+            "Refreshed without the second factor the policy now demands",
+            *_NAMED,
+            Cookie.DEAD,
+            _LAST,
+            cancels_flows=False,
         ),
         EndReason.REFRESH_TOKEN_REUSED: Ending(
             "Refresh token used twice", *_NAMED, Cookie.DEAD, _LAST, cancels_flows=False

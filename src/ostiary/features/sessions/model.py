@@ -32,6 +32,7 @@ class Refusal(StrEnum):
     SESSION_IDLE = "session_idle"
     IDENTITY_INACTIVE = "identity_inactive"
     REUSED = "reused"
+    FACTOR_MISSING = "factor_missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Authentication:
     amr: tuple[str, ...]
     grants: Sequence[Grant]
     origin: Origin
+    provider: str = "ostiary"
 
     @classmethod
     def by_password(cls, credentials: Credentials, grants: Sequence[Grant], origin: Origin) -> Authentication:

@@ -78,6 +78,18 @@ END_ALL = Query(
     into=UUID,
 )
 
+# Unfinished sign-ins and the devices that need no second factor: whoever took them over must not go on with them.
+CANCEL_FLOWS: Query[Any] = Query(
+    postgresql="""
+    WITH flows AS (DELETE FROM ostiary.sign_in_flows WHERE identity_id = $1)
+    DELETE FROM ostiary.remembered_devices WHERE identity_id = $1
+    """,
+    sqlite=(
+        "DELETE FROM ostiary.sign_in_flows WHERE identity_id = $1",
+        "DELETE FROM ostiary.remembered_devices WHERE identity_id = $1",
+    ),
+)
+
 SESSION_OF_REFRESH_TOKEN = Query(
     """
     SELECT token.session_id FROM ostiary.refresh_tokens AS token

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from uuid import UUID
 
 from ostiary.features.identities import Credentials, Status
-from ostiary.features.sessions import Tokens
 from ostiary.foundation.secret import Secret
 
 
@@ -19,25 +17,31 @@ class Refusal(StrEnum):
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a reason
     NOT_ACTIVE = "not_active"
     LOCKED = "locked"
+    NOT_VERIFIED = "not_verified"
+    TOO_MANY_MESSAGES = "too_many_messages"
+    WRONG_PROOF = "wrong_proof"
     PASSWORD_CHANGE_REQUIRED = "password_change_required"  # noqa: S105 - a reason
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordSignIn:
-    """Somebody presents an identifier and a password, and a new one where a change is demanded."""
+    """Somebody presents an identifier and a password, a new one where a change is demanded, and a remembered device."""
 
     entity_type: str
     identifier: str
     password: Secret
     new_password: Secret | None = None
+    device: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
-    """It was they; here are their tokens."""
+class CodeSignIn:
+    """Somebody presents an identifier and the code that was sent there, and a remembered device."""
 
-    identity_id: UUID
-    tokens: Tokens
+    entity_type: str
+    identifier: str
+    code: Secret
+    device: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)

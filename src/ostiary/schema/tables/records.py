@@ -152,7 +152,7 @@ outbox = table(
     Column("failed_at", MOMENT),
     Column("last_error", TEXT),
     one_of("topic", "email", "sms", "event", "webhook"),
-    Index(None, "available_at", **where("delivered_at IS NULL AND failed_at IS NULL")),
+    Index(None, "topic", "available_at", **where("delivered_at IS NULL AND failed_at IS NULL")),
     Index(None, "delivered_at", **where("delivered_at IS NOT NULL")),
     Index(None, "failed_at", **where("failed_at IS NOT NULL")),
     Index(None, "endpoint_id", **where("endpoint_id IS NOT NULL")),

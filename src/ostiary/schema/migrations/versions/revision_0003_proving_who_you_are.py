@@ -341,7 +341,7 @@ def _outbox() -> None:
         primary_key("outbox", "id"),
         unique("outbox", "dedupe_key"),
     )
-    create_index("outbox", "available_at", where="delivered_at IS NULL AND failed_at IS NULL")
+    create_index("outbox", "topic", "available_at", where="delivered_at IS NULL AND failed_at IS NULL")
     create_index("outbox", "delivered_at", where="delivered_at IS NOT NULL")
     create_index("outbox", "endpoint_id", where="endpoint_id IS NOT NULL")
     create_index("outbox", "failed_at", where="failed_at IS NOT NULL")
