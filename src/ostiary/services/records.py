@@ -46,7 +46,13 @@ def build_records(ground: Ground) -> Records:
         webhooks={},
     )
     outbox.on_added = courier.wake
-    audit = Audit(ground.database, ground.entropy, root_keys=ground.keys, outbox=outbox)
+    audit = Audit(
+        ground.database,
+        ground.entropy,
+        root_keys=ground.keys,
+        outbox=outbox,
+        tells_new_devices=settings.messages.new_device_notice,
+    )
     return Records(
         outbox=outbox,
         audit=audit,

@@ -183,7 +183,7 @@ class RecordedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """One attempt to sign in, successful or not."""
+    """One attempt to sign in, successful or not; `device` is what its owner would call it."""
 
     identity_id: UUID | None
     session_id: UUID | None
@@ -192,6 +192,7 @@ class Login:
     failure_reason: str | None = None
     provider: str = "ostiary"
     origin: Origin = NOWHERE
+    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,8 +104,20 @@ EVENTS_OF_IDENTITY = Query(
 ADD_LOGIN: Query[Any] = Query(
     """
     INSERT INTO ostiary.login_history
-           (id, identity_id, session_id, occurred_at, provider, method, success, failure_reason, ip_address, user_agent)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+           (id, identity_id, session_id, occurred_at, provider, method, success, failure_reason, ip_address, user_agent,
+            device)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    """
+)
+
+# A message about a device nobody has signed in from before, if anybody has signed in before. $7 identity, $8 device.
+_SIGNED_IN_BEFORE: Final = "SELECT 1 FROM ostiary.login_history WHERE identity_id = $7 AND success AND device"
+NOTIFY_OF_DEVICE: Query[Any] = Query(
+    f"""
+    INSERT INTO ostiary.outbox
+           (id, topic, subject, payload_sealed, recipient_digest, created_at, available_at, attempts)
+    SELECT $1, $2, $3, $4, $5, $6, $6, 0
+     WHERE EXISTS ({_SIGNED_IN_BEFORE} IS NOT NULL) AND NOT EXISTS ({_SIGNED_IN_BEFORE} = $8)
     """
 )
 

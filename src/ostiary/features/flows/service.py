@@ -99,6 +99,7 @@ class Flows:
                 grants=known.grants,
                 origin=origin,
                 provider=proof.provider,
+                owner=credentials.recipient,
             ),
             now=now,
         )
