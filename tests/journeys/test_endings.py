@@ -22,7 +22,12 @@ pytestmark = pytest.mark.anyio
 NEW_PASSWORD = "another long phrase of hers"
 # The events whose journeys come with later features are brought about by what those will call.
 BY_SESSION = {EndReason.FACTOR_ADDED, EndReason.FACTOR_REMOVED, EndReason.PROVIDER_UNLINKED, EndReason.STALE}
-BY_IDENTITY = {EndReason.PASSWORD_RESET, EndReason.ENTITY_DEACTIVATED}
+BY_IDENTITY = {
+    EndReason.PASSWORD_RESET,
+    EndReason.ENTITY_DEACTIVATED,
+    EndReason.ADDRESS_CHANGE_UNDONE,
+    EndReason.ADDRESS_LOST,
+}
 
 
 @dataclass
@@ -61,6 +66,8 @@ class Held:
             case EndReason.LOGOUT_ELSEWHERE:
                 other = Caller.of(self.other.principal, ORIGIN)
                 await services.account.end_session(other, caller.session_id, now=now)
+            case EndReason.FACTORS_RESET:
+                await services.lost_factors.remove_now(caller.identity_id, by=SYSTEM, now=now)
             case EndReason.IDENTITY_SUSPENDED:
                 await services.administration.suspend(caller.identity_id, by=SYSTEM, now=now)
             case EndReason.ROLE_REMOVED:

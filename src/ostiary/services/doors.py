@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 from ostiary.entrypoints.api import (
     FOLDS,
     AccountDoor,
+    ApprovalsDoor,
+    FactorResetsDoor,
+    FactorsDoor,
     OnboardingDoor,
     OperationsDoor,
     RecoveryDoor,
@@ -19,6 +22,7 @@ from ostiary.entrypoints.api import (
     SignInByMessageDoor,
     SignInDoor,
     StatisticsDoor,
+    VerificationDoor,
 )
 from ostiary.entrypoints.http.application import HttpApplication
 from ostiary.entrypoints.http.documents import document_routes
@@ -78,7 +82,9 @@ def build_doors(
         chain.from_iterable(
             door.routes()
             for door in (
-                RegistrationDoor(journeys.registration, facts.identities),
+                RegistrationDoor(journeys.registration, journeys.verify_first, facts.identities),
+                ApprovalsDoor(journeys.approvals, journeys.invitations, facts.identities),
+                VerificationDoor(journeys.verification),
                 SignInDoor(journeys.sign_in, grants.sessions, journeys.account, facts.identities),
                 SignInByMessageDoor(journeys.sign_in_by_message, facts.identities),
                 RecoveryDoor(journeys.recovery),
@@ -94,6 +100,8 @@ def build_doors(
                     issuer=settings.public_url,
                     audience=settings.audience,
                 ),
+                FactorsDoor(journeys.factor_management, journeys.lost_factors),
+                FactorResetsDoor(journeys.lost_factors),
                 OnboardingDoor(journeys.onboarding),
                 OperationsDoor(ground.database, grants.revocations, metrics),
                 StatisticsDoor(background.statistics),

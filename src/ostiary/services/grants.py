@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ostiary.features.flows import FactorPolicy, Flows
-from ostiary.features.sessions import AccessTokens, Lifetimes, Revocations, Sessions
+from ostiary.features.sessions import AccessTokens, AddressClaims, Lifetimes, Revocations, Sessions
 from ostiary.verifier import AccessTokenVerifier, RevocationSet
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class Grants:
     verifier: AccessTokenVerifier
     revocations: Revocations
     sessions: Sessions
+    address_claims: AddressClaims
     flows: Flows
 
 
@@ -69,6 +70,7 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
         ),
         revocations=revocations,
         sessions=sessions,
+        address_claims=AddressClaims(identities=facts.identities, sessions=sessions, audit=records.audit),
         flows=Flows(
             ground.entropy,
             policy=policy,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ostiary.features.challenges import Challenges, Sending, SendingRates
+from ostiary.features.challenges import AddressProofs, Challenges, Sending, SendingRates
 from ostiary.features.mfa import FactorKind, FactorResets, SecondFactors
 from ostiary.features.passwords import Argon2Parameters, Passwords, Policy
 
@@ -24,21 +24,24 @@ class Proofs:
     passwords: Passwords
     challenges: Challenges
     sending: Sending
+    address_proofs: AddressProofs
     second_factors: SecondFactors
     factor_resets: FactorResets
 
 
 def build_proofs(ground: Ground, records: Records) -> Proofs:
     """Build the proofs."""
+    challenges = Challenges(
+        ground.database,
+        ground.entropy,
+        code_key=ground.keys.derive("challenge codes"),
+        payload_key=ground.keys.derive("challenge payloads"),
+    )
     return Proofs(
         passwords=_passwords(ground.settings, ground.entropy),
-        challenges=Challenges(
-            ground.database,
-            ground.entropy,
-            code_key=ground.keys.derive("challenge codes"),
-            payload_key=ground.keys.derive("challenge payloads"),
-        ),
+        challenges=challenges,
         sending=Sending(ground.limits, SendingRates()),
+        address_proofs=AddressProofs(challenges, records.outbox),
         second_factors=_second_factors(ground, records),
         factor_resets=FactorResets(ground.entropy),
     )

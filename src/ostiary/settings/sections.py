@@ -107,6 +107,8 @@ class RegistrationSettings(Section):
 
     open: bool = True
     """Whether anybody may register as a user over HTTP; other kinds say so themselves."""
+    verify_first: bool | None = None
+    """Whether nobody is made before their address is proven; if not set, in production only."""
 
 
 class MaintenanceSettings(Section):

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ostiary.features.audit import Audit
+    from ostiary.features.flows import Flows
     from ostiary.features.identities import Credentials, Identities
     from ostiary.features.passwords import Passwords
     from ostiary.features.profiles import Profile, ProfileChange, Profiles
     from ostiary.features.roles import Roles
     from ostiary.features.sessions import Caller, Sessions, Tokens
     from ostiary.foundation.secret import Secret
-    from ostiary.foundation.storage import Database, Transaction
+    from ostiary.foundation.storage import Database, Statements, Transaction
 
 
 class Account:
@@ -37,6 +38,7 @@ class Account:
         passwords: Passwords,
         roles: Roles,
         sessions: Sessions,
+        flows: Flows,
         audit: Audit,
     ) -> None:
         self._database = database
@@ -45,6 +47,7 @@ class Account:
         self._passwords = passwords
         self._roles = roles
         self._sessions = sessions
+        self._flows = flows
         self._audit = audit
 
     async def change_profile(self, caller: Caller, change: ProfileChange, *, now: datetime) -> Profile:
@@ -64,11 +67,15 @@ class Account:
         proven = await self._prove(caller, current, Action.IDENTITY_PASSWORD_CHANGE_FAILED, now)
         if isinstance(proven, ProofRefused):
             return proven
-        self._passwords.check(new, context=[proven.email] if proven.email else [])
+        eased = await self._is_mfa_enforced(self._database, proven, now)
+        self._check(new, proven, mfa_enforced=eased)
         hashed = await self._passwords.hash(new)
         async with self._database.transaction() as tx:
             if not await self._is_unchanged(tx, proven):
                 return ProofRefused()
+            if eased:
+                # The last factor may have gone while the password was hashed.
+                self._check(new, proven, mfa_enforced=await self._is_mfa_enforced(tx, proven, now))
             await self._identities.set_password(
                 tx, caller.identity_id, text=hashed.text, scheme=hashed.scheme, now=now
             )
@@ -176,6 +183,17 @@ class Account:
         async with self._database.transaction() as tx:
             self._record(tx, caller, failure, now, success=False)
         return ProofRefused()
+
+    async def _is_mfa_enforced(self, source: Statements, owner: Credentials, now: datetime) -> bool:
+        """Say whether the password alone opens nothing, so that a shorter one will do (PWD-01)."""
+        if not self._passwords.may_be_shorter_with_mfa:
+            return False
+        facts = await self._flows.facts(source, owner.id, now=now)
+        return not self._flows.is_password_enough(owner.entity_type, facts)
+
+    def _check(self, new: Secret, owner: Credentials, *, mfa_enforced: bool) -> None:
+        context = [owner.email] if owner.email else []
+        self._passwords.check(new, context=context, mfa_enforced=mfa_enforced)
 
     async def _is_unchanged(self, tx: Transaction, proven: Credentials) -> bool:
         """Lock the identity, and say whether it still has the password and epoch that were proven."""

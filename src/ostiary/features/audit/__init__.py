@@ -11,6 +11,7 @@ from ostiary.features.audit.keys import PersonalData
 from ostiary.features.audit.log import AuditLog
 from ostiary.features.audit.model import (
     NOBODY,
+    NOWHERE,
     SYSTEM,
     Action,
     Actor,
@@ -28,6 +29,7 @@ from ostiary.features.audit.verification import Finding, Kind, Tally
 
 __all__ = [
     "NOBODY",
+    "NOWHERE",
     "SEAL_KEY",
     "SYSTEM",
     "Action",

@@ -61,7 +61,24 @@ ISSUE_TO_NOBODY: Final = _issue(
     "(purpose, entity_type, destination) WHERE consumed_at IS NULL AND identity_id IS NULL"
 )
 
-CANCEL: Query[Any] = Query("DELETE FROM ostiary.challenges WHERE identity_id = $1 AND consumed_at IS NULL")
+CANCEL: Query[Any] = Query(
+    """
+    DELETE FROM ostiary.challenges
+     WHERE identity_id = $1 AND consumed_at IS NULL
+       AND purpose NOT IN ('undo_address_change', 'undo_factor_reset', 'undo_deletion')
+    """
+)
+
+WITHDRAW_FROM: Query[Any] = Query(
+    postgresql="""
+    DELETE FROM ostiary.challenges
+     WHERE identity_id = $1 AND jsonb_exists($2::jsonb, purpose) AND id > $3 AND consumed_at IS NULL
+    """,
+    sqlite="""
+    DELETE FROM ostiary.challenges
+     WHERE identity_id = $1 AND purpose IN (SELECT value FROM json_each($2)) AND id > $3 AND consumed_at IS NULL
+    """,
+)
 
 # The end of everything stands before every challenge that was issued earlier: after a backup was restored, one that
 # had been used up since must not be good again.
@@ -84,16 +101,25 @@ CONSUME = Query(
     into=Consumed,
 )
 
-GUESS = Query(
+
+def _guess(whose: str, *, digest: str, now: str) -> Query[Guess]:
     # Counting the guess and using the code up are one step, so neither can happen without the other.
-    f"""
-    UPDATE ostiary.challenges AS challenges
-       SET attempts = attempts + 1, consumed_at = CASE WHEN secret_digest = $4 THEN $5 END
-     WHERE identity_id = $1 AND purpose = $2 AND destination = $3 AND format = 'code' AND consumed_at IS NULL
-       AND expires_at > $5 AND attempts < max_attempts AND NOT EXISTS {_ALL_ENDED}
-    RETURNING consumed_at IS NOT NULL AS right, {_CONSUMED}
-    """,
-    into=Guess,
+    return Query(
+        f"""
+        UPDATE ostiary.challenges AS challenges
+           SET attempts = attempts + 1, consumed_at = CASE WHEN secret_digest = {digest} THEN {now} END
+         WHERE {whose} AND format = 'code' AND consumed_at IS NULL
+           AND expires_at > {now} AND attempts < max_attempts AND NOT EXISTS {_ALL_ENDED}
+        RETURNING consumed_at IS NOT NULL AS right, {_CONSUMED}
+        """,
+        into=Guess,
+    )
+
+
+GUESS: Final = _guess("identity_id = $1 AND purpose = $2 AND destination = $3", digest="$4", now="$5")
+# A code of a flow that is nobody's yet has the flow's own id.
+GUESS_OF_FLOW: Final = _guess(
+    "id = $1 AND flow_id = $1 AND identity_id IS NULL AND purpose = $2", digest="$3", now="$4"
 )
 
 FIND_ACTIVE = Query(

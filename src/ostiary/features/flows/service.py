@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ostiary.features.audit import Action, Actor, Event
@@ -15,6 +16,7 @@ from ostiary.features.flows.model import (
     FactorFacts,
     FactorRequired,
     OpenFlow,
+    Proof,
     SignedIn,
 )
 from ostiary.features.identities import IDENTITY_PREFIX, Status
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ostiary.features.audit import Audit, Origin
-    from ostiary.features.flows.model import FactorPolicy, Missing, Proof
+    from ostiary.features.flows.model import FactorPolicy, Missing
     from ostiary.features.identities import Credentials
     from ostiary.features.sessions import Sessions
     from ostiary.foundation.entropy import Entropy
@@ -106,6 +108,15 @@ class Flows:
         event = _event(Action.IDENTITY_SIGNED_IN, credentials.id, origin, session_id=tokens.session_id)
         self._audit.record(tx, event, now=now)
         return SignedIn(credentials.id, tokens)
+
+    def demands_factor(self, entity_type: str, facts: FactorFacts) -> bool:
+        """Say whether an account of this kind, with these roles, must have a second factor."""
+        return self._policy.demands(entity_type, facts.roles)
+
+    def is_password_enough(self, entity_type: str, facts: FactorFacts) -> bool:
+        """Say whether the password alone would sign in, on a device that is not remembered."""
+        unknown_device = replace(facts, device_id=None)
+        return self._policy.missing(entity_type, Proof("password", ("pwd",)), unknown_device) is None
 
     async def read(self, source: Statements, presented: Secret, *, now: datetime) -> OpenFlow | None:
         """Return the flow a bearer secret opens, without going on with it; None if it is no open one."""

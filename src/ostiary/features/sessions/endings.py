@@ -26,6 +26,9 @@ class EndReason(StrEnum):
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a reason
     FACTOR_ADDED = "factor_added"
     FACTOR_REMOVED = "factor_removed"
+    FACTORS_RESET = "factors_reset"
+    ADDRESS_CHANGE_UNDONE = "address_change_undone"
+    ADDRESS_LOST = "address_lost"
     IDENTITY_SUSPENDED = "identity_suspended"
     IDENTITY_DELETED = "identity_deleted"
     ENTITY_DEACTIVATED = "entity_deactivated"
@@ -110,6 +113,15 @@ ENDINGS: Final[Mapping[EndReason, Ending]] = MappingProxyType(
         ),
         EndReason.FACTOR_REMOVED: Ending(
             "Factor removed: other sessions", *_NAMED, Cookie.DEAD, _LAST, cancels_flows=True
+        ),
+        EndReason.FACTORS_RESET: Ending(
+            "Lost factors removed", *_ALL, Cookie.DEAD, _LAST, cancels_flows=True
+        ),
+        EndReason.ADDRESS_CHANGE_UNDONE: Ending(
+            "Address change undone", *_ALL, Cookie.DEAD, _LAST, cancels_flows=True
+        ),
+        EndReason.ADDRESS_LOST: Ending(
+            "Unproven address proven by somebody else", *_ALL, Cookie.DEAD, _LAST, cancels_flows=True
         ),
         EndReason.IDENTITY_SUSPENDED: Ending("Suspension", *_ALL, Cookie.DEAD, _LAST, cancels_flows=True),
         EndReason.IDENTITY_DELETED: Ending(
