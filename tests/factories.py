@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from uuid import UUID
-
-import msgspec
 
 from ostiary.features.audit import Audit, Origin
-from ostiary.features.outbox import Outbox, Template
-from ostiary.features.outbox.service import place
+from ostiary.features.outbox import Outbox
 from ostiary.features.registration import NewAccount
 from ostiary.features.sign_in import PasswordSignIn
-from ostiary.foundation.crypto import unseal
+from ostiary.foundation.crypto import RootKeys
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.secret import Secret
 from ostiary.foundation.storage import Query
@@ -23,7 +18,9 @@ from ostiary.testing.auth import PASSWORD
 if TYPE_CHECKING:
     from ostiary import Ostiary
     from ostiary.features.flows import SignedIn
+    from ostiary.features.outbox import Rendered, Template
     from ostiary.features.sessions import Refused, Rotated
+    from ostiary.testing import AuthForTests
 
 ORIGIN = Origin("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0")
 WRONG = "a phrase that is not theirs"
@@ -32,7 +29,8 @@ _numbers = itertools.count(1)
 
 def records_of(database) -> Audit:
     """Return what writes the records of a database."""
-    return Audit(database, Entropy(), outbox=Outbox(Entropy(), key=bytes(32)))
+    outbox = Outbox(Entropy(), key=bytes(32))
+    return Audit(database, Entropy(), root_keys=RootKeys({1: bytes(32)}), outbox=outbox)
 
 
 async def registered(auth: Ostiary, email: str | None = None, **fields) -> SignedIn:
@@ -63,53 +61,23 @@ async def rotate(auth: Ostiary, refresh_token: Secret | str) -> Rotated | Refuse
     return await auth.services.sessions.rotate(presented, origin=ORIGIN, now=auth.clock.now())
 
 
+async def delivered(
+    running: AuthForTests, template: Template | None = None, to: str | None = None
+) -> list[Rendered]:
+    """Deliver what is due, and return what was ever sent: of a template, to somebody."""
+    await running.deliver()
+    return [sent for sent in running.sent if template in {None, sent.template} and to in {None, sent.to}]
+
+
+async def sent_values(running: AuthForTests, template: Template, to: str | None = None) -> dict[str, str]:
+    """Deliver what is due, and return what the newest message of a template says."""
+    return dict((await delivered(running, template, to))[-1].values)
+
+
 async def count(auth: Ostiary, table: str, where: str = "TRUE") -> int:
     """Count rows."""
     query = Query(f"SELECT count(*) FROM ostiary.{table} WHERE {where}", into=int)
     return await auth.services.database.fetch_one(query) or 0
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A message in the outbox, unsealed."""
-
-    topic: str
-    template: str
-    to: str
-    locale: str | None
-    values: dict[str, str]
-
-
-@dataclass(frozen=True)
-class _Row:
-    id: UUID
-    topic: str
-    subject: str
-    payload_sealed: bytes
-
-
-_OF_PEOPLE = """
-    SELECT id, topic, subject, payload_sealed FROM ostiary.outbox
-     WHERE topic IN ('email', 'sms') AND payload_sealed IS NOT NULL ORDER BY"""
-# As they were written: on a clock that stands still, ids have no order.
-_MESSAGES = Query(postgresql=f"{_OF_PEOPLE} ctid", sqlite=f"{_OF_PEOPLE} rowid", into=_Row)
-
-
-async def messages(auth: Ostiary, template: Template | None = None) -> list[Sent]:
-    """Read what is to be sent to people, the oldest first."""
-    outbox = auth.services.outbox
-    found = []
-    for row in await auth.services.database.fetch_all(_MESSAGES):
-        if template is None or row.subject == template:
-            content = msgspec.json.decode(unseal(outbox._key, row.payload_sealed, place(row.id)))
-            found.append(Sent(row.topic, row.subject, **content))
-    return found
-
-
-async def sent_values(auth: Ostiary, template: Template, to: str | None = None) -> dict[str, str]:
-    """Read what the newest message of a template, to an address if one is given, fills it with."""
-    fitting = [sent for sent in await messages(auth, template) if to in {None, sent.to}]
-    return fitting[-1].values
 
 
 async def insert(auth: Ostiary, table: str, **values) -> None:

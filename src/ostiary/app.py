@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from ostiary.entrypoints.http.routes import Route
     from ostiary.features.identities import CheckProfile, CreateProfile, OnRegistered
+    from ostiary.features.outbox import Topic, Transport
     from ostiary.features.registration import ApplicationRecords
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.storage import Transaction
@@ -88,8 +89,10 @@ class Ostiary:
         self._entropy: Final = Entropy()
         self._entity_types = EntityTypes()
         self._onboarding_flows = OnboardingFlows()
+        self.transports: Final[dict[Topic, Transport]] = {}
+        """The application's own ways for messages, instead of those of the settings; given before the start."""
         self._services: Services | None = None
-        self._runs_worker = run_worker and self.settings.maintenance.scheduled
+        self._runs_worker = run_worker
         self._background: asyncio.Task[None] | None = None
         for kind in PROFILE_TYPES:
             self.entity_type(
@@ -165,6 +168,8 @@ class Ostiary:
         dangers = self.settings.dangers(workers=workers)
         if dangers:
             raise UnsafeForProduction(dangers)
+        for caution in self.settings.cautions():
+            _log.warning("%s", caution)
         await self._ready_schema()
         keys = root_keys(self.settings, self._entropy)
         database = database_at(self.settings.database, pool_size=self.settings.database_pool_size)
@@ -182,6 +187,8 @@ class Ostiary:
             await self.stop()
             raise
         if self._runs_worker:
+            services.courier.start(self.clock)
+        if self._runs_worker and self.settings.maintenance.scheduled:
             self._background = asyncio.create_task(services.maintenance.follow_schedule(self.clock))
 
     def drain(self) -> None:
@@ -193,6 +200,7 @@ class Ostiary:
         if self._services is not None:
             self._services.sessions.revocations.close()
             self._services.maintenance.close()
+            self._services.courier.close()
 
     async def stop(self) -> None:
         """Let running work end and close everything. May be called twice."""
@@ -205,6 +213,7 @@ class Ostiary:
             self._background = None
         if self._services is not None:
             services, self._services = self._services, None
+            await services.courier.stop()
             await services.follower.stop()
             services.passwords.close()
             if services.cache is not None:
@@ -318,4 +327,5 @@ class Ostiary:
             clock=self.clock,
             entity_types=self._entity_types,
             onboarding_flows=self._onboarding_flows,
+            transports=self.transports,
         )

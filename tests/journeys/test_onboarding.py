@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx2
@@ -11,6 +12,7 @@ from tests.factories import count, registered
 from tests.journeys.test_endings import ORIGIN
 
 from ostiary import OnboardingFlow, OnboardingStep
+from ostiary.features.audit import Origin
 from ostiary.features.onboarding import (
     InvalidFlow,
     OnboardingFlows,
@@ -128,7 +130,7 @@ async def test_sixteen_who_start_start_one(auth, ada):
 async def test_it_is_gone_on_with_on_another_device(auth, ada, running):
     """What one session saved, another session of the same person reads."""
     await auth.services.onboarding.start(ada, data={"about": {"name": "Ada"}}, now=auth.clock.now())
-    elsewhere = Caller(ada.identity_id, ada.session_id, "user", ORIGIN)
+    elsewhere = replace(ada, origin=Origin())
     running.move(days=20)
 
     progress = await auth.services.onboarding.start(elsewhere, now=auth.clock.now())

@@ -8,7 +8,7 @@ from datetime import timedelta
 import httpx2
 import pytest
 from tests.doubles import CountingDatabase
-from tests.factories import ORIGIN, attempt, count, insert, messages, registered, sent_values
+from tests.factories import ORIGIN, attempt, count, delivered, insert, registered, sent_values
 
 from ostiary import InvalidProfile, app
 from ostiary.features.audit import SYSTEM
@@ -64,14 +64,14 @@ async def confirm_code(auth, code, flow, choice=NOTHING):
     )
 
 
-async def mailed(auth, to=ADA):
-    return (await sent_values(auth, Template.REGISTER, to))["token"]
+async def mailed(running, to=ADA):
+    return (await sent_values(running, Template.REGISTER, to))["token"]
 
 
-async def member(auth, email=ADA, **fields):
+async def member(running, email=ADA, **fields):
     """Register somebody and prove their address."""
-    begun = await registered(auth, email, **fields)
-    return await confirm(auth, await mailed(auth, email), begun.flow)
+    begun = await registered(running.auth, email, **fields)
+    return await confirm(running.auth, await mailed(running, email), begun.flow)
 
 
 async def squat(auth, email=ADA, password=PASSWORD):
@@ -85,12 +85,12 @@ async def squat(auth, email=ADA, password=PASSWORD):
         )
 
 
-async def test_a_registration_makes_nobody_until_it_is_proven(auth):
+async def test_a_registration_makes_nobody_until_it_is_proven(auth, running):
     """There is a challenge and a message, and no identity; afterwards there is one, its address verified."""
     begun = await registered(auth, ADA, profile={"display_name": "Ada"})
-    before = (await count(auth, "identities"), await count(auth, "challenges"), len(await messages(auth)))
+    before = (await count(auth, "identities"), await count(auth, "challenges"), len(await delivered(running)))
 
-    made = await confirm(auth, await mailed(auth), begun.flow)
+    made = await confirm(auth, await mailed(running), begun.flow)
 
     identity = await auth.services.identities.get(made.identity_id)
     profile = await auth.services.profiles.find("user", made.identity_id)
@@ -128,9 +128,9 @@ async def test_abu_04_known_and_unknown_addresses_get_the_same_answer_for_the_sa
     )
     begun = await registered(auth, known.get("email", ""), phone=known.get("phone"))
     if method == "email":
-        await confirm(auth, await mailed(auth), begun.flow)
+        await confirm(auth, await mailed(running), begun.flow)
     else:
-        await confirm_code(auth, (await sent_values(auth, Template.REGISTER))["code"], begun.flow)
+        await confirm_code(auth, (await sent_values(running, Template.VERIFY_PHONE))["code"], begun.flow)
     seen = []
     for account in (known, unknown):
         for extra in ({"password": PASSWORD}, {}):
@@ -148,16 +148,16 @@ async def test_abu_04_known_and_unknown_addresses_get_the_same_answer_for_the_sa
 
     assert seen[0][0] == 202
     assert all(other == seen[0] for other in seen[1:])
-    assert len(await messages(auth, Template.ALREADY_REGISTERED)) == 2
+    assert len(await delivered(running, Template.ALREADY_REGISTERED)) == 2
     assert await count(auth, "identities") == 1
 
 
-async def test_the_owner_of_a_proven_address_is_told_and_nobody_gets_a_challenge(auth):
+async def test_the_owner_of_a_proven_address_is_told_and_nobody_gets_a_challenge(auth, running):
     """Whoever registers it once more is sent nothing that opens anything; the owner learns of it."""
-    await member(auth)
+    await member(running)
     begun = await registered(auth, "ADA@example.org")
 
-    told = (await messages(auth))[-1]
+    told = (await delivered(running))[-1]
     assert (told.template, told.to, told.values) == ("already_registered", ADA, {})
     assert await count(auth, "challenges", "consumed_at IS NULL") == 0
     with pytest.raises(RegistrationRefused):
@@ -165,12 +165,12 @@ async def test_the_owner_of_a_proven_address_is_told_and_nobody_gets_a_challenge
 
 
 @pytest.mark.parametrize("flow", ["none", "of another registration", "nonsense"])
-async def test_the_password_counts_only_for_the_client_that_registered(auth, flow):
+async def test_the_password_counts_only_for_the_client_that_registered(auth, flow, running):
     """Elsewhere a password must be chosen, the link stays good until then, and the one of the registration is gone."""
     elsewhere = await registered(auth, "eve@example.org")
     await registered(auth, ADA)
     flow = {"none": None, "of another registration": elsewhere.flow, "nonsense": Secret("nonsense")}[flow]
-    token = await mailed(auth)
+    token = await mailed(running)
 
     with pytest.raises(RegistrationRefused) as refusal:
         await confirm(auth, token, flow)
@@ -182,9 +182,9 @@ async def test_the_password_counts_only_for_the_client_that_registered(auth, flo
     assert await opens(auth, ADA, HERS)
 
 
-async def test_whoever_registered_keeps_the_password_they_chose(auth):
+async def test_whoever_registered_keeps_the_password_they_chose(auth, running):
     """The same client need not choose twice."""
-    await member(auth)
+    await member(running)
 
     assert await opens(auth, ADA, PASSWORD)
 
@@ -193,21 +193,21 @@ async def opens(auth, email, password):
     return isinstance(await attempt(auth, email, password), SignedIn)
 
 
-async def test_one_may_have_no_password_at_all(auth):
+async def test_one_may_have_no_password_at_all(auth, running):
     """Null at the confirmation, or none at the registration: nothing opens the account but what proves the address."""
     await registered(auth, ADA)
-    await confirm(auth, await mailed(auth), None, PasswordChoice(declined=True))
-    await member(auth, "eve@example.org", password=None)
+    await confirm(auth, await mailed(running), None, PasswordChoice(declined=True))
+    await member(running, "eve@example.org", password=None)
 
     assert await count(auth, "identities", "password_hash IS NULL") == 2
     assert not await opens(auth, ADA, PASSWORD)
 
 
 @pytest.mark.parametrize("password", ["short", "ada@example.org"])
-async def test_pwd_04_a_password_chosen_at_the_confirmation_is_checked_too(auth, password):
+async def test_pwd_04_a_password_chosen_at_the_confirmation_is_checked_too(auth, password, running):
     """A bad one is refused with the reason, and the link is good for another try."""
     await registered(auth, ADA)
-    token = await mailed(auth)
+    token = await mailed(running)
 
     with pytest.raises(UnacceptablePassword):
         await confirm(auth, token, None, PasswordChoice(Secret(password)))
@@ -233,7 +233,7 @@ async def test_a_squatter_loses_the_address_and_leaves_nothing_behind(auth, runn
     auth.verify(old_access)
 
     await registered(auth, ADA)
-    made = await confirm(auth, await mailed(auth), None, CHOSEN)
+    made = await confirm(auth, await mailed(running), None, CHOSEN)
 
     sessions, now = auth.services.sessions, auth.clock.now()
     loser = await auth.services.identities.get(planted.identity_id)
@@ -249,10 +249,10 @@ async def test_a_squatter_loses_the_address_and_leaves_nothing_behind(auth, runn
         auth.verify(old_access)
 
 
-async def test_rec_01_of_sixteen_confirmations_one_makes_an_account(auth):
+async def test_rec_01_of_sixteen_confirmations_one_makes_an_account(auth, running):
     """The link is used once, whoever is fastest."""
     begun = await registered(auth, ADA)
-    token = await mailed(auth)
+    token = await mailed(running)
 
     outcomes = await asyncio.gather(
         *(confirm(auth, token, begun.flow) for _ in range(16)), return_exceptions=True
@@ -263,23 +263,23 @@ async def test_rec_01_of_sixteen_confirmations_one_makes_an_account(auth):
     assert await count(auth, "identities") == 1
 
 
-async def test_rec_01_of_two_who_register_one_address_the_later_message_counts(auth):
+async def test_rec_01_of_two_who_register_one_address_the_later_message_counts(auth, running):
     """Repeats supersede: the older link is dead, and only what the owner of the address opens makes anybody."""
-    first, _ = await registered(auth, ADA), await mailed(auth)
-    older = await mailed(auth)
+    first, _ = await registered(auth, ADA), await mailed(running)
+    older = await mailed(running)
     second = await registered(auth, ADA)
 
     with pytest.raises(RegistrationRefused):
         await confirm(auth, older, first.flow)
     with pytest.raises(RegistrationRefused):
-        await confirm(auth, await mailed(auth), first.flow)
-    assert isinstance(await confirm(auth, await mailed(auth), second.flow), SignedIn)
+        await confirm(auth, await mailed(running), first.flow)
+    assert isinstance(await confirm(auth, await mailed(running), second.flow), SignedIn)
 
 
-async def test_an_address_that_was_proven_meanwhile_is_not_taken(auth):
+async def test_an_address_that_was_proven_meanwhile_is_not_taken(auth, running):
     """Of two links for two kinds of proof the later finds the address taken, and says so to its owner only."""
     begun = await registered(auth, ADA)
-    token = await mailed(auth)
+    token = await mailed(running)
     other = await squat(auth)
     async with auth.services.database.transaction() as tx:
         await auth.services.identities.mark_verified(
@@ -292,10 +292,10 @@ async def test_an_address_that_was_proven_meanwhile_is_not_taken(auth):
     assert await count(auth, "identities") == 1
 
 
-async def test_a_proof_and_an_unproven_registration_at_once_leave_one_holder(auth):
+async def test_a_proof_and_an_unproven_registration_at_once_leave_one_holder(auth, running):
     """Whichever is first, the one who proved the address has it in the end, or the other is told it is taken."""
     begun = await registered(auth, ADA)
-    token = await mailed(auth)
+    token = await mailed(running)
 
     proven, squatted = await asyncio.gather(
         confirm(auth, token, begun.flow), squat(auth), return_exceptions=True
@@ -307,11 +307,11 @@ async def test_a_proof_and_an_unproven_registration_at_once_leave_one_holder(aut
     assert holder.id == proven.identity_id
 
 
-async def test_rec_04_a_phone_is_proven_by_a_code_of_its_flow(auth):
+async def test_rec_04_a_phone_is_proven_by_a_code_of_its_flow(auth, running):
     """The code works with the flow it was sent for, once, and signs in."""
     other = await registered(auth, "", phone="+41446681801")
     begun = await registered(auth, "", phone="+41 44 668 18 00")
-    sent = (await messages(auth, Template.REGISTER))[-1]
+    (sent,) = await delivered(running, Template.VERIFY_PHONE, PHONE)
 
     with pytest.raises(RegistrationRefused):
         await confirm_code(auth, sent.values["code"], other.flow)
@@ -328,7 +328,7 @@ async def test_rec_04_a_phone_is_proven_by_a_code_of_its_flow(auth):
 async def test_rec_04_a_code_bears_five_guesses_and_five_minutes(auth, running):
     """After the fifth wrong guess, or in time, the right one is nothing; sixteen at once count as sixteen."""
     begun = await registered(auth, "", phone=PHONE)
-    code = (await sent_values(auth, Template.REGISTER))["code"]
+    code = (await sent_values(running, Template.VERIFY_PHONE))["code"]
     wrong = f"{(int(code) + 1) % 10**6:06}"
     await asyncio.gather(*(confirm_code(auth, wrong, begun.flow) for _ in range(16)), return_exceptions=True)
     attempts = await auth.services.database.fetch_one(
@@ -338,7 +338,7 @@ async def test_rec_04_a_code_bears_five_guesses_and_five_minutes(auth, running):
     with pytest.raises(RegistrationRefused):
         await confirm_code(auth, code, begun.flow)
     begun = await registered(auth, "", phone=PHONE)
-    code = (await sent_values(auth, Template.REGISTER))["code"]
+    code = (await sent_values(running, Template.VERIFY_PHONE))["code"]
     running.move(minutes=5)
     with pytest.raises(RegistrationRefused):
         await confirm_code(auth, code, begun.flow)
@@ -349,21 +349,21 @@ async def test_rec_04_a_code_bears_five_guesses_and_five_minutes(auth, running):
 async def test_rec_01_a_link_ends_after_half_an_hour(auth, running):
     """What nobody opened in time opens nothing."""
     begun = await registered(auth, ADA)
-    token = await mailed(auth)
+    token = await mailed(running)
     running.move(minutes=30)
 
     with pytest.raises(RegistrationRefused):
         await confirm(auth, token, begun.flow)
 
 
-async def test_abu_07_fifty_registrations_of_one_address_send_five_messages(auth, client):
+async def test_abu_07_fifty_registrations_of_one_address_send_five_delivered(running, client):
     """Beyond the limit nothing is sent, and nobody can tell from the answer."""
     answers = [await client.post("/v1/register", json={"email": ADA}) for _ in range(50)]
 
     assert {(answer.status_code, len(answer.content)) for answer in answers} == {
         (202, len(answers[0].content))
     }
-    assert len(await messages(auth)) == 5
+    assert len(await delivered(running)) == 5
 
 
 @pytest.mark.parametrize(
@@ -381,27 +381,27 @@ async def test_abu_07_fifty_registrations_of_one_address_send_five_messages(auth
         {"identity_id": "idn_00000000000000000000000000"},
     ],
 )
-async def test_adm_03_nothing_privileged_is_taken_from_a_registration(auth, client, extra):
+async def test_adm_03_nothing_privileged_is_taken_from_a_registration(auth, client, extra, running):
     """Fields that are not the newcomer's to set are refused, and nothing is kept or sent."""
     answer = await client.post("/v1/register", json={"email": ADA, "password": PASSWORD} | extra)
 
     assert answer.status_code == 400
     assert await count(auth, "challenges") == 0
-    assert await messages(auth) == []
+    assert await delivered(running) == []
 
 
-async def test_a_bad_profile_is_refused_before_anything_is_sent(auth):
+async def test_a_bad_profile_is_refused_before_anything_is_sent(auth, running):
     """What no profile could be made of is said at once, and not to whoever opens the link."""
     with pytest.raises(InvalidProfile):
         await registered(auth, ADA, profile={"display_name": 7})
 
-    assert await messages(auth) == []
+    assert await delivered(running) == []
 
 
-async def test_the_door_takes_a_link_a_code_and_nothing_between(auth, client):
+async def test_the_door_takes_a_link_a_code_and_nothing_between(auth, client, running):
     """202 with a flow, then 200 as signing in; a token and a code together, or a code alone, are no proof."""
     flow = (await client.post("/v1/register", json={"email": ADA, "password": PASSWORD})).json()["flow"]
-    token = await mailed(auth)
+    token = await mailed(running)
     refused = [
         await client.post("/v1/register/confirm", json=body)
         for body in ({}, {"code": "123456"}, {"token": token, "code": "1", "flow": flow}, {"token": "x"})
@@ -415,10 +415,10 @@ async def test_the_door_takes_a_link_a_code_and_nothing_between(auth, client):
     assert confirmed.json()["identity"]["email_verified"] is True
 
 
-async def test_rec_05_no_answer_and_no_record_holds_what_was_sent(auth, client):
+async def test_rec_05_no_answer_and_no_record_holds_what_was_sent(auth, client, running):
     """The token and the code are in the messages and nowhere else, and the flow opens nothing by itself."""
     answer = await client.post("/v1/register", json={"email": ADA})
-    token = await mailed(auth)
+    token = await mailed(running)
     refused = await client.post("/v1/register/confirm", json={"token": answer.json()["flow"]})
     await client.post("/v1/register/confirm", json={"token": token, "password": HERS})
     records = await auth.services.database.fetch_all(
@@ -437,13 +437,13 @@ def test_production_proves_first_unless_told_otherwise():
     assert not load(env="production", registration={"verify_first": False}).verify_first
 
 
-async def test_registration_is_answered_alike_by_either_transport(auth):
+async def test_registration_is_answered_alike_by_either_transport(auth, running):
     """A browser gets its cookies at the confirmation, for a request that its own site made."""
     url = auth.settings.public_url
     transport = httpx2.ASGITransport(app=auth)
     async with httpx2.AsyncClient(transport=transport, base_url=url, headers={"Origin": url}) as browser:
         flow = (await browser.post("/v1/register", json={"email": ADA, "password": PASSWORD})).json()["flow"]
-        body = {"token": await mailed(auth), "flow": flow, "delivery": "cookie"}
+        body = {"token": await mailed(running), "flow": flow, "delivery": "cookie"}
         confirmed = await browser.post("/v1/register/confirm", json=body)
         me = await browser.get("/v1/me")
 

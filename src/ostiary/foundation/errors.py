@@ -20,3 +20,15 @@ class Unavailable(OstiaryError):
     def __init__(self, message: str, *, retry_after: timedelta = timedelta(seconds=1)) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class Undelivered(OstiaryError):
+    """Somebody did not take a message; the text names neither address nor content.
+
+    `is_final`: they never will. `is_outage`: they take nobody's at the moment.
+    """
+
+    def __init__(self, message: str, *, is_final: bool = False, is_outage: bool = False) -> None:
+        super().__init__(message)
+        self.is_final = is_final
+        self.is_outage = is_outage

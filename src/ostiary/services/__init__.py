@@ -19,8 +19,11 @@ from ostiary.services.proofs import Proofs, build_proofs
 from ostiary.services.records import Records, build_records
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ostiary.features.identities import EntityTypes
     from ostiary.features.onboarding import OnboardingFlows
+    from ostiary.features.outbox import Topic, Transport
     from ostiary.foundation.cache import SharedCache  # noqa: TC004 - needs an extra; no row is built from it
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.crypto import RootKeys
@@ -48,9 +51,10 @@ def build(
     clock: Clock,
     entity_types: EntityTypes,
     onboarding_flows: OnboardingFlows,
+    transports: Mapping[Topic, Transport],
 ) -> Services:
     """Build every object of an installation around a database, which need not be open yet."""
-    ground = Ground(settings, database, keys, entropy, clock, entity_types, onboarding_flows)
+    ground = Ground(settings, database, keys, entropy, clock, entity_types, onboarding_flows, transports)
     clock_check = ClockCheck()
     records = build_records(ground)
     facts = build_facts(ground, records)

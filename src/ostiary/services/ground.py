@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ostiary.features.identities import EntityTypes
 from ostiary.features.onboarding import OnboardingFlows
+from ostiary.features.outbox import Topic, Transport
 from ostiary.foundation.clock import Clock
 from ostiary.foundation.crypto import RootKeys
 from ostiary.foundation.entropy import Entropy
@@ -31,6 +33,8 @@ class Ground:
     clock: Clock
     entity_types: EntityTypes
     onboarding_flows: OnboardingFlows
+    transports: Mapping[Topic, Transport]
+    """The application's own transports, which take the place of those of the settings."""
 
     @cached_property
     def limits(self) -> SqlLimits:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from ostiary.features.account import Account
 from ostiary.features.administration import Administration, Approvals, RestoreGuard
+from ostiary.features.factors import FactorManagement, LostFactors, PasskeyManagement
 from ostiary.features.onboarding import Onboarding
+from ostiary.features.recovery import Recovery
 from ostiary.features.registration import (
     ApplicationRecords,
     Creation,
@@ -15,7 +17,7 @@ from ostiary.features.registration import (
     Registration,
     VerifyFirst,
 )
-from ostiary.features.sign_in import SignIn
+from ostiary.features.sign_in import PasskeySignIn, SignIn, SignInByMessage
 from ostiary.features.verification import Verification
 
 if TYPE_CHECKING:
@@ -37,7 +39,13 @@ class Journeys:
     approvals: Approvals
     application_records: ApplicationRecords
     sign_in: SignIn
+    passkey_sign_in: PasskeySignIn
+    passkey_management: PasskeyManagement
+    sign_in_by_message: SignInByMessage
+    recovery: Recovery
     account: Account
+    factor_management: FactorManagement
+    lost_factors: LostFactors
     onboarding: Onboarding
     administration: Administration
     restore_guard: RestoreGuard
@@ -112,14 +120,77 @@ def build_journeys(
             flows=grants.flows,
             audit=audit,
         ),
+        sign_in_by_message=SignInByMessage(
+            database,
+            entity_types=ground.entity_types,
+            identities=facts.identities,
+            challenges=proofs.challenges,
+            sending=proofs.sending,
+            flows=grants.flows,
+            outbox=records.outbox,
+            audit=audit,
+        ),
+        recovery=Recovery(
+            database,
+            entity_types=ground.entity_types,
+            identities=facts.identities,
+            passwords=proofs.passwords,
+            challenges=proofs.challenges,
+            sending=proofs.sending,
+            sessions=grants.sessions,
+            outbox=records.outbox,
+            audit=audit,
+        ),
+        passkey_sign_in=PasskeySignIn(
+            database,
+            identities=facts.identities,
+            passkeys=proofs.passkeys,
+            flows=grants.flows,
+            audit=audit,
+        ),
+        passkey_management=PasskeyManagement(
+            database,
+            identities=facts.identities,
+            profiles=facts.profiles,
+            passkeys=proofs.passkeys,
+            sessions=grants.sessions,
+            outbox=records.outbox,
+            audit=audit,
+        ),
         account=Account(
             database,
             identities=facts.identities,
             profiles=facts.profiles,
             passwords=proofs.passwords,
-            roles=facts.roles,
             sessions=grants.sessions,
+            flows=grants.flows,
+            factor_proofs=grants.factor_proofs,
             audit=audit,
+        ),
+        factor_management=FactorManagement(
+            database,
+            identities=facts.identities,
+            second_factors=proofs.second_factors,
+            resets=proofs.factor_resets,
+            flows=grants.flows,
+            passwords=proofs.passwords,
+            sessions=grants.sessions,
+            outbox=records.outbox,
+            audit=audit,
+        ),
+        lost_factors=LostFactors(
+            database,
+            identities=facts.identities,
+            passwords=proofs.passwords,
+            second_factors=proofs.second_factors,
+            resets=proofs.factor_resets,
+            challenges=proofs.challenges,
+            sending=proofs.sending,
+            flows=grants.flows,
+            sessions=grants.sessions,
+            outbox=records.outbox,
+            audit=audit,
+            wait=ground.settings.factors.reset_wait,
         ),
         onboarding=Onboarding(
             database,

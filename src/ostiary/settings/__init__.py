@@ -18,13 +18,18 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from ostiary.foundation.errors import OstiaryError
 from ostiary.settings.sections import (
     FactorSettings,
+    MailSettings,
     MaintenanceSettings,
+    MessageSettings,
     OnboardingSettings,
+    OutboundSettings,
+    PasskeySettings,
     PasswordSettings,
     RegistrationSettings,
     RevocationSettings,
     Section,
     SessionSettings,
+    SmsSettings,
     TokenSettings,
 )
 from ostiary.settings.values import Keys, Networks, Origins, parse_keys
@@ -40,6 +45,7 @@ __all__ = [
 ]
 
 PREFIX: Final = "OSTIARY_"
+_SHORTEST_RESET_WAIT: Final = timedelta(hours=1)
 _FIRST_PASSED: Final = 3
 
 
@@ -70,7 +76,8 @@ class Settings(BaseSettings):
     env: Literal["development", "production"] = "development"
     """`production` refuses unsafe settings."""
     profile: Literal["default", "strict"] = "default"
-    """`strict`: no refresh grace, passwords of 15, sessions of a day that end after an idle hour."""
+    """`strict`: no refresh grace, passwords of 15, sessions of a day that end after an idle hour, no
+    device remembered."""
     public_url: str = "http://127.0.0.1:8000"
     """Where clients reach Ostiary, mount prefix included; the issuer of every token, letter for letter."""
     data: Path = Path("ostiary-data")
@@ -95,11 +102,16 @@ class Settings(BaseSettings):
     tokens: TokenSettings = TokenSettings()
     sessions: SessionSettings = SessionSettings()
     passwords: PasswordSettings = PasswordSettings()
+    passkeys: PasskeySettings = PasskeySettings()
     factors: FactorSettings = FactorSettings()
     revocation: RevocationSettings = RevocationSettings()
     registration: RegistrationSettings = RegistrationSettings()
     onboarding: OnboardingSettings = OnboardingSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
+    mail: MailSettings = MailSettings()
+    sms: SmsSettings = SmsSettings()
+    messages: MessageSettings = MessageSettings()
+    outbound: OutboundSettings = OutboundSettings()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -115,6 +127,12 @@ class Settings(BaseSettings):
             raise ValueError("database_url: write sqlite:///path/to/file.db or postgresql://user@host/name")
         if self.root_keys is not None and self.root_keys_file is not None:
             raise ValueError("root_keys: give the keys or the file that holds them, not both")
+        if self.profile == "strict" and (self.factors.email or self.factors.sms):
+            # NIST SP 800-63B §3.1.3: e-mail proves no possession, and SMS can be diverted.
+            raise ValueError(
+                "factors: the strict profile takes no second factor by e-mail or SMS; leave both off, "
+                "authenticator apps and passkeys are there"
+            )
         return self
 
     @model_validator(mode="after")
@@ -123,6 +141,7 @@ class Settings(BaseSettings):
             self._default("tokens", refresh_grace=timedelta(0), refresh_lifetime=timedelta(hours=24))
             self._default("sessions", idle_lifetime=timedelta(hours=1))
             self._default("passwords", min_length=15)
+            self._default("factors", remember_for=timedelta(0))
         return self
 
     def _default(self, section: str, **values: Any) -> None:
@@ -143,9 +162,27 @@ class Settings(BaseSettings):
         return None if self.redis_url is None else self.redis_url.get_secret_value()
 
     @property
+    def links(self) -> str:
+        """Where links in messages lead."""
+        return self.messages.links or f"{self.public_url}/link"
+
+    @property
     def audience(self) -> str:
         """The `aud` of access tokens."""
         return self.tokens.audience or self.public_url
+
+    def cautions(self) -> list[str]:
+        """Say what is allowed and weaker than it looks, each with what to do about it (MFA-07)."""
+        by_message = [
+            f"OSTIARY_FACTORS__{name.upper()}"
+            for name in ("email", "sms")
+            if getattr(self.factors, name) and self.factors.required_for
+        ]
+        return [
+            f"{variable}: whoever must have a second factor (OSTIARY_FACTORS__REQUIRED_FOR) may choose this weak one "
+            "alone. Turn it off, or accept that these accounts are as safe as a mailbox or a phone number."
+            for variable in by_message
+        ]
 
     @property
     def verify_first(self) -> bool:
@@ -179,6 +216,13 @@ class Settings(BaseSettings):
                     "OSTIARY_DATABASE_URL: SQLite serves one worker. Use --workers 1 or a PostgreSQL database.",
                 ),
                 (
+                    self.factors.reset_wait < _SHORTEST_RESET_WAIT,
+                    (
+                        "OSTIARY_FACTORS__RESET_WAIT: an owner needs time to object before lost factors are removed. "
+                        "Wait for at least 1h."
+                    ),
+                ),
+                (
                     self.passwords.weak_hash_for_tests,
                     "OSTIARY_PASSWORDS__WEAK_HASH_FOR_TESTS: this is for tests only. Remove it.",
                 ),
@@ -207,7 +251,8 @@ def unknown_variables() -> list[str]:
     for name, field in Settings.model_fields.items():
         known.add(f"{PREFIX}{name}".upper())
         if isinstance(field.default, Section):
-            known |= {f"{PREFIX}{name}__{inner}".upper() for inner in type(field.default).model_fields}
+            inner = type(field.default).model_fields.items()
+            known |= {f"{PREFIX}{name}__{within.alias or own}".upper() for own, within in inner}
     return sorted(
         name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known
     )

@@ -6,16 +6,20 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from ostiary.settings.values import Duration, Keys, Names, OptionalDuration
+from ostiary.settings.values import Duration, Keys, Names, Networks, OptionalDuration, Origins
 
 
 class Section(BaseModel):
     """Some settings that belong together."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
     )
 
 
@@ -72,11 +76,26 @@ class PasswordSettings(Section):
     """Hash cheaply. Refused in production."""
 
 
+class PasskeySettings(Section):
+    """Passkeys."""
+
+    rp_id: str | None = Field(default=None, pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)*$")
+    """The domain passkeys are made for; the host of the public URL if not set. Changing it loses every passkey."""
+    origins: Origins = []
+    """Whose pages may use them, separated by commas; the public URL's origin and the allowed origins if not set."""
+    user_verification: Literal["required", "preferred"] = "required"
+    """Whether a PIN or fingerprint must be asked for; with `preferred` a passkey without one is a single factor."""
+    on_clone: Literal["refuse", "record"] = "refuse"
+    """What becomes of a sign-in whose passkey seems to have been copied: its owner is told either way."""
+
+
 class FactorSettings(Section):
     """Second factors."""
 
     required_for: Names = ["admin"]
     """Who must have one: kinds of account, and roles as `role:billing`, separated by commas."""
+    remember_for: OptionalDuration = timedelta(days=30)
+    """How long a device that showed one is not asked again, if its owner wishes so; 0 turns that off."""
     email: bool = False
     """Whether people may make their e-mail address a second factor. It is a weak one; refused by the strict profile."""
     sms: bool = False
@@ -121,7 +140,7 @@ class MaintenanceSettings(Section):
     stale_sessions: Duration = timedelta(days=90)
     """After how long without use a session is ended."""
     challenges: OptionalDuration = timedelta(days=1)
-    """How long an expired link or code is kept."""
+    """How long an expired link, code or challenge of a passkey is kept."""
     refresh_tokens: Duration = timedelta(days=7)
     """How long a spent refresh token is kept; presented later, it is refused without ending its session."""
     unknown_identifiers: Duration = timedelta(days=90)
@@ -130,6 +149,10 @@ class MaintenanceSettings(Section):
     """How long audit events and login history are kept; on PostgreSQL, until their whole month is that old."""
     runs: Duration = timedelta(days=90)
     """How long lines about maintenance itself are kept."""
+    delivered_messages: OptionalDuration = timedelta(days=7)
+    """How long it is remembered that a message was delivered; what it said is erased at once."""
+    dead_messages: OptionalDuration = timedelta(days=30)
+    """How long a message that could not be delivered is kept, to be looked at and tried again."""
 
 
 class OnboardingSettings(Section):
@@ -141,3 +164,39 @@ class OnboardingSettings(Section):
     """After how long without a step an onboarding is given up."""
     abandoned: Duration = timedelta(days=90)
     """How long what was given up is kept, for the figures."""
+
+
+class MailSettings(Section):
+    """E-mail."""
+
+    url: SecretStr = SecretStr("console:")
+    """`smtp://user:password@host:587` with STARTTLS, `smtps://user:password@host:465`, or `console:` while developing."""
+    sender: str = Field(default="Ostiary <no-reply@localhost>", alias="from")
+    """Who mail comes from, `Name <name@example.org>`."""
+
+
+class SmsSettings(Section):
+    """Text messages."""
+
+    url: SecretStr = SecretStr("console:")
+    """`twilio://sid:token@/?from=+1…`, `sns://key:secret@region`, the `https://…` of a gateway, or `console:`."""
+
+
+class MessageSettings(Section):
+    """What messages say, and where their links lead."""
+
+    product_name: str = "Ostiary"
+    """What the application is called in messages."""
+    links: str | None = None
+    """Where links lead, as `<this>/<action>#token=…`; the page at `<public URL>/link` if not set."""
+    templates: Path | None = None
+    """A folder whose templates come before those that are shipped."""
+    new_device_notice: bool = True
+    """Whether people are told of a sign-in from a browser or network they have not used before."""
+
+
+class OutboundSettings(Section):
+    """Requests that Ostiary itself makes: to webhooks and gateways."""
+
+    allowed_networks: Networks = []
+    """Networks of your own that may be called although they are private, separated by commas, such as 10.1.2.0/24."""

@@ -12,12 +12,14 @@ from ostiary.app import Ostiary
 from ostiary.features.audit import SYSTEM, Origin
 from ostiary.features.flows import FactorRequired, SignedIn
 from ostiary.features.identities import parse_email
+from ostiary.features.outbox import Topic
 from ostiary.features.registration import NewAccount
 from ostiary.features.roles import OPERATOR
 from ostiary.features.sessions import Authentication
 from ostiary.features.sign_in import PasswordSignIn
 from ostiary.foundation.secret import Secret
 from ostiary.testing.clock import MovableClock
+from ostiary.testing.messages import Tray
 from ostiary.verifier import Principal
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from ostiary.features.outbox import Rendered
     from ostiary.features.sessions import Tokens
 
 PASSWORD: Final = "a phrase that only tests know"  # noqa: S105 - opens nothing but a test's own database
@@ -69,11 +72,30 @@ def principal(
 
 
 class AuthForTests:
-    """An `Ostiary` under test: `auth` is the application's own, started; `clock` is the one it reads."""
+    """An `Ostiary` under test: `auth` is the application's own, started; `clock` is the one it reads.
 
-    def __init__(self, auth: Ostiary, clock: MovableClock) -> None:
+    Messages to people land in `sent`, the oldest first, as soon as somebody calls `deliver`.
+    """
+
+    def __init__(self, auth: Ostiary, clock: MovableClock, tray: Tray) -> None:
         self.auth: Final = auth
         self.clock: Final = clock
+        self._tray = tray
+
+    @property
+    def sent(self) -> list[Rendered]:
+        """What was sent so far: `to`, `template`, `subject`, `text`, `html`, and the `values` it was written with."""
+        return self._tray.messages
+
+    async def deliver(self) -> list[Rendered]:
+        """Deliver every message that is due now, and return those that were sent by it.
+
+        Raises `AssertionError` for a message that can never be written out or sent.
+        """
+        before = len(self.sent)
+        dead = await self.auth.services.courier.deliver_due(now=self.clock.now())
+        assert not dead, f"These messages are dead: {'; '.join(dead)}"  # noqa: S101 - it is for tests
+        return self.sent[before:]
 
     def move(self, **by: float) -> None:
         """Move the clock, `move(minutes=20)`, and let the revocations be known as of the new moment."""
@@ -156,11 +178,19 @@ async def auth_for_tests(auth: Ostiary | None = None, **settings: Any) -> AsyncI
             raise TypeError(
                 "Make the auth under test with Ostiary(clock=MovableClock(), …), so its time can be moved."
             )
-        async with auth:
-            yield AuthForTests(auth, auth.clock)
+        async with _started(auth, auth.clock) as running:
+            yield running
         return
     clock = MovableClock()
     with tempfile.TemporaryDirectory(prefix="ostiary-test-") as folder:
         made = Ostiary(clock=clock, run_worker=False, **{"data": folder, "passwords": _WEAK} | settings)
-        async with made:
-            yield AuthForTests(made, clock)
+        async with _started(made, clock) as running:
+            yield running
+
+
+@asynccontextmanager
+async def _started(auth: Ostiary, clock: MovableClock) -> AsyncIterator[AuthForTests]:
+    tray = Tray()
+    auth.transports.update({Topic.EMAIL: tray, Topic.SMS: tray})
+    async with auth:
+        yield AuthForTests(auth, clock, tray)

@@ -9,7 +9,15 @@ from datetime import timedelta
 import pytest
 from tests.factories import count, registered
 
-from ostiary.features.mfa import CODES, MAX_TOTP_FACTORS, FactorKind, FactorNotFound, TooManyFactors, totp
+from ostiary.features.mfa import (
+    CODES,
+    CONFIRM_WITHIN,
+    MAX_TOTP_FACTORS,
+    FactorKind,
+    FactorNotFound,
+    TooManyFactors,
+    totp,
+)
 from ostiary.foundation.secret import Secret
 from ostiary.foundation.storage import Query
 
@@ -134,7 +142,7 @@ async def test_what_is_not_confirmed_in_time_is_gone(auth, ada, running, factors
     with pytest.raises(FactorNotFound):
         await confirm(auth, ada, enrolment)
     async with auth.services.database.transaction() as tx:
-        assert await factors.purge_unconfirmed(tx, now=auth.clock.now(), limit=10) == 1
+        assert await factors.purge_unconfirmed(tx, begun_by=auth.clock.now() - CONFIRM_WITHIN, limit=10) == 1
     assert (
         await count(auth, "totp_factors")
         == await count(auth, "totp_factors", "confirmed_at IS NOT NULL")

@@ -6,8 +6,17 @@ from typing import TYPE_CHECKING, Final
 
 from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
 from ostiary.features.administration import NotPending
+from ostiary.features.factors import (
+    FactorDemanded,
+    NothingToReset,
+    OwnReset,
+    ResetNotFound,
+    SecondFactorRequired,
+)
 from ostiary.features.identities import IdentifierTaken, IdentityNotFound, InvalidAddress, UnknownEntityType
+from ostiary.features.mfa import FactorNotFound, FactorUnavailable, TooManyFactors
 from ostiary.features.onboarding import OnboardingRefused
+from ostiary.features.passkeys import TooManyPasskeys
 from ostiary.features.passwords import UnacceptablePassword
 from ostiary.features.profiles import InvalidProfile, ProfileNotFound
 from ostiary.features.registration import RegistrationRefused
@@ -95,7 +104,18 @@ def _onboarding(error: OnboardingRefused) -> HttpProblem:
     return HttpProblem(code, str(error), errors=fields)
 
 
+def _factor(error: FactorUnavailable | TooManyFactors | NothingToReset) -> HttpProblem:
+    return HttpProblem(ProblemCode.FACTOR_UNAVAILABLE, str(error))
+
+
+def _own_reset(error: OwnReset) -> HttpProblem:
+    return HttpProblem(ProblemCode.FORBIDDEN, str(error))
+
+
 FOLDS: Final[Mapping[type[Exception], Fold]] = {
+    FactorDemanded: ProblemCode.FACTOR_DEMANDED,
+    FactorNotFound: ProblemCode.NOT_FOUND,
+    FactorUnavailable: _factor,
     IdentifierTaken: _taken,
     # The token was good, but what it names is gone.
     IdentityNotFound: ProblemCode.INVALID_TOKEN,
@@ -103,14 +123,20 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     InvalidCursor: _cursor,
     InvalidId: ProblemCode.NOT_FOUND,
     InvalidProfile: _profile,
+    NothingToReset: _factor,
     InvalidRoleName: _role,
     NotPending: ProblemCode.NOT_PENDING,
     NotTheirs: ProblemCode.INVALID_CREDENTIALS,
     OnboardingRefused: _onboarding,
+    OwnReset: _own_reset,
     ProfileNotFound: ProblemCode.NOT_FOUND,
     RegistrationRefused: _registration,
+    ResetNotFound: ProblemCode.NOT_FOUND,
     RuleViolation: ProblemCode.INVALID_REQUEST,
+    SecondFactorRequired: ProblemCode.SECOND_FACTOR_REQUIRED,
     SignInOvertaken: ProblemCode.INVALID_CREDENTIALS,
+    TooManyFactors: _factor,
+    TooManyPasskeys: _factor,
     UnacceptablePassword: _password,
     # A key of the application's own, taken in its creation hook.
     UniqueViolation: ProblemCode.IDENTIFIER_TAKEN,

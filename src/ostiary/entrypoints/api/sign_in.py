@@ -15,10 +15,11 @@ from ostiary.entrypoints.api.bodies import (
     sign_in_answer,
     tokens_answer,
 )
-from ostiary.entrypoints.api.callers import caller_of, origin_of, signed_in_as
+from ostiary.entrypoints.api.callers import caller_of, device_of, origin_of, signed_in_as
 from ostiary.entrypoints.http.answers import Answer
 from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
 from ostiary.entrypoints.http.routes import PUBLIC, AddressLimit, Route, signed_in
+from ostiary.features.sessions import Refusal as SessionRefusal
 from ostiary.features.sessions import Refused as RefreshRefused
 from ostiary.features.sign_in import PasswordSignIn, Refusal, Refused
 from ostiary.foundation.limits import Rate
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ostiary.features.sign_in import SignIn
 
 _TAG = "Registration and sign-in"
+_FACTOR_MISSING = "This account needs a second factor by now: sign in again, and prove one."
 _CODES = {
     Refusal.LOCKED: ProblemCode.TOO_MANY_ATTEMPTS,
     Refusal.AWAITS_APPROVAL: ProblemCode.ACCOUNT_PENDING,
@@ -83,14 +85,12 @@ class SignInDoor:
     async def login(self, request: Request) -> Answer:
         """Sign in with a password."""
         body: LoginBody = request.body
-        if body.delivery == "cookie":
-            request.require_same_site()
         attempt = PasswordSignIn(
             entity_type=body.entity_type,
             identifier=body.identifier,
             password=Secret(body.password),
             new_password=Secret(body.new_password) if body.new_password is not None else None,
-            device=Secret(body.device) if body.device is not None else None,
+            device=device_of(request, body.device, body.delivery),
         )
         outcome = await self._sign_in.with_password(attempt, origin=origin_of(request), now=request.now)
         if isinstance(outcome, Refused):
@@ -109,7 +109,8 @@ class SignInDoor:
             raise HttpProblem(ProblemCode.INVALID_REFRESH_TOKEN)
         outcome = await self._sessions.rotate(Secret(presented), origin=origin_of(request), now=request.now)
         if isinstance(outcome, RefreshRefused):
-            raise HttpProblem(ProblemCode.INVALID_REFRESH_TOKEN)
+            missing = outcome.reason is SessionRefusal.FACTOR_MISSING
+            raise HttpProblem(ProblemCode.INVALID_REFRESH_TOKEN, _FACTOR_MISSING if missing else None)
         return tokens_answer(outcome.tokens, "body" if delivery == "body" else "cookie")
 
     async def logout(self, request: Request) -> Answer:

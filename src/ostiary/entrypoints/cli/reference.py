@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path  # noqa: TC003 - the command line is read from the annotations
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from ostiary.app import Ostiary
 from ostiary.entrypoints.cli.output import print_line
@@ -75,12 +75,14 @@ def _fields(model: type[BaseModel], path: tuple[str, ...]) -> Iterable[tuple[tup
         if isinstance(field.default, BaseModel):
             yield from _fields(type(field.default), (*path, name))
         else:
-            yield (*path, name), _written(field.default), field.description or ""
+            yield (*path, field.alias or name), _written(field.default), field.description or ""
 
 
 def _written(default: Any) -> str:
     if default in (None, [], {}):
         return ""
+    if isinstance(default, SecretStr):
+        return default.get_secret_value()
     if hasattr(default, "total_seconds"):
         seconds = default.total_seconds()
         for unit, size in _UNIT_SECONDS:

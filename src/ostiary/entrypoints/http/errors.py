@@ -42,6 +42,9 @@ class ProblemCode(StrEnum):
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     IDENTIFIER_TAKEN = "identifier_taken"
+    PASSKEY_REFUSED = "passkey_refused"
+    FACTOR_UNAVAILABLE = "factor_unavailable"
+    FACTOR_DEMANDED = "factor_demanded"
     NOT_PENDING = "not_pending"
     ONBOARDING_CONFLICT = "onboarding_conflict"
     ONBOARDING_INCOMPLETE = "onboarding_incomplete"
@@ -135,6 +138,21 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
             409,
             "Address already in use",
             "Another account uses this address: sign in, or choose another one.",
+        ),
+        ProblemCode.PASSKEY_REFUSED: Problem(
+            400,
+            "Passkey not accepted",
+            "The passkey failed a check, which `errors` names, and its ceremony is used up: ask for new options.",
+        ),
+        ProblemCode.FACTOR_UNAVAILABLE: Problem(
+            409,
+            "Factor not available",
+            "This account cannot have, or has not, the second factor that this is about; the detail says why.",
+        ),
+        ProblemCode.FACTOR_DEMANDED: Problem(
+            409,
+            "Last second factor",
+            "This account must have a second factor, and this is its last one: add another one first.",
         ),
         ProblemCode.NOT_PENDING: Problem(
             409, "Not awaiting approval", "This account was decided upon already, or needs no approval."

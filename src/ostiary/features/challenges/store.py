@@ -92,14 +92,24 @@ _ALL_ENDED: Final = """(
 _CONSUMED: Final = "id, identity_id, entity_type, destination, flow_id, created_at, payload_sealed AS payload"
 _CHALLENGE: Final = "id, identity_id, purpose, entity_type, destination, format, created_at, expires_at"
 
-CONSUME = Query(
-    # The row count decides the race: sixteen callers with the same secret get one success.
-    f"""
+_CONSUME: Final = f"""
     UPDATE ostiary.challenges AS challenges SET consumed_at = $4
      WHERE id = $1 AND secret_digest = $2 AND purpose = $3 AND format = 'link' AND consumed_at IS NULL
-       AND expires_at > $4 AND NOT EXISTS {_ALL_ENDED}
+       AND expires_at > $4 AND NOT EXISTS {_ALL_ENDED}"""
+
+CONSUME = Query(
+    # The row count decides the race: sixteen callers with the same secret get one success. Whoever changes an account
+    # locks the identity first and its challenges later, so this does, or each would wait for the other.
+    postgresql=f"""
+    WITH owner AS MATERIALIZED (
+        SELECT identity.id FROM ostiary.identities AS identity
+         WHERE identity.id = (SELECT identity_id FROM ostiary.challenges WHERE id = $1 AND secret_digest = $2)
+           FOR UPDATE
+    )
+    {_CONSUME} AND (identity_id IS NULL OR identity_id IN (SELECT owner.id FROM owner))
     RETURNING {_CONSUMED}
     """,
+    sqlite=f"{_CONSUME} RETURNING {_CONSUMED}",
     into=Consumed,
 )
 

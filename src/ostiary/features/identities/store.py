@@ -192,6 +192,7 @@ REQUIRE_PASSWORD_CHANGE: Query[Any] = Query(
     """
 )
 
+
 RAISE_EPOCH = Query(
     """
     UPDATE ostiary.identities SET token_epoch = token_epoch + 1, updated_at = $2

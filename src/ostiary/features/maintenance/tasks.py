@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ostiary.features.identities import Identities
     from ostiary.features.maintenance.model import Retention
     from ostiary.features.maintenance.service import Lease
+    from ostiary.features.passkeys import Passkeys
     from ostiary.features.sessions import Sessions
     from ostiary.foundation.storage import Transaction
 
@@ -28,10 +29,18 @@ if TYPE_CHECKING:
 
 _DAILY: Final = daily(hour=2)
 _WEEKLY: Final = weekly(hour=3)
+# An event goes with its whole month, a key certainly after it.
+_MONTHS: Final = timedelta(days=62)
 
 
 def standard_tasks(
-    retention: Retention, *, sessions: Sessions, challenges: Challenges, identities: Identities, audit: Audit
+    retention: Retention,
+    *,
+    sessions: Sessions,
+    challenges: Challenges,
+    passkeys: Passkeys,
+    identities: Identities,
+    audit: Audit,
 ) -> tuple[Task, ...]:
     """Return every task of this release, in the order they are run in."""
     return (
@@ -84,6 +93,17 @@ def standard_tasks(
             f"{_days(retention.challenges)} after they expired",
         ),
         Task(
+            "ceremonies",
+            "Remove challenges of passkeys that have expired.",
+            _DAILY,
+            _until_none(
+                lambda lease, tx: passkeys.purge(
+                    tx, expired_by=lease.now - retention.challenges, limit=lease.batch_size
+                )
+            ),
+            f"{_days(retention.challenges)} after they expired",
+        ),
+        Task(
             "rate-limits",
             "Remove counters whose window is over.",
             _DAILY,
@@ -111,6 +131,17 @@ def standard_tasks(
                 )
             ),
             _days(retention.records),
+        ),
+        Task(
+            "audit-keys",
+            "Remove the keys of personal data in audit events that are gone.",
+            _DAILY,
+            _until_none(
+                lambda lease, tx: audit.personal_data.purge(
+                    tx, created_by=lease.now - retention.records - _MONTHS, limit=lease.batch_size
+                )
+            ),
+            _days(retention.records + _MONTHS),
         ),
         Task(
             "login-history",

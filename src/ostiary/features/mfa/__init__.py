@@ -7,6 +7,7 @@ Codes by e-mail or SMS are challenges; here is only who wants them.
 
 from ostiary.features.mfa.errors import FactorNotFound, FactorUnavailable, TooManyFactors
 from ostiary.features.mfa.model import (
+    CONFIRM_WITHIN,
     MAX_TOTP_FACTORS,
     MESSAGE_KINDS,
     Enrolment,
@@ -15,7 +16,10 @@ from ostiary.features.mfa.model import (
     Factors,
     MessageFactor,
     TotpFactor,
+    external_message_factor_id,
+    external_totp_factor_id,
     parse_reset_id,
+    parse_totp_factor_id,
 )
 from ostiary.features.mfa.recovery_codes import CODES
 from ostiary.features.mfa.resets import OPEN_FOR, FactorResets
@@ -23,6 +27,7 @@ from ostiary.features.mfa.service import SecondFactors
 
 __all__ = [
     "CODES",
+    "CONFIRM_WITHIN",
     "MAX_TOTP_FACTORS",
     "MESSAGE_KINDS",
     "OPEN_FOR",
@@ -37,5 +42,8 @@ __all__ = [
     "SecondFactors",
     "TooManyFactors",
     "TotpFactor",
+    "external_message_factor_id",
+    "external_totp_factor_id",
     "parse_reset_id",
+    "parse_totp_factor_id",
 ]

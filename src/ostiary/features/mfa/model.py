@@ -13,6 +13,8 @@ from ostiary.foundation.ids import format_id, parse_id
 from ostiary.foundation.secret import Secret
 
 RESET_PREFIX: Final = "rst"
+_TOTP_PREFIX: Final = "totp"
+_MESSAGE_PREFIX: Final = "msf"
 MAX_TOTP_FACTORS: Final = 5
 CONFIRM_WITHIN: Final = timedelta(minutes=15)
 """How long a TOTP factor that was begun waits for its first code."""
@@ -109,6 +111,21 @@ class FactorReset:
     def external_id(self) -> str:
         """The id as it is shown outside, `rst_…`."""
         return format_id(RESET_PREFIX, self.id)
+
+
+def external_totp_factor_id(factor_id: UUID) -> str:
+    """Write the id of an authenticator app as it is shown outside, `totp_…`."""
+    return format_id(_TOTP_PREFIX, factor_id)
+
+
+def parse_totp_factor_id(text: str) -> UUID:
+    """Read the external id of an authenticator app. Raises `InvalidId`."""
+    return parse_id(_TOTP_PREFIX, text)
+
+
+def external_message_factor_id(factor_id: UUID) -> str:
+    """Write the id of a factor by message as it is shown outside, `msf_…`."""
+    return format_id(_MESSAGE_PREFIX, factor_id)
 
 
 def parse_reset_id(text: str) -> UUID:

@@ -160,7 +160,7 @@ class SecondFactors:
     ) -> None:
         """Tell an account's owner, everywhere, that a recovery code of theirs was used, and how many are left."""
         left = await self.recovery_codes_left(tx, identity_id)
-        values = {"remaining": str(left)}
+        values = {"left": str(left)}
         self._outbox.notify_everywhere(tx, owner, Template.RECOVERY_CODE_USED, values, now=now)
 
     async def add_message(
@@ -183,9 +183,9 @@ class SecondFactors:
         for query in store.REMOVE_ALL:
             await tx.execute(query, identity_id)
 
-    async def purge_unconfirmed(self, tx: Transaction, *, now: datetime, limit: int) -> int:
-        """Delete up to `limit` TOTP factors that were not confirmed in time; return how many."""
-        return await tx.execute(store.PURGE_UNCONFIRMED, now - CONFIRM_WITHIN, limit)
+    async def purge_unconfirmed(self, tx: Transaction, *, begun_by: datetime, limit: int) -> int:
+        """Delete up to `limit` TOTP factors that were begun by then and never confirmed; return how many."""
+        return await tx.execute(store.PURGE_UNCONFIRMED, begun_by, limit)
 
     def _opened(self, factor_id: UUID, sealed: bytes) -> bytes:
         return unseal(self._secret_key, sealed, _place(factor_id))

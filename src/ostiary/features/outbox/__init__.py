@@ -4,7 +4,25 @@ Owns `outbox` and `webhook_endpoints`. A message is delivered at least once, ded
 until then and erased afterwards. Whoever adds a message adds it in the transaction of the change it tells of.
 """
 
-from ostiary.features.outbox.model import Message, Recipient, Template, Topic
+from ostiary.features.outbox.contents import CONTENTS, Contents
+from ostiary.features.outbox.delivery import Courier
+from ostiary.features.outbox.model import Addressed, Message, Recipient, Rendered, Template, Topic, Transport
+from ostiary.features.outbox.rendering import Renderer
 from ostiary.features.outbox.service import Outbox
+from ostiary.features.outbox.transports import MailTransport
 
-__all__ = ["Message", "Outbox", "Recipient", "Template", "Topic"]
+__all__ = [
+    "CONTENTS",
+    "Addressed",
+    "Contents",
+    "Courier",
+    "MailTransport",
+    "Message",
+    "Outbox",
+    "Recipient",
+    "Rendered",
+    "Renderer",
+    "Template",
+    "Topic",
+    "Transport",
+]

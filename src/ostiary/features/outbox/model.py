@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING, Final, Protocol
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from ostiary.foundation.entropy import Entropy
+
+MESSAGE_PREFIX: Final = "msg"
 
 
 class Topic(StrEnum):
@@ -49,6 +57,7 @@ class Template(StrEnum):
     FACTOR_RESET_REQUESTED = "factor_reset_requested"
     FACTOR_RESET_APPROVED = "factor_reset_approved"
     FACTOR_RESET_DONE = "factor_reset_done"
+    PASSKEY_CLONE_SUSPECTED = "passkey_clone_suspected"
     DELETION_REQUESTED = "deletion_requested"
     DELETION_CANCELLED = "deletion_cancelled"
 
@@ -60,6 +69,16 @@ class Recipient:
     email: str | None = field(repr=False)
     phone: str | None = field(repr=False)
     locale: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """That a message was written to somebody, and delivered or not; what it says is nobody's to read."""
+
+    topic: Topic
+    subject: str
+    created_at: datetime
+    delivered_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +114,74 @@ class Message:
     ) -> Message:
         """Write to a phone number in E.164."""
         return cls(Topic.SMS, template, to, locale, values or {})
+
+    @classmethod
+    def to_owner(
+        cls, template: Template, recipient: Recipient, values: Mapping[str, str] | None = None
+    ) -> Message | None:
+        """Write to the owner of an account: by e-mail, else by SMS; None where neither reaches them."""
+        if recipient.email is not None:
+            return cls.email(template, recipient.email, locale=recipient.locale, values=values)
+        if recipient.phone is not None:
+            return cls.sms(template, recipient.phone, locale=recipient.locale, values=values)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A message as it leaves: `subject` and `html` are there for e-mail alone.
+
+    `id` is the same however often it is sent, so that whoever gets it twice can tell.
+    """
+
+    id: str
+    topic: Topic
+    template: Template
+    locale: str
+    to: str = field(repr=False)
+    subject: str | None = field(repr=False)
+    text: str = field(repr=False)
+    html: str | None = field(repr=False)
+    values: Mapping[str, str] = field(repr=False)
+
+
+class Transport(Protocol):
+    """Hands messages to somebody who takes them from there; those of the settings, an application's own, a test's tray."""
+
+    async def send(self, message: Rendered) -> None:
+        """Return when the message is taken; raise `Undelivered` when it is not."""
+
+    async def close(self) -> None:
+        """Let go of what is held open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A row of the outbox that this worker alone may deliver until `claimed_until`."""
+
+    id: UUID
+    topic: Topic
+    endpoint_id: UUID | None
+    subject: str
+    payload_sealed: bytes | None = field(repr=False)
+    attempts: int
+    created_at: datetime
+    expires_at: datetime | None
+    claimed_until: datetime
+
+    def is_expired(self, now: datetime) -> bool:
+        """Say whether it is too late to send it."""
+        return self.expires_at is not None and self.expires_at <= now
+
+
+ATTEMPTS: Final = 24
+"""How often a message is tried before it is dead: over about fifteen hours, so that a night's outage is outlived."""
+_FIRST_PAUSE: Final = timedelta(seconds=10)
+_LONGEST_PAUSE: Final = timedelta(hours=1)
+
+
+def pause_after(attempts: int, entropy: Entropy) -> timedelta:
+    """Return how long to wait after so many attempts: twice as long each time, less up to half, as chance has it."""
+    longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(attempts - 1, 16))
+    milliseconds = longest // timedelta(milliseconds=1)
+    return timedelta(milliseconds=milliseconds - entropy.below(milliseconds // 2))

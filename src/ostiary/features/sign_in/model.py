@@ -18,7 +18,11 @@ class Refusal(StrEnum):
     NOT_ACTIVE = "not_active"
     AWAITS_APPROVAL = "awaits_approval"
     LOCKED = "locked"
+    NOT_VERIFIED = "not_verified"
+    TOO_MANY_MESSAGES = "too_many_messages"
+    WRONG_PROOF = "wrong_proof"
     PASSWORD_CHANGE_REQUIRED = "password_change_required"  # noqa: S105 - a reason
+    PASSKEY_REFUSED = "passkey_refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,16 @@ class PasswordSignIn:
     identifier: str
     password: Secret
     new_password: Secret | None = None
+    device: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSignIn:
+    """Somebody presents an identifier and the code that was sent there, and a remembered device."""
+
+    entity_type: str
+    identifier: str
+    code: Secret
     device: Secret | None = None
 
 
