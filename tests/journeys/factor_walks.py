@@ -58,6 +58,13 @@ async def verified(running, name="ada", *, email=True, phone=None) -> None:
     assert who.access_token
 
 
+async def delivered(running, key: str) -> str:
+    """Deliver what is due, and return the one secret of this kind that was in it."""
+    found = [message.values[key] for message in await running.deliver() if key in message.values]
+    assert len(found) == 1
+    return found[0]
+
+
 async def login(client, name="ada", **fields):
     """Sign in with the password."""
     body = {"identifier": f"{name}@example.org", "password": PASSWORD} | fields

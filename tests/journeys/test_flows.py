@@ -13,6 +13,7 @@ from tests.journeys.factor_walks import (
     SAME_SITE,
     amr_of,
     code_of,
+    delivered,
     flow_of,
     login,
     show,
@@ -120,7 +121,7 @@ async def _message_factor(running, client, kind):
     flow = await flow_of(client)
     sent = await client.post("/v1/login/factor/send", json={"flow": flow, "method": kind})
     assert sent.status_code == 202
-    code = (await running.deliver())[-1].values["code"]
+    code = await delivered(running, "code")
     return await show(client, flow, kind, code)
 
 
@@ -134,7 +135,7 @@ async def by_texted_factor(running, client):
 
 async def _link(running, client):
     await client.post("/v1/login/link", json={"identifier": "ada@example.org"})
-    token = (await running.deliver())[-1].values["token"]
+    token = await delivered(running, "token")
     return await client.post("/v1/login/link/confirm", json={"token": token})
 
 
@@ -152,7 +153,7 @@ async def by_link_and_totp(running, client):
 
 async def _code(running, client, identifier):
     await client.post("/v1/login/code", json={"identifier": identifier})
-    code = (await running.deliver())[-1].values["code"]
+    code = await delivered(running, "code")
     return await client.post("/v1/login/code/confirm", json={"identifier": identifier, "code": code})
 
 
@@ -230,7 +231,7 @@ PATHS = {
     by_emailed_code: ("otp", "email"),
     by_texted_code: ("otp", "sms"),
     by_device: ("pwd", "device"),
-    by_passkey_as_second: ("pwd", "swk", "user", "mfa"),
+    by_passkey_as_second: ("pwd", "hwk", "user", "mfa"),
     again_by_password: ("pwd",),
     again_by_totp: ("pwd", "otp", "mfa"),
     again_by_both: ("pwd", "otp", "mfa"),
@@ -409,7 +410,7 @@ async def test_a_code_is_good_for_the_flow_it_was_sent_in(running, client):
     await client.put("/v1/me/factors/email", headers=who.headers)
     mine, theirs = await flow_of(client), await flow_of(client)
     await client.post("/v1/login/factor/send", json={"flow": theirs, "method": "email"})
-    code = (await running.deliver())[-1].values["code"]
+    code = await delivered(running, "code")
 
     in_another = await show(client, mine, "email", code)
     in_its_own = await show(client, theirs, "email", code)
@@ -504,6 +505,7 @@ async def test_mfa_05_the_policy_holds_on_every_path(strict):
         registered = await client.post(
             "/v1/register", json={"email": "new@example.org", "password": PASSWORD}
         )
+        await strict.deliver()
         await verified(strict, phone=PHONE)
         alive = await sessions_of(strict.auth)
         answers = [
@@ -527,7 +529,7 @@ NEW_PASSWORD = "another long phrase of hers"
 
 async def _reset(running, client):
     await client.post("/v1/password/forgot", json={"identifier": "ada@example.org"})
-    token = (await running.deliver())[-1].values["token"]
+    token = await delivered(running, "token")
     return await client.post("/v1/password/reset", json={"token": token, "new_password": NEW_PASSWORD})
 
 

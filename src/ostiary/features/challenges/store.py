@@ -103,14 +103,15 @@ CONSUME = Query(
 
 
 def _guess(whose: str, *, digest: str, now: str) -> Query[Guess]:
-    # Counting the guess and using the code up are one step, so neither can happen without the other.
+    # Counting the guess and using the code up are one step, so neither can happen without the other. The answer compares
+    # once more: SQLite (3.40) takes `IS NOT NULL` in a RETURNING clause for true, whatever the column holds.
     return Query(
         f"""
         UPDATE ostiary.challenges AS challenges
            SET attempts = attempts + 1, consumed_at = CASE WHEN secret_digest = {digest} THEN {now} END
          WHERE {whose} AND format = 'code' AND consumed_at IS NULL
            AND expires_at > {now} AND attempts < max_attempts AND NOT EXISTS {_ALL_ENDED}
-        RETURNING consumed_at IS NOT NULL AS right, {_CONSUMED}
+        RETURNING secret_digest = {digest} AS right, {_CONSUMED}
         """,
         into=Guess,
     )
