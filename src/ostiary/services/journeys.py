@@ -170,9 +170,9 @@ def build_journeys(
             identities=facts.identities,
             profiles=facts.profiles,
             passwords=proofs.passwords,
-            roles=facts.roles,
             sessions=grants.sessions,
             flows=grants.flows,
+            factor_proofs=grants.factor_proofs,
             audit=audit,
         ),
         factor_management=FactorManagement(

@@ -2,7 +2,9 @@
 
 from ostiary.entrypoints.api.account import AccountDoor
 from ostiary.entrypoints.api.approvals import ApprovalsDoor
+from ostiary.entrypoints.api.devices import DevicesDoor
 from ostiary.entrypoints.api.factor_resets import FactorResetsDoor
+from ostiary.entrypoints.api.factor_steps import FactorStepsDoor
 from ostiary.entrypoints.api.factors import FactorsDoor
 from ostiary.entrypoints.api.onboarding import OnboardingDoor
 from ostiary.entrypoints.api.operations import OperationsDoor
@@ -20,7 +22,9 @@ __all__ = [
     "FOLDS",
     "AccountDoor",
     "ApprovalsDoor",
+    "DevicesDoor",
     "FactorResetsDoor",
+    "FactorStepsDoor",
     "FactorsDoor",
     "OnboardingDoor",
     "OperationsDoor",
