@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ostiary.features.account import Account
 from ostiary.features.administration import Administration, Approvals, RestoreGuard
-from ostiary.features.factors import FactorManagement, LostFactors, PasskeyManagement
+from ostiary.features.factors import FactorChanges, FactorManagement, LostFactors, PasskeyManagement
 from ostiary.features.onboarding import Onboarding
 from ostiary.features.recovery import Recovery
 from ostiary.features.registration import (
@@ -73,6 +73,15 @@ def build_journeys(
         proofs=proofs.address_proofs,
         sending=proofs.sending,
         claims=grants.address_claims,
+        outbox=records.outbox,
+    )
+    changes = FactorChanges(
+        identities=facts.identities,
+        second_factors=proofs.second_factors,
+        resets=proofs.factor_resets,
+        flows=grants.flows,
+        passwords=proofs.passwords,
+        sessions=grants.sessions,
         outbox=records.outbox,
     )
     return Journeys(
@@ -153,8 +162,7 @@ def build_journeys(
             identities=facts.identities,
             profiles=facts.profiles,
             passkeys=proofs.passkeys,
-            sessions=grants.sessions,
-            outbox=records.outbox,
+            changes=changes,
             audit=audit,
         ),
         account=Account(
@@ -171,11 +179,8 @@ def build_journeys(
             database,
             identities=facts.identities,
             second_factors=proofs.second_factors,
-            resets=proofs.factor_resets,
             flows=grants.flows,
-            passwords=proofs.passwords,
-            sessions=grants.sessions,
-            outbox=records.outbox,
+            changes=changes,
             audit=audit,
         ),
         lost_factors=LostFactors(
@@ -183,6 +188,7 @@ def build_journeys(
             identities=facts.identities,
             passwords=proofs.passwords,
             second_factors=proofs.second_factors,
+            passkeys=proofs.passkeys,
             resets=proofs.factor_resets,
             challenges=proofs.challenges,
             sending=proofs.sending,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ostiary.features.audit import Action, Event
-from ostiary.features.factors.errors import SecondFactorRequired
+from ostiary.features.flows import Factor
 from ostiary.features.outbox import Template
 from ostiary.features.passkeys import Owner, Refused, external_passkey_id
-from ostiary.features.sessions import EndReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,11 +15,11 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ostiary.features.audit import Audit
-    from ostiary.features.identities import Credentials, Identities
-    from ostiary.features.outbox import Outbox
+    from ostiary.features.factors.changes import FactorChanges
+    from ostiary.features.identities import Identities
     from ostiary.features.passkeys import Ceremony, Passkey, Passkeys
     from ostiary.features.profiles import Profiles
-    from ostiary.features.sessions import Caller, Sessions
+    from ostiary.features.sessions import Caller
     from ostiary.foundation.secret import Secret
     from ostiary.foundation.storage import Database, Transaction
 
@@ -35,16 +34,14 @@ class PasskeyManagement:
         identities: Identities,
         profiles: Profiles,
         passkeys: Passkeys,
-        sessions: Sessions,
-        outbox: Outbox,
+        changes: FactorChanges,
         audit: Audit,
     ) -> None:
         self._database = database
         self._identities = identities
         self._profiles = profiles
         self._passkeys = passkeys
-        self._sessions = sessions
-        self._outbox = outbox
+        self._changes = changes
         self._audit = audit
 
     async def begin(self, caller: Caller, *, now: datetime) -> Ceremony:
@@ -54,7 +51,7 @@ class PasskeyManagement:
         name = identity.email or identity.phone or identity.external_id
         owner = Owner(identity.id, name, (profile and profile.display_name) or name)
         async with self._database.transaction() as tx:
-            await self._require_factor(tx, caller)
+            await self._changes.begin(tx, caller, now=now)
             return await self._passkeys.begin_registration(tx, owner, session_id=caller.session_id, now=now)
 
     async def add(
@@ -71,8 +68,7 @@ class PasskeyManagement:
         Raises `SecondFactorRequired`, `IdentityNotFound`.
         """
         async with self._database.transaction() as tx:
-            owner = await self._identities.lock_for_change(tx, caller.identity_id)
-            await self._require_factor(tx, caller)
+            owner, _ = await self._changes.begin(tx, caller, now=now)
             outcome = await self._passkeys.finish_registration(
                 tx,
                 token,
@@ -86,7 +82,7 @@ class PasskeyManagement:
                 self._record(tx, caller, Action.FACTOR_REFUSED, None, now, reason=outcome.reason)
                 return outcome
             self._record(tx, caller, Action.FACTOR_ADDED, outcome, now)
-            await self._change(tx, caller, owner, Template.FACTOR_ADDED, outcome, now)
+            await self._changes.made(tx, caller, owner, Template.FACTOR_ADDED, Factor.PASSKEY, now=now)
             return outcome
 
     async def list(self, caller: Caller) -> Sequence[Passkey]:
@@ -104,43 +100,16 @@ class PasskeyManagement:
     async def remove(self, caller: Caller, passkey_id: UUID, *, now: datetime) -> bool:
         """Remove a passkey of the caller's, and end every other session; False when they have no such passkey.
 
-        Raises `SecondFactorRequired`, `IdentityNotFound`.
+        Raises `SecondFactorRequired`, `FactorDemanded`, `IdentityNotFound`.
         """
         async with self._database.transaction() as tx:
-            owner = await self._identities.lock_for_change(tx, caller.identity_id)
-            await self._require_factor(tx, caller)
+            owner, _ = await self._changes.begin(tx, caller, now=now)
             removed = await self._passkeys.remove(tx, caller.identity_id, passkey_id)
             if removed is None:
                 return False
             self._record(tx, caller, Action.FACTOR_REMOVED, removed, now)
-            await self._change(tx, caller, owner, Template.FACTOR_REMOVED, removed, now)
+            await self._changes.removed(tx, caller, owner, Factor.PASSKEY, now=now)
             return True
-
-    async def _require_factor(self, tx: Transaction, caller: Caller) -> None:
-        """Make sure that a stolen session alone changes no factors of an account that has some (MFA-06)."""
-        if not caller.showed_two_factors and await self._passkeys.count(tx, caller.identity_id):
-            raise SecondFactorRequired
-
-    async def _change(
-        self,
-        tx: Transaction,
-        caller: Caller,
-        owner: Credentials,
-        template: Template,
-        passkey: Passkey,
-        now: datetime,
-    ) -> None:
-        """Tell the owner, and end what was proven without the change."""
-        values = {"factor": "passkey", "label": passkey.label}
-        self._outbox.notify(tx, owner.recipient, template, values, now=now)
-        added = template is Template.FACTOR_ADDED
-        await self._sessions.end_others(
-            tx,
-            caller.identity_id,
-            keep=caller.session_id,
-            reason=EndReason.FACTOR_ADDED if added else EndReason.FACTOR_REMOVED,
-            now=now,
-        )
 
     def _record(
         self,
