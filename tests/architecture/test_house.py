@@ -88,6 +88,7 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "access_tokens.py",
         "addresses.py",
         "caller.py",
+        "changes.py",
         "contents.py",
         "delivery.py",
         "endings.py",
