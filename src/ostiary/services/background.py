@@ -89,6 +89,18 @@ def build_background(
                     tx, abandoned_by=given_up_by, limit=limit
                 ),
             ),
+            purge_task(
+                "sign-in-flows",
+                "Remove sign-ins that were not finished, and those that were.",
+                timedelta(0),
+                lambda tx, expired_by, limit: grants.flows.purge(tx, expired_by=expired_by, limit=limit),
+            ),
+            purge_task(
+                "remembered-devices",
+                "Remove devices that are asked for a second factor again.",
+                timedelta(0),
+                lambda tx, expired_by, limit: grants.devices.purge(tx, expired_by=expired_by, limit=limit),
+            ),
             Task(
                 "lost-factors",
                 "Remove lost factors whose waiting time is over.",

@@ -6,12 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ostiary.features.account import Account
-from ostiary.features.administration import Administration, RestoreGuard
+from ostiary.features.administration import Administration, Approvals, RestoreGuard
 from ostiary.features.factors import FactorChanges, FactorManagement, LostFactors, PasskeyManagement
 from ostiary.features.onboarding import Onboarding
 from ostiary.features.recovery import Recovery
-from ostiary.features.registration import Registration
+from ostiary.features.registration import (
+    ApplicationRecords,
+    Creation,
+    Invitations,
+    Registration,
+    VerifyFirst,
+)
 from ostiary.features.sign_in import PasskeySignIn, SignIn, SignInByMessage
+from ostiary.features.verification import Verification
 
 if TYPE_CHECKING:
     from ostiary.services.facts import Facts
@@ -26,6 +33,11 @@ class Journeys:
     """The use cases that span features."""
 
     registration: Registration
+    verify_first: VerifyFirst
+    invitations: Invitations
+    verification: Verification
+    approvals: Approvals
+    application_records: ApplicationRecords
     sign_in: SignIn
     passkey_sign_in: PasskeySignIn
     passkey_management: PasskeyManagement
@@ -54,18 +66,61 @@ def build_journeys(
         outbox=records.outbox,
         audit=audit,
     )
+    creation = Creation(
+        entity_types=ground.entity_types,
+        identities=facts.identities,
+        passwords=proofs.passwords,
+        roles=facts.roles,
+        flows=grants.flows,
+        audit=audit,
+    )
+    verify_first = VerifyFirst(
+        database,
+        ground.entropy,
+        creation=creation,
+        identities=facts.identities,
+        challenges=proofs.challenges,
+        proofs=proofs.address_proofs,
+        sending=proofs.sending,
+        claims=grants.address_claims,
+        outbox=records.outbox,
+    )
     return Journeys(
         registration=Registration(
             database,
-            entity_types=ground.entity_types,
+            creation=creation,
             identities=facts.identities,
-            passwords=proofs.passwords,
             challenges=proofs.challenges,
-            roles=facts.roles,
-            flows=grants.flows,
+            proofs=proofs.address_proofs,
+            sending=proofs.sending,
             audit=audit,
             service_credentials=facts.service_credentials,
+            verify_first=verify_first if ground.settings.verify_first else None,
         ),
+        verify_first=verify_first,
+        invitations=Invitations(
+            database,
+            creation=creation,
+            identities=facts.identities,
+            roles=facts.roles,
+            challenges=proofs.challenges,
+            claims=grants.address_claims,
+            outbox=records.outbox,
+            audit=audit,
+        ),
+        verification=Verification(
+            database,
+            identities=facts.identities,
+            sessions=grants.sessions,
+            challenges=proofs.challenges,
+            proofs=proofs.address_proofs,
+            sending=proofs.sending,
+            claims=grants.address_claims,
+            outbox=records.outbox,
+            audit=audit,
+        ),
+        approvals=Approvals(database, identities=facts.identities, outbox=records.outbox, audit=audit),
+        application_records=ApplicationRecords(audit=audit, outbox=records.outbox, clock=ground.clock),
         sign_in=SignIn(
             database,
             entity_types=ground.entity_types,
@@ -111,9 +166,9 @@ def build_journeys(
             identities=facts.identities,
             profiles=facts.profiles,
             passwords=proofs.passwords,
-            roles=facts.roles,
             sessions=grants.sessions,
             flows=grants.flows,
+            factor_proofs=grants.factor_proofs,
             audit=audit,
         ),
         factor_management=FactorManagement(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ostiary.entrypoints.http.cross_site import origin_of
-from ostiary.features.challenges import Challenges, Sending, SendingRates
+from ostiary.features.challenges import AddressProofs, Challenges, Sending, SendingRates
 from ostiary.features.mfa import FactorKind, FactorResets, SecondFactors
 from ostiary.features.passkeys import Passkeys, RelyingParty
 from ostiary.features.passwords import Argon2Parameters, Passwords, Policy
@@ -26,6 +26,7 @@ class Proofs:
     passwords: Passwords
     challenges: Challenges
     sending: Sending
+    address_proofs: AddressProofs
     passkeys: Passkeys
     second_factors: SecondFactors
     factor_resets: FactorResets
@@ -33,15 +34,17 @@ class Proofs:
 
 def build_proofs(ground: Ground, records: Records) -> Proofs:
     """Build the proofs."""
+    challenges = Challenges(
+        ground.database,
+        ground.entropy,
+        code_key=ground.keys.derive("challenge codes"),
+        payload_key=ground.keys.derive("challenge payloads"),
+    )
     return Proofs(
         passwords=_passwords(ground.settings, ground.entropy),
-        challenges=Challenges(
-            ground.database,
-            ground.entropy,
-            code_key=ground.keys.derive("challenge codes"),
-            payload_key=ground.keys.derive("challenge payloads"),
-        ),
+        challenges=challenges,
         sending=Sending(ground.limits, SendingRates()),
+        address_proofs=AddressProofs(challenges, records.outbox),
         passkeys=Passkeys(
             ground.database,
             ground.entropy,

@@ -76,7 +76,8 @@ class Settings(BaseSettings):
     env: Literal["development", "production"] = "development"
     """`production` refuses unsafe settings."""
     profile: Literal["default", "strict"] = "default"
-    """`strict`: no refresh grace, passwords of 15, sessions of a day that end after an idle hour."""
+    """`strict`: no refresh grace, passwords of 15, sessions of a day that end after an idle hour, no
+    device remembered."""
     public_url: str = "http://127.0.0.1:8000"
     """Where clients reach Ostiary, mount prefix included; the issuer of every token, letter for letter."""
     data: Path = Path("ostiary-data")
@@ -140,6 +141,7 @@ class Settings(BaseSettings):
             self._default("tokens", refresh_grace=timedelta(0), refresh_lifetime=timedelta(hours=24))
             self._default("sessions", idle_lifetime=timedelta(hours=1))
             self._default("passwords", min_length=15)
+            self._default("factors", remember_for=timedelta(0))
         return self
 
     def _default(self, section: str, **values: Any) -> None:
@@ -181,6 +183,12 @@ class Settings(BaseSettings):
             "alone. Turn it off, or accept that these accounts are as safe as a mailbox or a phone number."
             for variable in by_message
         ]
+
+    @property
+    def verify_first(self) -> bool:
+        """Whether a newcomer's address is proven before anything is made."""
+        wanted = self.registration.verify_first
+        return self.env == "production" if wanted is None else wanted
 
     def dangers(self, *, workers: int = 1) -> list[str]:
         """Say what must not be in production, each with what to do; empty in development."""

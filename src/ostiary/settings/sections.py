@@ -94,6 +94,8 @@ class FactorSettings(Section):
 
     required_for: Names = ["admin"]
     """Who must have one: kinds of account, and roles as `role:billing`, separated by commas."""
+    remember_for: OptionalDuration = timedelta(days=30)
+    """How long a device that showed one is not asked again, if its owner wishes so; 0 turns that off."""
     email: bool = False
     """Whether people may make their e-mail address a second factor. It is a weak one; refused by the strict profile."""
     sms: bool = False
@@ -120,6 +122,8 @@ class RegistrationSettings(Section):
 
     open: bool = True
     """Whether anybody may register as a user over HTTP; other kinds say so themselves."""
+    verify_first: bool | None = None
+    """Whether nobody is made before their address is proven; if not set, in production only."""
 
 
 class MaintenanceSettings(Section):
@@ -187,6 +191,8 @@ class MessageSettings(Section):
     """Where links lead, as `<this>/<action>#token=…`; the page at `<public URL>/link` if not set."""
     templates: Path | None = None
     """A folder whose templates come before those that are shipped."""
+    new_device_notice: bool = True
+    """Whether people are told of a sign-in from a browser or network they have not used before."""
 
 
 class OutboundSettings(Section):

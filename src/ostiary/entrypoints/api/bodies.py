@@ -147,10 +147,15 @@ class SessionBody(Struct, frozen=True):
 
 
 class SignedInBody(Struct, frozen=True, tag_field="status", tag="signed_in"):
-    """Somebody is signed in."""
+    """Somebody is signed in.
+
+    `recovery_codes` come once, with a factor enrolled on the way; `device` is the secret of a device that was remembered.
+    """
 
     identity: IdentityBody
     tokens: TokensBody
+    recovery_codes: list[str] | UnsetType = UNSET
+    device: str | UnsetType = UNSET
 
 
 class FactorRequiredBody(Struct, frozen=True, tag_field="status", tag="factor_required"):
@@ -192,8 +197,17 @@ def sign_in_answer(
         return Answer(status, body)
     if identity is None:
         raise ValueError("Whoever is signed in is shown who they are: read the identity.")
-    signed_in = SignedInBody(IdentityBody.of(identity), TokensBody.of(outcome.tokens, delivery))
-    return Answer(status, signed_in, cookies=cookies(outcome.tokens, delivery))
+    device, codes = outcome.device, outcome.recovery_codes
+    signed_in = SignedInBody(
+        IdentityBody.of(identity),
+        TokensBody.of(outcome.tokens, delivery),
+        recovery_codes=[code.reveal() for code in codes] if codes else UNSET,
+        device=device.secret.reveal() if device and delivery == "body" else UNSET,
+    )
+    set_cookies = cookies(outcome.tokens, delivery)
+    if device is not None and delivery == "cookie":
+        set_cookies += (Cookie(CookieName.DEVICE, device.secret.reveal(), device.lifetime),)
+    return Answer(status, signed_in, cookies=set_cookies)
 
 
 def tokens_answer(tokens: Tokens, delivery: Delivery) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
+from ostiary.features.administration import NotPending
 from ostiary.features.factors import (
     FactorDemanded,
     NothingToReset,
@@ -19,7 +20,9 @@ from ostiary.features.passkeys import TooManyPasskeys
 from ostiary.features.passwords import UnacceptablePassword
 from ostiary.features.profiles import InvalidProfile, ProfileNotFound
 from ostiary.features.registration import RegistrationRefused
+from ostiary.features.roles import InvalidRoleName
 from ostiary.features.sessions import InvalidCursor, SignInOvertaken
+from ostiary.features.verification import NotTheirs, VerificationRefused
 from ostiary.foundation.ids import InvalidId
 from ostiary.foundation.storage import RuleViolation, UniqueViolation, Unstorable
 
@@ -66,8 +69,24 @@ def _registration(error: RegistrationRefused) -> HttpProblem:
             return _of_field("email", error)
         case RegistrationRefused.Reason.NO_PASSWORD:
             return _of_field("password", error)
-        case RegistrationRefused.Reason.NOT_THE_FIRST:
+        case RegistrationRefused.Reason.PASSWORD_NEEDED:
+            return HttpProblem(ProblemCode.PASSWORD_NEEDED, str(error))
+        case RegistrationRefused.Reason.RESERVED_ROLE:
+            return _of_field("roles", error)
+        case (
+            RegistrationRefused.Reason.NOT_THE_FIRST
+            | RegistrationRefused.Reason.NOT_PROVEN
+            | RegistrationRefused.Reason.NOT_INVITED
+        ):
             return HttpProblem(ProblemCode.INVALID_CREDENTIALS, str(error))
+
+
+def _role(error: InvalidRoleName) -> HttpProblem:
+    return _of_field("roles", error)
+
+
+def _verification(error: VerificationRefused) -> HttpProblem:
+    return _of_field(error.field, error)
 
 
 def _onboarding(error: OnboardingRefused) -> HttpProblem:
@@ -105,6 +124,9 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     InvalidId: ProblemCode.NOT_FOUND,
     InvalidProfile: _profile,
     NothingToReset: _factor,
+    InvalidRoleName: _role,
+    NotPending: ProblemCode.NOT_PENDING,
+    NotTheirs: ProblemCode.INVALID_CREDENTIALS,
     OnboardingRefused: _onboarding,
     OwnReset: _own_reset,
     ProfileNotFound: ProblemCode.NOT_FOUND,
@@ -120,4 +142,5 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     UniqueViolation: ProblemCode.IDENTIFIER_TAKEN,
     UnknownEntityType: _entity_type,
     Unstorable: ProblemCode.INVALID_REQUEST,
+    VerificationRefused: _verification,
 }

@@ -36,6 +36,7 @@ _TAG = "Registration and sign-in"
 _FACTOR_MISSING = "This account needs a second factor by now: sign in again, and prove one."
 _CODES = {
     Refusal.LOCKED: ProblemCode.TOO_MANY_ATTEMPTS,
+    Refusal.AWAITS_APPROVAL: ProblemCode.ACCOUNT_PENDING,
     Refusal.PASSWORD_CHANGE_REQUIRED: ProblemCode.PASSWORD_CHANGE_REQUIRED,
 }
 
@@ -148,6 +149,7 @@ class SignInDoor:
                 problems=(
                     ProblemCode.INVALID_CREDENTIALS,
                     ProblemCode.TOO_MANY_ATTEMPTS,
+                    ProblemCode.ACCOUNT_PENDING,
                     ProblemCode.PASSWORD_CHANGE_REQUIRED,
                     ProblemCode.PASSWORD_UNACCEPTABLE,
                 ),

@@ -36,6 +36,8 @@ class ProblemCode(StrEnum):
     SECOND_FACTOR_REQUIRED = "second_factor_required"
     CROSS_SITE_REQUEST = "cross_site_request"
     PASSWORD_CHANGE_REQUIRED = "password_change_required"  # noqa: S105 - a public code, not a secret
+    PASSWORD_NEEDED = "password_needed"  # noqa: S105 - a public code, not a secret
+    ACCOUNT_PENDING = "account_pending"
     REGISTRATION_CLOSED = "registration_closed"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
@@ -43,6 +45,7 @@ class ProblemCode(StrEnum):
     PASSKEY_REFUSED = "passkey_refused"
     FACTOR_UNAVAILABLE = "factor_unavailable"
     FACTOR_DEMANDED = "factor_demanded"
+    NOT_PENDING = "not_pending"
     ONBOARDING_CONFLICT = "onboarding_conflict"
     ONBOARDING_INCOMPLETE = "onboarding_incomplete"
     BODY_TOO_LARGE = "body_too_large"
@@ -114,6 +117,14 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
             "New password needed",
             "The password must be changed: sign in with it and a `new_password`, or use the password reset.",
         ),
+        ProblemCode.PASSWORD_NEEDED: Problem(
+            403,
+            "Password needed",
+            "This client did not register the account: send a `password`, or null to have none.",
+        ),
+        ProblemCode.ACCOUNT_PENDING: Problem(
+            403, "Awaiting approval", "An operator has yet to approve this account."
+        ),
         ProblemCode.REGISTRATION_CLOSED: Problem(
             403,
             "Registration is closed",
@@ -142,6 +153,9 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
             409,
             "Last second factor",
             "This account must have a second factor, and this is its last one: add another one first.",
+        ),
+        ProblemCode.NOT_PENDING: Problem(
+            409, "Not awaiting approval", "This account was decided upon already, or needs no approval."
         ),
         ProblemCode.ONBOARDING_CONFLICT: Problem(
             409,

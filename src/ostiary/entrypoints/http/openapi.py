@@ -50,6 +50,8 @@ def openapi_document(routes: Sequence[Route], settings: HttpSettings, *, version
 
 def describe_guard(guard: Guard) -> str:
     """Say in a sentence who may use a route."""
+    if guard.knows_callers:
+        return "For everybody; who presents an access token is known by it."
     if guard.is_public:
         return "For everybody."
     service = f"For a service credential with the scope {guard.scope}." if guard.scope else ""
@@ -115,6 +117,8 @@ def _operation(route: Route, schemas: Mapping[Any, Json], components: Json) -> J
 
 
 def _security(guard: Guard) -> list[Json]:
+    if guard.knows_callers:
+        return [{}, {"bearer": []}, {"cookie": []}]
     signed_in: list[Json] = [{"bearer": []}, {"cookie": []}] if guard.identified else []
     return [*signed_in, {"service": []}] if guard.scope else signed_in
 

@@ -41,9 +41,10 @@ _FORBIDDEN_IN_PARAMETER = re.compile(r"[/\\;?#%\x00-\x1f\x7f]|\A\.{1,2}\Z")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """Who may use a route. Use `PUBLIC`, `signed_in(…)` or `service(…)`."""
+    """Who may use a route. Use `PUBLIC`, `anybody()`, `signed_in(…)` or `service(…)`."""
 
     identified: bool
+    knows_callers: bool = False
     entity_types: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
     recent: bool = False
@@ -73,6 +74,11 @@ class Guard:
 
 
 PUBLIC: Final = Guard(identified=False)
+
+
+def anybody() -> Guard:
+    """Let everybody pass, and say who it is where an access token is presented; one that is not good is refused."""
+    return Guard(identified=False, knows_callers=True)
 
 
 def signed_in(
@@ -179,7 +185,9 @@ class Route:
         if self.limit:
             found += [ProblemCode.TOO_MANY_ATTEMPTS]
         if self.guard.identified or self.guard.scope:
-            found += [ProblemCode.UNAUTHENTICATED, ProblemCode.INVALID_TOKEN]
+            found += [ProblemCode.UNAUTHENTICATED]
+        if self.guard.identified or self.guard.scope or self.guard.knows_callers:
+            found += [ProblemCode.INVALID_TOKEN]
         if self.guard.entity_types or self.guard.roles or self.guard.scope:
             found += [ProblemCode.FORBIDDEN]
         if self.guard.recent:

@@ -27,6 +27,8 @@ class EndReason(StrEnum):
     FACTOR_ADDED = "factor_added"
     FACTOR_REMOVED = "factor_removed"
     FACTORS_RESET = "factors_reset"
+    ADDRESS_CHANGE_UNDONE = "address_change_undone"
+    ADDRESS_LOST = "address_lost"
     IDENTITY_SUSPENDED = "identity_suspended"
     IDENTITY_DELETED = "identity_deleted"
     ENTITY_DEACTIVATED = "entity_deactivated"
@@ -114,6 +116,12 @@ ENDINGS: Final[Mapping[EndReason, Ending]] = MappingProxyType(
         ),
         EndReason.FACTORS_RESET: Ending(
             "Lost factors removed", *_ALL, Cookie.DEAD, _LAST, cancels_flows=True
+        ),
+        EndReason.ADDRESS_CHANGE_UNDONE: Ending(
+            "Address change undone", *_ALL, Cookie.DEAD, _LAST, cancels_flows=True
+        ),
+        EndReason.ADDRESS_LOST: Ending(
+            "Unproven address proven by somebody else", *_ALL, Cookie.DEAD, _LAST, cancels_flows=True
         ),
         EndReason.IDENTITY_SUSPENDED: Ending("Suspension", *_ALL, Cookie.DEAD, _LAST, cancels_flows=True),
         EndReason.IDENTITY_DELETED: Ending(

@@ -16,6 +16,7 @@ class Refusal(StrEnum):
     UNKNOWN_IDENTIFIER = "unknown_identifier"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a reason
     NOT_ACTIVE = "not_active"
+    AWAITS_APPROVAL = "awaits_approval"
     LOCKED = "locked"
     NOT_VERIFIED = "not_verified"
     TOO_MANY_MESSAGES = "too_many_messages"
@@ -59,4 +60,6 @@ def refusal(credentials: Credentials | None, *, password_matches: bool) -> Refus
         return Refusal.UNKNOWN_IDENTIFIER
     if not password_matches:
         return Refusal.WRONG_PASSWORD
+    if credentials.status is Status.PENDING_VERIFICATION:
+        return Refusal.AWAITS_APPROVAL
     return None if credentials.status is Status.ACTIVE else Refusal.NOT_ACTIVE
