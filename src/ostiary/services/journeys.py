@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ostiary.features.account import Account
-from ostiary.features.administration import Administration, RestoreGuard
+from ostiary.features.administration import Administration, Messaging, RestoreGuard
 from ostiary.features.registration import Registration
 from ostiary.features.sign_in import SignIn
 
@@ -26,6 +26,7 @@ class Journeys:
     sign_in: SignIn
     account: Account
     administration: Administration
+    messaging: Messaging
     restore_guard: RestoreGuard
 
 
@@ -34,6 +35,8 @@ def build_journeys(
 ) -> Journeys:
     """Build the journeys."""
     database, audit = ground.database, records.audit
+    messaging = Messaging(database, webhooks=records.webhooks, messages=records.messages, audit=audit)
+    records.webhooks.on_gone = messaging.gone
     return Journeys(
         registration=Registration(
             database,
@@ -72,5 +75,6 @@ def build_journeys(
             signing_keys=facts.signing_keys,
             audit=audit,
         ),
+        messaging=messaging,
         restore_guard=RestoreGuard(database, revocations=grants.revocations, audit=audit),
     )
