@@ -32,6 +32,7 @@ LONGEST_ANSWER: Final = 64 * 1024
 _LIMIT: Final = timedelta(seconds=15)
 _PORTS: Final = {"https": 443, "http": 80}
 _TRANSLATED: Final = ip_network("64:ff9b::/96")
+_TRANSLATED_LOCALLY: Final = ip_network("64:ff9b:1::/48")
 # Reachable from inside a cloud alone, for all that they look public.
 _METADATA: Final = frozenset({ip_address("168.63.129.16")})
 
@@ -101,13 +102,10 @@ class Outbound:
             raise OutboundRefused("This is not a URL that can be called: write https://host/path.")
         if parts.username is not None or parts.password is not None or parts.fragment:
             raise OutboundRefused("A URL that is called has neither a password nor a # in it.")
-        try:
-            address = ip_address(parts.hostname)
-        except ValueError:
-            if parts.scheme == "http" and not self._allowed:
-                raise OutboundRefused("Only https may be called.") from None
-        else:
-            self._require(address, parts.scheme)
+        if _is_address(parts.hostname):
+            self._require(ip_address(parts.hostname), parts.scheme)
+        elif parts.scheme != "https" and not self._allowed:
+            raise OutboundRefused("Only https may be called.")
         return parts
 
     async def close(self) -> None:
@@ -118,8 +116,9 @@ class Outbound:
 
     async def _address_of(self, parts: SplitResult) -> Address:
         """Return the address to connect to; if one of a name's is forbidden, none is used."""
+        host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
         try:
-            found = await self._resolve(parts.hostname or "", parts.port or _PORTS[parts.scheme])
+            found: Sequence[str] = [host] if _is_address(host) else await self._resolve(host, port)
             addresses = [ip_address(text.partition("%")[0]) for text in found]
         except (OSError, ValueError, UnicodeError):
             addresses = []
@@ -173,12 +172,22 @@ class Outbound:
             # A connection that was made to one name must not serve another at the same address: none is kept.
             limits = httpx2.Limits(max_connections=100, max_keepalive_connections=0)
             self._client = httpx2.AsyncClient(
+                # An authority of the operator's own (SSL_CERT_FILE) is believed; a proxy of the environment is not used.
+                verify=httpx2.create_ssl_context(),
                 trust_env=False,
                 follow_redirects=False,
                 limits=limits,
                 timeout=None,
             )
         return self._client
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _meant(address: Address) -> Address:
@@ -197,8 +206,9 @@ def _meant(address: Address) -> Address:
 
 
 def _is_public(address: Address) -> bool:
-    is_site_local = isinstance(address, IPv6Address) and address.is_site_local
-    return address.is_global and not address.is_multicast and not is_site_local and address not in _METADATA
+    if not address.is_global or address.is_multicast or address in _METADATA:
+        return False
+    return isinstance(address, IPv4Address) or not (address.is_site_local or address in _TRANSLATED_LOCALLY)
 
 
 async def _resolve(host: str, port: int) -> Sequence[str]:
