@@ -232,13 +232,16 @@ class Courier:
             await self._database.execute(query, *parameters)
 
     async def _for_ever(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Begin again after every failure, until this worker ends."""
+        """Begin again after every failure, until this worker ends; what lasts is said once."""
+        said = ""
         while not self._closing.is_set():
             try:
                 await work()
             except Exception as error:  # noqa: BLE001 - whatever it is, the next turn may go better
-                explained = isinstance(error, OstiaryError)
-                _log.warning("Messages are not delivered at the moment. %s", error, exc_info=not explained)
+                text = str(error) if isinstance(error, OstiaryError) else type(error).__name__
+                if text != said:
+                    _log.warning("Messages are not delivered at the moment. %s", text)
+                said = text
                 await asyncio.sleep(_LOOK_EVERY.total_seconds())
 
 
