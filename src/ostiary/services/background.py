@@ -58,15 +58,17 @@ def build_background(
                 challenges=proofs.challenges,
                 identities=facts.identities,
                 audit=records.audit,
+                messages=records.messages,
             ),
             *_brisk_tasks(records.seals, facts.signing_keys, journeys.restore_guard),
         ),
         holder=holder_name(ground.entropy),
         batch_size=ground.settings.maintenance.batch_size,
     )
-    return Background(
-        maintenance, Statistics(ground.database, sessions=grants.sessions, maintenance=maintenance)
+    statistics = Statistics(
+        ground.database, sessions=grants.sessions, messages=records.messages, maintenance=maintenance
     )
+    return Background(maintenance, statistics)
 
 
 def _retention(settings: Settings) -> Retention:
@@ -80,6 +82,8 @@ def _retention(settings: Settings) -> Retention:
         unknown_identifiers=wanted.unknown_identifiers,
         records=wanted.records,
         runs=wanted.runs,
+        delivered_messages=wanted.delivered_messages,
+        dead_messages=wanted.dead_messages,
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ostiary.features.identities import Identities
     from ostiary.features.maintenance.model import Retention
     from ostiary.features.maintenance.service import Lease
+    from ostiary.features.outbox import Messages
     from ostiary.features.sessions import Sessions
     from ostiary.foundation.storage import Transaction
 
@@ -30,7 +31,13 @@ _WEEKLY: Final = weekly(hour=3)
 
 
 def standard_tasks(
-    retention: Retention, *, sessions: Sessions, challenges: Challenges, identities: Identities, audit: Audit
+    retention: Retention,
+    *,
+    sessions: Sessions,
+    challenges: Challenges,
+    identities: Identities,
+    audit: Audit,
+    messages: Messages,
 ) -> tuple[Task, ...]:
     """Return every task of this release, in the order they are run in."""
     return (
@@ -121,6 +128,21 @@ def standard_tasks(
                 )
             ),
             _days(retention.records),
+        ),
+        Task(
+            "messages",
+            "Remove messages that were delivered, and those that could not be.",
+            _DAILY,
+            _until_none(
+                lambda lease, tx: messages.purge(
+                    tx,
+                    delivered_by=lease.now - retention.delivered_messages,
+                    failed_by=lease.now - retention.dead_messages,
+                    limit=lease.batch_size,
+                )
+            ),
+            f"{_days(retention.delivered_messages)} after they were delivered, "
+            f"{_days(retention.dead_messages)} after they died",
         ),
         Task(
             "runs",
