@@ -13,8 +13,9 @@ help:  ## Show what can be made
 run: .venv/run  ## Serve Ostiary on SQLite; options go into ARGS, as in make run ARGS="--port 9000"
 	@$(BIN)/ostiary serve $(ARGS)
 
-test: .venv/dev  ## Run every test on SQLite, PostgreSQL and the rest; options go into ARGS
-	@$(BIN)/python -m pytest $(ARGS)
+# Each process has its own share of the shuffled tests, and servers of its own; who has finished takes from the others.
+test: .venv/dev  ## Run every test on SQLite, PostgreSQL and the rest; options go into ARGS, as in make test ARGS="-n 0"
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 check: .venv/dev  ## Format, lint, types, import contracts, generated documentation
 	@$(BIN)/ruff format --check .

@@ -27,8 +27,9 @@ from benchmarks.harness import (
 from benchmarks.servers import Client, free_port, postgresql, resident, serving
 from ostiary import Ostiary
 from ostiary.features.audit import SYSTEM, Origin
+from ostiary.features.flows import SignedIn
 from ostiary.features.registration import NewAccount
-from ostiary.features.sign_in import PasswordSignIn, SignedIn
+from ostiary.features.sign_in import PasswordSignIn
 from ostiary.foundation.secret import Secret
 
 PASSWORD = "a phrase that only benchmarks know"

@@ -112,6 +112,37 @@ def test_a_value_that_cannot_be_used_is_refused_by_name(monkeypatch, name, value
         load()
 
 
+@pytest.mark.parametrize("kind", ["email", "sms"])
+def test_mfa_07_the_strict_profile_refuses_factors_by_message(monkeypatch, kind):
+    """Neither e-mail nor SMS is a second factor there, and the message says what is."""
+    monkeypatch.setenv("OSTIARY_PROFILE", "strict")
+
+    with pytest.raises(InvalidSettings, match=r"OSTIARY_FACTORS: .* passkeys are there"):
+        load(factors={kind: True})
+
+
+@pytest.mark.parametrize(
+    ("factors", "named"),
+    [
+        ({}, []),
+        ({"sms": True}, ["OSTIARY_FACTORS__SMS"]),
+        ({"sms": True, "email": True}, ["OSTIARY_FACTORS__EMAIL", "OSTIARY_FACTORS__SMS"]),
+        ({"sms": True, "required_for": []}, []),
+    ],
+)
+def test_mfa_07_a_weak_factor_for_those_who_must_have_one_is_pointed_out(factors, named):
+    """The start says which setting lets somebody do with a message who must have a second factor."""
+    assert [caution.partition(":")[0] for caution in load(factors=factors).cautions()] == named
+
+
+@pytest.mark.parametrize(("wait", "refused"), [("59m", True), ("1h", False)])
+def test_production_gives_an_owner_an_hour_to_object(wait, refused):
+    """Lost factors are not removed sooner."""
+    dangers = load(env="production", factors={"reset_wait": wait}).dangers()
+
+    assert any(danger.startswith("OSTIARY_FACTORS__RESET_WAIT") for danger in dangers) == refused
+
+
 def test_the_strict_profile_sets_what_was_not_set(monkeypatch):
     """Strict means no grace, 15 characters and short sessions, unless somebody says otherwise."""
     monkeypatch.setenv("OSTIARY_PROFILE", "strict")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from ostiary.app import Ostiary
     from ostiary.features.identities import NewIdentity
+    from ostiary.features.onboarding import OnboardingFlow, OnboardingStep
     from ostiary.features.profiles import InvalidProfile
     from ostiary.foundation.storage import Query, Transaction
     from ostiary.settings import Settings
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 _HOMES: Final = {
     "InvalidProfile": "ostiary.features.profiles",
     "NewIdentity": "ostiary.features.identities",
+    "OnboardingFlow": "ostiary.features.onboarding",
+    "OnboardingStep": "ostiary.features.onboarding",
     "Ostiary": "ostiary.app",
     "Principal": "ostiary.verifier",
     "Query": "ostiary.foundation.storage",
@@ -24,7 +27,17 @@ _HOMES: Final = {
     "Transaction": "ostiary.foundation.storage",
 }
 
-__all__ = ["InvalidProfile", "NewIdentity", "Ostiary", "Principal", "Query", "Settings", "Transaction"]
+__all__ = [
+    "InvalidProfile",
+    "NewIdentity",
+    "OnboardingFlow",
+    "OnboardingStep",
+    "Ostiary",
+    "Principal",
+    "Query",
+    "Settings",
+    "Transaction",
+]
 
 
 def __getattr__(name: str) -> Any:

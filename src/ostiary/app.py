@@ -13,7 +13,8 @@ from ostiary import schema
 from ostiary import settings as environment
 from ostiary.entrypoints.http.openapi import openapi_document
 from ostiary.features.identities import EntityType, EntityTypes, NewIdentity
-from ostiary.features.profiles import PROFILE_TYPES, ProfileType
+from ostiary.features.onboarding import OnboardingFlow, OnboardingFlows, read_flows
+from ostiary.features.profiles import PROFILE_TYPES, ProfileType, check_fields
 from ostiary.first_run import root_keys
 from ostiary.foundation.clock import SystemClock
 from ostiary.foundation.crypto import KEY_SIZE, RootKeys
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ostiary.entrypoints.http.routes import Route
-    from ostiary.features.identities import CreateProfile
+    from ostiary.features.identities import CheckProfile, CreateProfile, OnRegistered
     from ostiary.features.outbox import Topic, Transport
+    from ostiary.features.registration import ApplicationRecords
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.storage import Transaction
     from ostiary.settings import Settings
@@ -86,6 +88,7 @@ class Ostiary:
         self.clock: Final = clock or SystemClock()
         self._entropy: Final = Entropy()
         self._entity_types = EntityTypes()
+        self._onboarding_flows = OnboardingFlows()
         self.transports: Final[dict[Topic, Transport]] = {}
         """The application's own ways for messages, instead of those of the settings; given before the start."""
         self._services: Services | None = None
@@ -97,17 +100,50 @@ class Ostiary:
                 prefix=kind.prefix,
                 create=partial(self._create_profile, kind),
                 open_registration=kind.entity_type == "user" and self.settings.registration.open,
+                check=check_fields,
             )
+        if self.settings.onboarding.flows_file is not None:
+            for flow in read_flows(self.settings.onboarding.flows_file):
+                self.onboarding_flow(flow)
 
     def entity_type(
-        self, name: str, *, prefix: str, create: CreateProfile, open_registration: bool = True
+        self,
+        name: str,
+        *,
+        prefix: str,
+        create: CreateProfile,
+        open_registration: bool = True,
+        needs_approval: bool = False,
+        check: CheckProfile | None = None,
     ) -> None:
         """Register a kind of identity whose profiles are the application's own.
 
         `create(tx, identity, profile)` makes the profile row inside the registration transaction and returns its
-        key; it raises `InvalidProfile` to refuse. Raises `ValueError` for a name or prefix that is taken.
+        key; it raises `InvalidProfile` to refuse, as `check(profile)` does before anything is sent to anybody. With
+        `needs_approval` an operator lets newcomers in. Raises `ValueError` for a name or prefix that is taken.
         """
-        self._entity_types.register(EntityType(name, prefix, create, open_registration))
+        self._entity_types.register(
+            EntityType(name, prefix, create, open_registration, needs_approval, check)
+        )
+
+    def on_registered(
+        self, hook: OnRegistered, *, entity_type: str | None = None, role: str | None = None
+    ) -> None:
+        """Run `await hook(tx, identity, profile)` for every new account, or those of a type or with a role only.
+
+        It runs inside the registration transaction: whatever it raises leaves nothing of the account. Raw SQL through
+        `tx` only, `records` for messages and audit events, and no outgoing I/O.
+        """
+        self._entity_types.on_registered(hook, entity_type=entity_type, role=role)
+
+    @property
+    def records(self) -> ApplicationRecords:
+        """What hooks write messages and audit events with. Raises `NotStarted`."""
+        return self.services.application_records
+
+    def onboarding_flow(self, flow: OnboardingFlow) -> None:
+        """Declare what people are asked after they registered. Raises `InvalidFlow`."""
+        self._onboarding_flows.register(flow)
 
     @property
     def services(self) -> Services:
@@ -132,6 +168,8 @@ class Ostiary:
         dangers = self.settings.dangers(workers=workers)
         if dangers:
             raise UnsafeForProduction(dangers)
+        for caution in self.settings.cautions():
+            _log.warning("%s", caution)
         await self._ready_schema()
         keys = root_keys(self.settings, self._entropy)
         database = database_at(self.settings.database, pool_size=self.settings.database_pool_size)
@@ -289,5 +327,6 @@ class Ostiary:
             entropy=self._entropy,
             clock=self.clock,
             entity_types=self._entity_types,
+            onboarding_flows=self._onboarding_flows,
             transports=self.transports,
         )

@@ -6,7 +6,6 @@ A worker is a real one on the real database; only its database knows when it has
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -15,6 +14,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from tests.processes import PROCESSES
 
 from ostiary import Ostiary, app
 from ostiary.features.audit import Origin
@@ -141,10 +142,7 @@ class _MortalTransaction:
 
 async def die_at(death: Death, job: Job) -> bool:
     """Let a worker do the job and die at it; False when it ended its work before it was to die."""
-    # Forked from a server that has imported everything and runs no thread: a worker costs milliseconds.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["ostiary.app", __name__])
-    worker = context.Process(target=_work, args=(death, job))
+    worker = PROCESSES.Process(target=_work, args=(death, job))
     worker.start()
     await asyncio.to_thread(worker.join)
     code = worker.exitcode

@@ -14,9 +14,9 @@ from tests.doubles import Wire
 from tests.factories import ORIGIN, attempt, registered, rotate
 
 from ostiary.features.audit import SYSTEM, Action, Event
+from ostiary.features.flows import SignedIn
 from ostiary.features.maintenance import Outcome
 from ostiary.features.sessions import Caller, Rotated
-from ostiary.features.sign_in import SignedIn
 from ostiary.foundation.errors import Unavailable
 from ostiary.testing import auth_for_tests
 from ostiary.testing.auth import PASSWORD

@@ -11,9 +11,9 @@ import pytest
 from tests.factories import attempt, registered, rotate
 from tests.faults.mortal import Death, Job, die_at, refresh, register
 
+from ostiary.features.flows import SignedIn
 from ostiary.features.identities import IdentifierTaken
 from ostiary.features.sessions import Refusal, Refused, Rotated, external_session_id
-from ostiary.features.sign_in import SignedIn
 from ostiary.foundation.bearer import BearerSecret
 from ostiary.foundation.storage import Query
 from ostiary.testing import auth_for_tests

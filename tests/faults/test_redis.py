@@ -14,8 +14,8 @@ from anyio.lowlevel import checkpoint
 from tests.factories import ORIGIN, attempt, registered, rotate
 from tests.redis_server import LOSSES, RedisServer, answers, lose
 
+from ostiary.features.flows import SignedIn
 from ostiary.features.sessions import Caller, Refused, Rotated
-from ostiary.features.sign_in import SignedIn
 from ostiary.foundation.limits import Rate
 from ostiary.testing import auth_for_tests
 from ostiary.verifier import RevokedToken

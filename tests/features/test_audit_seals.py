@@ -36,6 +36,7 @@ from ostiary.features.audit.reading import LARGEST_SEQ, SMALLEST_SEQ, RecordRead
 from ostiary.features.audit.seals import Record, merkle_root, seal_over
 from ostiary.features.audit.store import ADD_EVENT, DATABASE_TIME, SEALS
 from ostiary.features.outbox import Outbox
+from ostiary.foundation.crypto import RootKeys
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.ids import format_id, new_id
 from ostiary.foundation.storage import Query, database_at
@@ -124,7 +125,7 @@ async def write(database, count, *, at=START, event=EVENT):
 
 async def append(tx, database):
     """Append a row at once, and not at the end of the transaction as everybody does: its number is drawn now."""
-    await tx.execute(ADD_EVENT, *records_of(database)._columns(EVENT, START))
+    await tx.execute(ADD_EVENT, *records_of(database)._columns(tx, EVENT, START))
 
 
 async def sealed_log(database, *batches):
@@ -215,9 +216,12 @@ async def test_a_row_has_the_same_digest_on_both_databases(
             for number, document in enumerate(documents):
                 async with database.transaction() as tx:
                     moment = START + timedelta(seconds=number)
-                    Audit(database, Zeros(), outbox=Outbox(Zeros(), key=bytes(32))).record(
-                        tx, replace(EVENT, metadata=document), now=moment
-                    )
+                    Audit(
+                        database,
+                        Zeros(),
+                        root_keys=RootKeys({1: bytes(32)}),
+                        outbox=Outbox(Zeros(), key=bytes(32)),
+                    ).record(tx, replace(EVENT, metadata=document), now=moment)
             reader = RecordReader(database, from_seq=SMALLEST_SEQ)
             logs.append([record async for record in reader.through(LARGEST_SEQ)])
     digests = [[replace(record, seq=1).leaf().digest for record in log] for log in logs]
@@ -833,7 +837,7 @@ async def test_a_table_for_spreadsheets_calculates_nothing(migrated):
         event = replace(EVENT, reason=text, actor=Actor("identity", text), origin=Origin(text, f'{text}","'))
         async with migrated.transaction() as tx:
             audit.record(tx, event, now=START + timedelta(milliseconds=number))
-    lines = [line async for line in Seals(migrated, KEY).export_csv(Selection())]
+    lines = [line async for line in Seals(migrated, KEY).export_csv(Selection(), audit.personal_data)]
     heading, *rows = csv.reader(io.StringIO("".join(lines), newline=""))
 
     assert heading[:3] == ["seq", "id", "occurred_at"]

@@ -7,9 +7,9 @@ from tests.doubles import CountingDatabase
 from tests.factories import ORIGIN, WRONG, attempt, count, registered, rotate
 
 from ostiary.features.account import ProofRefused
+from ostiary.features.flows import SignedIn
 from ostiary.features.profiles import ProfileChange
 from ostiary.features.sessions import Caller, Refused, Rotated, Tokens
-from ostiary.features.sign_in import SignedIn
 from ostiary.foundation.secret import Secret
 from ostiary.foundation.storage import Query, Unstorable
 from ostiary.testing.auth import PASSWORD

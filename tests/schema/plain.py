@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import ostiary
+from ostiary.schema import deploy
 from ostiary.schema.connection import connect
 
 OURS = {
@@ -25,6 +28,22 @@ async def run(url, *statements):
 async def fetch(url, statement):
     async with connect(url, create=True) as connection:
         return await connection.fetch(statement)
+
+
+def deploy_together(barrier, url, answers):
+    """Deploy in a process of its own, at the same moment as the others."""
+    barrier.wait()
+    answers.put(asyncio.run(deploy(url)))
+
+
+def die_at_step(url, part, revision):
+    """Deploy in a process of its own, which is killed after such a part of a revision."""
+
+    def die(step):
+        if step.revision == revision and step.number == max(1, int(step.total * part)):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    asyncio.run(deploy(url, on_step=die))
 
 
 def start(code, *arguments):

@@ -8,7 +8,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.schema.plain import OURS, fetch, run, start
+from tests.processes import PROCESSES
+from tests.schema.plain import OURS, deploy_together, die_at_step, fetch, run, start
 
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.errors import Unavailable
@@ -17,28 +18,6 @@ from ostiary.schema import HEAD, SchemaError, UnknownRevision, check, connection
 from ostiary.schema.history import History
 
 pytestmark = pytest.mark.anyio
-
-DEPLOY_WHEN_TOLD = """
-import asyncio, sys
-from ostiary.schema import deploy
-
-deploy  # loads the migrations, so that all start together
-print("ready", flush=True)
-sys.stdin.readline()
-print(*asyncio.run(deploy(sys.argv[1])))
-"""
-
-DIE_AT_STEP = """
-import asyncio, os, signal, sys
-from ostiary.schema import deploy
-
-def die(step):
-    if step.revision == sys.argv[3] and step.number == max(1, int(step.total * float(sys.argv[2]))):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-asyncio.run(deploy(sys.argv[1], on_step=die))
-"""
-
 
 NOW = datetime(2026, 3, 15, tzinfo=UTC)
 TRUE = {"sqlite": "1", "postgresql": "true"}
@@ -138,15 +117,17 @@ async def test_progress_is_told_statement_by_statement(database_url):
 
 async def test_ten_processes_deploy_at_once(database_url):
     """Of ten processes that start together one does the work of each revision and all succeed."""
-    processes = [start(DEPLOY_WHEN_TOLD, database_url) for _ in range(10)]
-    assert {process.stdout.readline() for process in processes} == {"ready\n"}
+    barrier, answers = PROCESSES.Barrier(10, timeout=60), PROCESSES.SimpleQueue()
+    processes = [
+        PROCESSES.Process(target=deploy_together, args=(barrier, database_url, answers)) for _ in range(10)
+    ]
     for process in processes:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    answers = sorted(process.communicate()[0].strip() for process in processes)
+        process.start()
+    for process in processes:
+        process.join()
 
-    assert [process.returncode for process in processes] == [0] * 10
-    assert " ".join(answers).split() == History().revisions
+    assert [process.exitcode for process in processes] == [0] * 10
+    assert sorted(revision for _ in processes for revision in answers.get()) == History().revisions
     assert await check(database_url) == []
 
 
@@ -154,14 +135,15 @@ async def test_ten_processes_deploy_at_once(database_url):
 @pytest.mark.parametrize("part", [0.0, 0.5, 1.0], ids=["first", "middle", "last"])
 async def test_a_killed_deployment_leaves_nothing(database_url, part, revision, dialect):
     """After SIGKILL in the middle of a revision the database is as before it, and the next run completes."""
-    process = start(DIE_AT_STEP, database_url, str(part), revision)
-    process.communicate()
+    process = PROCESSES.Process(target=die_at_step, args=(database_url, part, revision))
+    process.start()
+    process.join()
     left = await fetch(database_url, OURS[dialect])
     stored = (await status(database_url)).current
     applied = await deploy(database_url)
 
     earlier = History().revisions[: History().revisions.index(revision)]
-    assert process.returncode == -signal.SIGKILL
+    assert process.exitcode == -signal.SIGKILL
     assert bool(left) == bool(earlier)
     assert stored == (earlier[-1] if earlier else None)
     assert applied == [name for name in History().revisions if name not in earlier]
@@ -177,7 +159,7 @@ async def test_an_interruption_at_any_statement_leaves_nothing(database_url):
     done = []
     await run(database_url)
     for revision in History().revisions:
-        number = 0
+        number, before = 0, (await status(database_url)).current
         while revision not in done:
             number += 1
 
@@ -185,7 +167,6 @@ async def test_an_interruption_at_any_statement_leaves_nothing(database_url):
                 if (step.revision, step.number) == aim or step.revision not in {aim[0], *done}:
                     raise Interrupted
 
-            before = (await status(database_url)).current
             with suppress(Interrupted):
                 await deploy(database_url, on_step=interrupt)
             after = (await status(database_url)).current

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ostiary.features.identities import EntityTypes
+    from ostiary.features.onboarding import OnboardingFlows
     from ostiary.features.outbox import Topic, Transport
     from ostiary.foundation.cache import SharedCache  # noqa: TC004 - needs an extra; no row is built from it
     from ostiary.foundation.clock import Clock
@@ -49,14 +50,15 @@ def build(
     entropy: Entropy,
     clock: Clock,
     entity_types: EntityTypes,
+    onboarding_flows: OnboardingFlows,
     transports: Mapping[Topic, Transport],
 ) -> Services:
     """Build every object of an installation around a database, which need not be open yet."""
-    ground = Ground(settings, database, keys, entropy, clock, entity_types, transports)
+    ground = Ground(settings, database, keys, entropy, clock, entity_types, onboarding_flows, transports)
     clock_check = ClockCheck()
     records = build_records(ground)
     facts = build_facts(ground, records)
-    proofs = build_proofs(ground)
+    proofs = build_proofs(ground, records)
     grants = build_grants(ground, records, facts, proofs)
     journeys = build_journeys(ground, records, facts, proofs, grants)
     background = build_background(ground, records, facts, proofs, grants, journeys)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ostiary.features.maintenance import (
@@ -15,13 +16,16 @@ from ostiary.features.maintenance import (
     Task,
     every,
     holder_name,
+    purge_task,
     standard_tasks,
 )
+from ostiary.features.mfa import CONFIRM_WITHIN
 from ostiary.foundation.errors import Unavailable
 
 if TYPE_CHECKING:
     from ostiary.features.administration import RestoreGuard
     from ostiary.features.audit import Seals
+    from ostiary.features.factors import LostFactors
     from ostiary.features.signing_keys import SigningKeys
     from ostiary.services.facts import Facts
     from ostiary.services.grants import Grants
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
 _GLANCE: Final = timedelta(seconds=10)
 _SEAL: Final = timedelta(seconds=5)
 _KEYS: Final = timedelta(minutes=1)
+_LOST_FACTORS: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -56,9 +61,52 @@ def build_background(
                 _retention(ground.settings),
                 sessions=grants.sessions,
                 challenges=proofs.challenges,
+                passkeys=proofs.passkeys,
                 identities=facts.identities,
                 audit=records.audit,
                 messages=records.messages,
+            ),
+            purge_task(
+                "unconfirmed-factors",
+                "Remove authenticator apps that were never confirmed.",
+                CONFIRM_WITHIN,
+                lambda tx, begun_by, limit: proofs.second_factors.purge_unconfirmed(
+                    tx, begun_by=begun_by, limit=limit
+                ),
+            ),
+            purge_task(
+                "factor-resets",
+                "Remove wishes to be rid of lost factors that are over.",
+                ground.settings.maintenance.records,
+                lambda tx, requested_by, limit: proofs.factor_resets.purge(
+                    tx, requested_by=requested_by, limit=limit
+                ),
+            ),
+            purge_task(
+                "onboarding",
+                "Remove onboardings that were given up.",
+                ground.settings.onboarding.abandoned,
+                lambda tx, given_up_by, limit: journeys.onboarding.purge(
+                    tx, abandoned_by=given_up_by, limit=limit
+                ),
+            ),
+            purge_task(
+                "sign-in-flows",
+                "Remove sign-ins that were not finished, and those that were.",
+                timedelta(0),
+                lambda tx, expired_by, limit: grants.flows.purge(tx, expired_by=expired_by, limit=limit),
+            ),
+            purge_task(
+                "remembered-devices",
+                "Remove devices that are asked for a second factor again.",
+                timedelta(0),
+                lambda tx, expired_by, limit: grants.devices.purge(tx, expired_by=expired_by, limit=limit),
+            ),
+            Task(
+                "lost-factors",
+                "Remove lost factors whose waiting time is over.",
+                every(_LOST_FACTORS),
+                partial(_apply_due_resets, journeys.lost_factors),
             ),
             *_brisk_tasks(records.seals, facts.signing_keys, journeys.restore_guard),
         ),
@@ -85,6 +133,10 @@ def _retention(settings: Settings) -> Retention:
         delivered_messages=wanted.delivered_messages,
         dead_messages=wanted.dead_messages,
     )
+
+
+async def _apply_due_resets(lost_factors: LostFactors, lease: Lease) -> None:
+    await lost_factors.apply_due(now=lease.now)
 
 
 def _brisk_tasks(seals: Seals, signing_keys: SigningKeys, guard: RestoreGuard) -> tuple[Task, ...]:

@@ -11,11 +11,21 @@ from typing import TYPE_CHECKING
 from ostiary.entrypoints.api import (
     FOLDS,
     AccountDoor,
+    ApprovalsDoor,
+    DevicesDoor,
+    FactorResetsDoor,
+    FactorsDoor,
+    FactorStepsDoor,
+    OnboardingDoor,
     OperationsDoor,
+    PasskeyDoor,
+    RecoveryDoor,
     RegistrationDoor,
     ResourceServerDoor,
+    SignInByMessageDoor,
     SignInDoor,
     StatisticsDoor,
+    VerificationDoor,
 )
 from ostiary.entrypoints.http.application import HttpApplication
 from ostiary.entrypoints.http.documents import document_routes
@@ -79,11 +89,18 @@ def build_doors(
         chain.from_iterable(
             door.routes()
             for door in (
-                RegistrationDoor(journeys.registration, facts.identities),
+                RegistrationDoor(journeys.registration, journeys.verify_first, facts.identities),
+                ApprovalsDoor(journeys.approvals, journeys.invitations, facts.identities),
+                VerificationDoor(journeys.verification),
                 SignInDoor(journeys.sign_in, grants.sessions, journeys.account, facts.identities),
+                SignInByMessageDoor(journeys.sign_in_by_message, facts.identities),
+                FactorStepsDoor(grants.factor_steps, facts.identities),
+                DevicesDoor(grants.devices),
+                RecoveryDoor(journeys.recovery),
                 AccountDoor(
                     journeys.account, facts.identities, facts.profiles, grants.sessions, records.audit
                 ),
+                PasskeyDoor(journeys.passkey_management, journeys.passkey_sign_in, facts.identities),
                 ResourceServerDoor(
                     grants.verifier,
                     facts.signing_keys,
@@ -93,6 +110,9 @@ def build_doors(
                     issuer=settings.public_url,
                     audience=settings.audience,
                 ),
+                FactorsDoor(journeys.factor_management, journeys.lost_factors),
+                FactorResetsDoor(journeys.lost_factors),
+                OnboardingDoor(journeys.onboarding),
                 OperationsDoor(ground.database, grants.revocations, metrics),
                 StatisticsDoor(background.statistics),
             )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ostiary.features.sessions import AccessTokens, Lifetimes, Revocations, Sessions
+from ostiary.features.flows import Devices, Factor, FactorPolicy, FactorProofs, FactorSteps, Flows
+from ostiary.features.sessions import AccessTokens, AddressClaims, Lifetimes, Revocations, Sessions
 from ostiary.verifier import AccessTokenVerifier, RevocationSet
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ class Grants:
     verifier: AccessTokenVerifier
     revocations: Revocations
     sessions: Sessions
+    address_claims: AddressClaims
+    flows: Flows
+    devices: Devices
+    factor_proofs: FactorProofs
+    factor_steps: FactorSteps
 
 
 def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs) -> Grants:
@@ -42,26 +48,62 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
         audience=settings.audience,
         lifetime=tokens.access_lifetime,
     )
+    policy = FactorPolicy.parse(settings.factors.required_for)
+    sessions = Sessions(
+        ground.database,
+        ground.entropy,
+        identities=facts.identities,
+        challenges=proofs.challenges,
+        audit=records.audit,
+        revocations=revocations,
+        access_tokens=access_tokens,
+        lifetimes=Lifetimes(
+            access=tokens.access_lifetime,
+            refresh=tokens.refresh_lifetime,
+            idle=settings.sessions.idle_lifetime,
+            grace=tokens.refresh_grace,
+        ),
+        is_enough=lambda facts: policy.is_met(facts.entity_type, facts.roles, facts.amr),
+        cache=ground.cache,
+    )
+    devices = Devices(
+        ground.database, ground.entropy, audit=records.audit, lifetime=settings.factors.remember_for
+    )
+    always = {Factor.TOTP, Factor.PASSKEY, Factor.RECOVERY_CODE}
+    flows = Flows(
+        ground.entropy,
+        policy=policy,
+        offered=frozenset(always | {Factor(kind) for kind in proofs.second_factors.offered}),
+        sessions=sessions,
+        devices=devices,
+        audit=records.audit,
+    )
+    factor_proofs = FactorProofs(
+        second_factors=proofs.second_factors,
+        challenges=proofs.challenges,
+        sending=proofs.sending,
+        outbox=records.outbox,
+    )
     return Grants(
         live=live,
         verifier=AccessTokenVerifier(
             facts.signing_keys.public, live, issuer=settings.public_url, audience=settings.audience
         ),
         revocations=revocations,
-        sessions=Sessions(
+        sessions=sessions,
+        address_claims=AddressClaims(identities=facts.identities, sessions=sessions, audit=records.audit),
+        flows=flows,
+        devices=devices,
+        factor_proofs=factor_proofs,
+        factor_steps=FactorSteps(
             ground.database,
-            ground.entropy,
+            flows=flows,
+            proofs=factor_proofs,
             identities=facts.identities,
-            challenges=proofs.challenges,
+            second_factors=proofs.second_factors,
+            factor_resets=proofs.factor_resets,
+            sessions=sessions,
+            outbox=records.outbox,
             audit=records.audit,
-            revocations=revocations,
-            access_tokens=access_tokens,
-            lifetimes=Lifetimes(
-                access=tokens.access_lifetime,
-                refresh=tokens.refresh_lifetime,
-                idle=settings.sessions.idle_lifetime,
-                grace=tokens.refresh_grace,
-            ),
-            cache=ground.cache,
         ),
     )

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ostiary.features.identities import EntityTypes
+from ostiary.features.onboarding import OnboardingFlows
 from ostiary.features.outbox import Topic, Transport
 from ostiary.foundation.clock import Clock
 from ostiary.foundation.crypto import RootKeys
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ground:
-    """What an installation is built on: settings, database, keys, clock, randomness, and what the application adds."""
+    """What an installation is built on: what it was given, and what its application declared."""
 
     settings: Settings
     database: Database
@@ -31,6 +32,7 @@ class Ground:
     entropy: Entropy
     clock: Clock
     entity_types: EntityTypes
+    onboarding_flows: OnboardingFlows
     transports: Mapping[Topic, Transport]
     """The application's own transports, which take the place of those of the settings."""
 

@@ -6,9 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ostiary.features.account import Account
-from ostiary.features.administration import Administration, Messaging, RestoreGuard
-from ostiary.features.registration import Registration
-from ostiary.features.sign_in import SignIn
+from ostiary.features.administration import Administration, Approvals, Messaging, RestoreGuard
+from ostiary.features.factors import FactorManagement, LostFactors, PasskeyManagement
+from ostiary.features.onboarding import Onboarding
+from ostiary.features.recovery import Recovery
+from ostiary.features.registration import (
+    ApplicationRecords,
+    Creation,
+    Invitations,
+    Registration,
+    VerifyFirst,
+)
+from ostiary.features.sign_in import PasskeySignIn, SignIn, SignInByMessage
+from ostiary.features.verification import Verification
 
 if TYPE_CHECKING:
     from ostiary.services.facts import Facts
@@ -23,8 +33,20 @@ class Journeys:
     """The use cases that span features."""
 
     registration: Registration
+    verify_first: VerifyFirst
+    invitations: Invitations
+    verification: Verification
+    approvals: Approvals
+    application_records: ApplicationRecords
     sign_in: SignIn
+    passkey_sign_in: PasskeySignIn
+    passkey_management: PasskeyManagement
+    sign_in_by_message: SignInByMessage
+    recovery: Recovery
     account: Account
+    factor_management: FactorManagement
+    lost_factors: LostFactors
+    onboarding: Onboarding
     administration: Administration
     messaging: Messaging
     restore_guard: RestoreGuard
@@ -37,25 +59,105 @@ def build_journeys(
     database, audit = ground.database, records.audit
     messaging = Messaging(database, webhooks=records.webhooks, messages=records.messages, audit=audit)
     records.webhooks.on_gone = messaging.gone
+    creation = Creation(
+        entity_types=ground.entity_types,
+        identities=facts.identities,
+        passwords=proofs.passwords,
+        roles=facts.roles,
+        flows=grants.flows,
+        audit=audit,
+    )
+    verify_first = VerifyFirst(
+        database,
+        ground.entropy,
+        creation=creation,
+        identities=facts.identities,
+        challenges=proofs.challenges,
+        proofs=proofs.address_proofs,
+        sending=proofs.sending,
+        claims=grants.address_claims,
+        outbox=records.outbox,
+    )
     return Journeys(
         registration=Registration(
             database,
-            entity_types=ground.entity_types,
+            creation=creation,
             identities=facts.identities,
-            passwords=proofs.passwords,
             challenges=proofs.challenges,
-            roles=facts.roles,
-            sessions=grants.sessions,
+            proofs=proofs.address_proofs,
+            sending=proofs.sending,
             audit=audit,
             service_credentials=facts.service_credentials,
+            verify_first=verify_first if ground.settings.verify_first else None,
         ),
+        verify_first=verify_first,
+        invitations=Invitations(
+            database,
+            creation=creation,
+            identities=facts.identities,
+            roles=facts.roles,
+            challenges=proofs.challenges,
+            claims=grants.address_claims,
+            outbox=records.outbox,
+            audit=audit,
+        ),
+        verification=Verification(
+            database,
+            identities=facts.identities,
+            sessions=grants.sessions,
+            challenges=proofs.challenges,
+            proofs=proofs.address_proofs,
+            sending=proofs.sending,
+            claims=grants.address_claims,
+            outbox=records.outbox,
+            audit=audit,
+        ),
+        approvals=Approvals(database, identities=facts.identities, outbox=records.outbox, audit=audit),
+        application_records=ApplicationRecords(audit=audit, outbox=records.outbox, clock=ground.clock),
         sign_in=SignIn(
             database,
             entity_types=ground.entity_types,
             identities=facts.identities,
             passwords=proofs.passwords,
-            roles=facts.roles,
             sessions=grants.sessions,
+            flows=grants.flows,
+            audit=audit,
+        ),
+        sign_in_by_message=SignInByMessage(
+            database,
+            entity_types=ground.entity_types,
+            identities=facts.identities,
+            challenges=proofs.challenges,
+            sending=proofs.sending,
+            flows=grants.flows,
+            outbox=records.outbox,
+            audit=audit,
+        ),
+        recovery=Recovery(
+            database,
+            entity_types=ground.entity_types,
+            identities=facts.identities,
+            passwords=proofs.passwords,
+            challenges=proofs.challenges,
+            sending=proofs.sending,
+            sessions=grants.sessions,
+            outbox=records.outbox,
+            audit=audit,
+        ),
+        passkey_sign_in=PasskeySignIn(
+            database,
+            identities=facts.identities,
+            passkeys=proofs.passkeys,
+            flows=grants.flows,
+            audit=audit,
+        ),
+        passkey_management=PasskeyManagement(
+            database,
+            identities=facts.identities,
+            profiles=facts.profiles,
+            passkeys=proofs.passkeys,
+            sessions=grants.sessions,
+            outbox=records.outbox,
             audit=audit,
         ),
         account=Account(
@@ -63,9 +165,43 @@ def build_journeys(
             identities=facts.identities,
             profiles=facts.profiles,
             passwords=proofs.passwords,
-            roles=facts.roles,
             sessions=grants.sessions,
+            flows=grants.flows,
+            factor_proofs=grants.factor_proofs,
             audit=audit,
+        ),
+        factor_management=FactorManagement(
+            database,
+            identities=facts.identities,
+            second_factors=proofs.second_factors,
+            resets=proofs.factor_resets,
+            flows=grants.flows,
+            passwords=proofs.passwords,
+            sessions=grants.sessions,
+            outbox=records.outbox,
+            audit=audit,
+        ),
+        lost_factors=LostFactors(
+            database,
+            identities=facts.identities,
+            passwords=proofs.passwords,
+            second_factors=proofs.second_factors,
+            resets=proofs.factor_resets,
+            challenges=proofs.challenges,
+            sending=proofs.sending,
+            flows=grants.flows,
+            sessions=grants.sessions,
+            outbox=records.outbox,
+            audit=audit,
+            wait=ground.settings.factors.reset_wait,
+        ),
+        onboarding=Onboarding(
+            database,
+            ground.entropy,
+            flows=ground.onboarding_flows,
+            identities=facts.identities,
+            audit=audit,
+            lifetime=ground.settings.onboarding.lifetime,
         ),
         administration=Administration(
             database,

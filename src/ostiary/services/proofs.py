@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from ostiary.features.challenges import Challenges, Sending, SendingRates
+from ostiary.entrypoints.http.cross_site import origin_of
+from ostiary.features.challenges import AddressProofs, Challenges, Sending, SendingRates
+from ostiary.features.mfa import FactorKind, FactorResets, SecondFactors
+from ostiary.features.passkeys import Passkeys, RelyingParty
 from ostiary.features.passwords import Argon2Parameters, Passwords, Policy
 
 if TYPE_CHECKING:
     from ostiary.foundation.entropy import Entropy
     from ostiary.services.ground import Ground
+    from ostiary.services.records import Records
     from ostiary.settings import Settings
 
 
@@ -21,19 +26,58 @@ class Proofs:
     passwords: Passwords
     challenges: Challenges
     sending: Sending
+    address_proofs: AddressProofs
+    passkeys: Passkeys
+    second_factors: SecondFactors
+    factor_resets: FactorResets
 
 
-def build_proofs(ground: Ground) -> Proofs:
+def build_proofs(ground: Ground, records: Records) -> Proofs:
     """Build the proofs."""
+    challenges = Challenges(
+        ground.database,
+        ground.entropy,
+        code_key=ground.keys.derive("challenge codes"),
+        payload_key=ground.keys.derive("challenge payloads"),
+    )
     return Proofs(
         passwords=_passwords(ground.settings, ground.entropy),
-        challenges=Challenges(
+        challenges=challenges,
+        sending=Sending(ground.limits, SendingRates()),
+        address_proofs=AddressProofs(challenges, records.outbox),
+        passkeys=Passkeys(
             ground.database,
             ground.entropy,
-            code_key=ground.keys.derive("challenge codes"),
-            payload_key=ground.keys.derive("challenge payloads"),
+            relying_party=_relying_party(ground.settings),
+            audit=records.audit,
+            outbox=records.outbox,
         ),
-        sending=Sending(ground.limits, SendingRates()),
+        second_factors=_second_factors(ground, records),
+        factor_resets=FactorResets(ground.entropy),
+    )
+
+
+def _relying_party(settings: Settings) -> RelyingParty:
+    wanted = settings.passkeys
+    origins = wanted.origins or [settings.public_url, *settings.allowed_origins]
+    return RelyingParty(
+        id=wanted.rp_id or urlsplit(settings.public_url).hostname or "",
+        origins=tuple(origin_of(origin) for origin in origins),
+        requires_user_verification=wanted.user_verification == "required",
+        refuses_clones=wanted.on_clone == "refuse",
+    )
+
+
+def _second_factors(ground: Ground, records: Records) -> SecondFactors:
+    wanted = ground.settings.factors
+    offered = {FactorKind.EMAIL: wanted.email, FactorKind.SMS: wanted.sms}
+    return SecondFactors(
+        ground.entropy,
+        secret_key=ground.keys.derive("totp secrets"),
+        code_key=ground.keys.derive("recovery codes"),
+        issuer=urlsplit(ground.settings.public_url).hostname or "Ostiary",
+        offered=frozenset(kind for kind, is_offered in offered.items() if is_offered),
+        outbox=records.outbox,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ostiary.features.audit import SEAL_KEY, Audit, Seals
+from ostiary.features.audit import SEAL_KEY, Audit, AuditLog, Seals
 from ostiary.features.outbox import (
     Courier,
     MailTransport,
@@ -39,6 +39,7 @@ class Records:
     webhooks: Webhooks
     courier: Courier
     audit: Audit
+    audit_log: AuditLog
     seals: Seals
 
 
@@ -63,6 +64,13 @@ def build_records(ground: Ground) -> Records:
         webhooks={Topic.EVENT: webhooks.expand, Topic.WEBHOOK: webhooks.post},
     )
     outbox.on_added = webhooks.on_added = courier.wake
+    audit = Audit(
+        database,
+        entropy,
+        root_keys=ground.keys,
+        outbox=outbox,
+        tells_new_devices=settings.messages.new_device_notice,
+    )
     return Records(
         outbound=outbound,
         outbox=outbox,
@@ -70,7 +78,8 @@ def build_records(ground: Ground) -> Records:
         renderer=renderer,
         webhooks=webhooks,
         courier=courier,
-        audit=Audit(database, entropy, outbox=outbox),
+        audit=audit,
+        audit_log=AuditLog(database, audit.personal_data),
         seals=Seals(database, ground.keys.derive(SEAL_KEY)),
     )
 

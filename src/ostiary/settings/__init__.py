@@ -17,10 +17,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ostiary.foundation.errors import OstiaryError
 from ostiary.settings.sections import (
+    FactorSettings,
     MailSettings,
     MaintenanceSettings,
     MessageSettings,
+    OnboardingSettings,
     OutboundSettings,
+    PasskeySettings,
     PasswordSettings,
     RegistrationSettings,
     RevocationSettings,
@@ -42,6 +45,7 @@ __all__ = [
 ]
 
 PREFIX: Final = "OSTIARY_"
+_SHORTEST_RESET_WAIT: Final = timedelta(hours=1)
 _FIRST_PASSED: Final = 3
 
 
@@ -72,7 +76,8 @@ class Settings(BaseSettings):
     env: Literal["development", "production"] = "development"
     """`production` refuses unsafe settings."""
     profile: Literal["default", "strict"] = "default"
-    """`strict`: no refresh grace, passwords of 15, sessions of a day that end after an idle hour."""
+    """`strict`: no refresh grace, passwords of 15, sessions of a day that end after an idle hour, no
+    device remembered."""
     public_url: str = "http://127.0.0.1:8000"
     """Where clients reach Ostiary, mount prefix included; the issuer of every token, letter for letter."""
     data: Path = Path("ostiary-data")
@@ -97,8 +102,11 @@ class Settings(BaseSettings):
     tokens: TokenSettings = TokenSettings()
     sessions: SessionSettings = SessionSettings()
     passwords: PasswordSettings = PasswordSettings()
+    passkeys: PasskeySettings = PasskeySettings()
+    factors: FactorSettings = FactorSettings()
     revocation: RevocationSettings = RevocationSettings()
     registration: RegistrationSettings = RegistrationSettings()
+    onboarding: OnboardingSettings = OnboardingSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
     mail: MailSettings = MailSettings()
     sms: SmsSettings = SmsSettings()
@@ -119,6 +127,12 @@ class Settings(BaseSettings):
             raise ValueError("database_url: write sqlite:///path/to/file.db or postgresql://user@host/name")
         if self.root_keys is not None and self.root_keys_file is not None:
             raise ValueError("root_keys: give the keys or the file that holds them, not both")
+        if self.profile == "strict" and (self.factors.email or self.factors.sms):
+            # NIST SP 800-63B §3.1.3: e-mail proves no possession, and SMS can be diverted.
+            raise ValueError(
+                "factors: the strict profile takes no second factor by e-mail or SMS; leave both off, "
+                "authenticator apps and passkeys are there"
+            )
         return self
 
     @model_validator(mode="after")
@@ -127,6 +141,7 @@ class Settings(BaseSettings):
             self._default("tokens", refresh_grace=timedelta(0), refresh_lifetime=timedelta(hours=24))
             self._default("sessions", idle_lifetime=timedelta(hours=1))
             self._default("passwords", min_length=15)
+            self._default("factors", remember_for=timedelta(0))
         return self
 
     def _default(self, section: str, **values: Any) -> None:
@@ -156,6 +171,25 @@ class Settings(BaseSettings):
         """The `aud` of access tokens."""
         return self.tokens.audience or self.public_url
 
+    def cautions(self) -> list[str]:
+        """Say what is allowed and weaker than it looks, each with what to do about it (MFA-07)."""
+        by_message = [
+            f"OSTIARY_FACTORS__{name.upper()}"
+            for name in ("email", "sms")
+            if getattr(self.factors, name) and self.factors.required_for
+        ]
+        return [
+            f"{variable}: whoever must have a second factor (OSTIARY_FACTORS__REQUIRED_FOR) may choose this weak one "
+            "alone. Turn it off, or accept that these accounts are as safe as a mailbox or a phone number."
+            for variable in by_message
+        ]
+
+    @property
+    def verify_first(self) -> bool:
+        """Whether a newcomer's address is proven before anything is made."""
+        wanted = self.registration.verify_first
+        return self.env == "production" if wanted is None else wanted
+
     def dangers(self, *, workers: int = 1) -> list[str]:
         """Say what must not be in production, each with what to do; empty in development."""
         if self.env != "production":
@@ -180,6 +214,13 @@ class Settings(BaseSettings):
                 (
                     workers > 1 and self.database.startswith("sqlite:"),
                     "OSTIARY_DATABASE_URL: SQLite serves one worker. Use --workers 1 or a PostgreSQL database.",
+                ),
+                (
+                    self.factors.reset_wait < _SHORTEST_RESET_WAIT,
+                    (
+                        "OSTIARY_FACTORS__RESET_WAIT: an owner needs time to object before lost factors are removed. "
+                        "Wait for at least 1h."
+                    ),
                 ),
                 (
                     self.passwords.weak_hash_for_tests,

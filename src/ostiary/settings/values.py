@@ -69,4 +69,5 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 OptionalDuration = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))]
 Networks = Annotated[list[Annotated[Network, BeforeValidator(_network)]], NoDecode, BeforeValidator(_listed)]
 Origins = Annotated[list[Annotated[str, BeforeValidator(_origin)]], NoDecode, BeforeValidator(_listed)]
+Names = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
 Keys = Annotated[dict[int, bytes], NoDecode, BeforeValidator(_keys)]

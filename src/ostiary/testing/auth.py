@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ostiary.app import Ostiary
 from ostiary.features.audit import SYSTEM, Origin
+from ostiary.features.flows import FactorRequired, SignedIn
 from ostiary.features.identities import parse_email
 from ostiary.features.outbox import Topic
 from ostiary.features.registration import NewAccount
-from ostiary.features.sign_in import PasswordSignIn, SignedIn
+from ostiary.features.roles import OPERATOR
+from ostiary.features.sessions import Authentication
+from ostiary.features.sign_in import PasswordSignIn
 from ostiary.foundation.secret import Secret
 from ostiary.testing.clock import MovableClock
 from ostiary.testing.messages import Tray
@@ -22,10 +25,13 @@ from ostiary.verifier import Principal
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
     from datetime import datetime
+    from uuid import UUID
 
     from ostiary.features.outbox import Rendered
+    from ostiary.features.sessions import Tokens
 
 PASSWORD: Final = "a phrase that only tests know"  # noqa: S105 - opens nothing but a test's own database
+WITH_A_SECOND_FACTOR: Final = ("pwd", "otp", "mfa")
 _WEAK: Final = {"weak_hash_for_tests": True, "memory_kib": 8, "time_cost": 1}
 
 
@@ -103,8 +109,13 @@ class AuthForTests:
         roles: Iterable[str] = (),
         entity_type: str = "user",
         profile: dict[str, Any] | None = None,
+        amr: tuple[str, ...] | None = None,
     ) -> SignedInForTests:
-        """Sign somebody in, making them on first mention; `name` becomes `name@example.org`."""
+        """Sign somebody in, making them on first mention; `name` becomes `name@example.org`.
+
+        They prove themselves with a password, and a second factor where the policy demands one; or, without any proof,
+        with what `amr` says.
+        """
         services, now = self.auth.services, self.clock.now()
         email = f"{name}@example.org"
         identity = await services.identities.find(entity_type, parse_email(email))
@@ -120,14 +131,39 @@ class AuthForTests:
             identity = await services.identities.get(made.id)
         for role in roles:
             await services.administration.grant_role(identity.id, role, by=SYSTEM, now=now)
+        if amr is not None:
+            return self._holding(await self._session(identity.id, amr))
         attempt = PasswordSignIn(entity_type=entity_type, identifier=email, password=Secret(PASSWORD))
         outcome = await services.sign_in.with_password(attempt, origin=Origin(), now=now)
         if isinstance(outcome, SignedIn):
-            access_token = outcome.tokens.access_token.reveal()
-            return SignedInForTests(
-                self.auth.verify(access_token), access_token, outcome.tokens.refresh_token.reveal()
-            )
+            return self._holding(outcome.tokens)
+        if isinstance(outcome, FactorRequired):
+            return self._holding(await self._session(identity.id, WITH_A_SECOND_FACTOR))
         raise AssertionError(f"{identity.external_id} could not be signed in: {outcome.reason}.")
+
+    async def operator(self, name: str = "operator") -> SignedInForTests:
+        """Sign in an administrator who may operate the installation, with a second factor."""
+        return await self.signed_in(name, entity_type="admin", roles=[OPERATOR], amr=WITH_A_SECOND_FACTOR)
+
+    async def _session(self, identity_id: UUID, amr: tuple[str, ...]) -> Tokens:
+        services, now = self.auth.services, self.clock.now()
+        async with services.database.transaction() as tx:
+            credentials = await services.identities.lock_for_change(tx, identity_id)
+            proven = Authentication(
+                identity_id=identity_id,
+                entity_type=credentials.entity_type,
+                entity_id=credentials.entity_id,
+                epoch=credentials.token_epoch,
+                method="test",
+                amr=amr,
+                grants=await services.roles.granted(tx, identity_id, now=now),
+                origin=Origin(),
+            )
+            return services.sessions.start(tx, proven, now=now)
+
+    def _holding(self, tokens: Tokens) -> SignedInForTests:
+        access_token = tokens.access_token.reveal()
+        return SignedInForTests(self.auth.verify(access_token), access_token, tokens.refresh_token.reveal())
 
 
 @asynccontextmanager

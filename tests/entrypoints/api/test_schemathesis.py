@@ -66,7 +66,7 @@ def test_no_request_gets_an_undocumented_answer(served, mode):
             _knock(operation, mode, headers)
         checked.add(operation.label)
 
-    assert len(checked) == 23
+    assert checked == {f"{route.method} {route.path}" for route in Ostiary().routes()}
 
 
 def _knock(operation, mode, headers) -> None:
@@ -83,7 +83,7 @@ def _knock(operation, mode, headers) -> None:
 def _somebody(address: str) -> dict[str, str]:
     """Sign somebody new in, since what is sent may sign them out again."""
     account = {"email": f"person{next(_numbers)}@example.org", "password": PASSWORD}
-    with httpx2.Client(base_url=address, timeout=30) as client:
+    with httpx2.Client(base_url=address, timeout=30, verify=False) as client:
         client.post("/v1/register", json=account)
         login = client.post("/v1/login", json={"identifier": account["email"], "password": PASSWORD})
     return {"Authorization": f"Bearer {login.json()['tokens']['access_token']}"}

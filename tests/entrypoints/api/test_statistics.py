@@ -58,6 +58,16 @@ async def test_adm_01_only_operators_who_signed_in_recently_may_look(running, wa
     assert late.json()["code"] == "reauthentication_required"
 
 
+async def test_mfa_05_an_operator_without_a_second_factor_may_not_look(running, watching, operator):
+    """A session that a password alone started is told to prove more; one with a second factor passes."""
+    by_password = await running.signed_in("root", **OPERATOR, amr=("pwd",))
+
+    answers = [await watching.get("/v1/admin/stats", headers=who.headers) for who in (by_password, operator)]
+
+    assert [answer.status_code for answer in answers] == [403, 200]
+    assert answers[0].json()["code"] == "second_factor_required"
+
+
 async def test_the_figures_are_those_of_the_rows(running, watching, desk):
     """Revocations and sessions are counted as the monitoring queries count them, and the last clean-up is told."""
     auth, now = running.auth, running.clock.now()

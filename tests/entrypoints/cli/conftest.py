@@ -6,7 +6,6 @@ import io
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from unittest.mock import patch
 
 import httpx2
 import pytest
+from tests.ports import reserved_port
 
 from ostiary.entrypoints.cli import main
 
@@ -83,19 +83,17 @@ class Served:
     client: httpx2.Client
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture
 def serve(place):
     """Start `ostiary serve` in a process, ready when the block begins, stopped by SIGTERM after it."""
 
     @contextmanager
     def serving(*arguments: str, **variables: str):
-        port = free_port()
+        with reserved_port() as port, server_at(port, *arguments, **variables) as served:
+            yield served
+
+    @contextmanager
+    def server_at(port: int, *arguments: str, **variables: str):
         process = subprocess.Popen(
             [sys.executable, "-m", "ostiary", "serve", "--port", str(port), "--json", *arguments],
             env=os.environ | variables,

@@ -10,9 +10,11 @@ NAMES = {
     "sessions",
     "refresh-tokens",
     "challenges",
+    "onboarding",
     "rate-limits",
     "unknown-identifiers",
     "audit",
+    "audit-keys",
     "login-history",
     "runs",
     "stale-sessions",
@@ -96,3 +98,24 @@ def test_the_figures_are_drawn_and_printed(run, configured):
     assert "Sessions: 0 in" in drawn
     assert "█" in drawn
     assert "Clean-up" in drawn
+
+
+def test_the_funnel_of_onboarding_is_drawn_and_printed(run, configured, monkeypatch, tmp_path):
+    """Flows of the settings' file are counted; without one it says how to declare one."""
+    none = run("onboarding", "funnel")
+    file = tmp_path / "flows.toml"
+    file.write_text('[[flows]]\nname = "practice"\n[[flows.steps]]\nname = "about"\n')
+    monkeypatch.setenv("OSTIARY_ONBOARDING__FLOWS_FILE", str(file))
+
+    drawn, printed = run("onboarding", "funnel"), run("onboarding", "funnel", "--json")
+
+    assert "OSTIARY_ONBOARDING__FLOWS_FILE" in none.out
+    assert "saved about" in drawn.out
+    assert printed.json()["flows"][0] == {
+        "flow": "practice",
+        "started": 0,
+        "completed": 0,
+        "abandoned": 0,
+        "under_way": 0,
+        "steps": [{"name": "about", "saved": 0, "skipped": 0, "waiting": 0}],
+    }

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 # What is killed are processes, never the machine: what was handed to the kernel is kept without waiting for a disk.
+# Shared memory of the system's own would outlive a server that was killed; as files it goes with the folder.
 _SETTINGS: Final = """
 listen_addresses = ''
 fsync = off
 max_connections = 100
 shared_buffers = 32MB
+dynamic_shared_memory_type = mmap
 wal_level = replica
 max_wal_senders = 4
 hot_standby = on

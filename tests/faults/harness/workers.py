@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -30,9 +29,9 @@ class NotReady(RuntimeError):
 class Worker:
     """One worker at one port; it may be started, killed and started again."""
 
-    def __init__(self, index: int, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, index: int, port: int, folder: Path, environment: Mapping[str, str]) -> None:
         self.index = index
-        self.port = free_port()
+        self.port = port
         self.address = f"http://127.0.0.1:{self.port}"
         self._folder = folder
         self._environment = {**environment}
@@ -142,11 +141,3 @@ def environment_of(folder: Path, database_url: str, **settings: str) -> dict[str
         | {"PYTHONPATH": os.pathsep.join(paths)}
         | {f"OSTIARY_{name}": value for name, value in ours.items()}
     )
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

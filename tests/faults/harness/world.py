@@ -9,20 +9,23 @@ import tempfile
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 from uuid import UUID
 
 from tests.faults.harness.clusters import Cluster
 from tests.faults.harness.records import AuditEvent, Records, StoredSession
 from tests.faults.harness.wire import Wire
 from tests.faults.harness.workers import Worker, environment_of
+from tests.ports import reserved_port
 
 from ostiary.features.sessions import external_session_id
 from ostiary.foundation.storage import Query, database_at
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractContextManager
 
+T = TypeVar("T")
 Dialect = Literal["sqlite", "postgresql"]
 PROPAGATION: Final = 2.0
 """Seconds: what a run sets OSTIARY_REVOCATION__MAX_AGE to."""
@@ -93,6 +96,10 @@ class World:
         """Call something when the world ends."""
         self._stack.callback(callback)
 
+    def stay(self, lasting: AbstractContextManager[T]) -> T:
+        """Enter something that lasts until the world ends."""
+        return self._stack.enter_context(lasting)
+
     async def standby(self) -> tuple[Cluster, Wire]:
         """Add a running standby of the primary, and return it with the wire it follows the primary by."""
         wire = await self._stack.enter_async_context(Wire(self.primary.folder).laid())
@@ -142,7 +149,10 @@ class World:
             for _ in range(count + 1)
         ]
         self.environment = environments.pop()
-        self.workers = [Worker(index, self.folder, environments[index]) for index in range(count)]
+        self.workers = [
+            Worker(index, self.stay(reserved_port()), self.folder, environments[index])
+            for index in range(count)
+        ]
         await self.workers[0].started()
         await asyncio.gather(*(worker.started() for worker in self.workers[1:]))
 

@@ -1,19 +1,39 @@
 """The JSON API: one file for each journey it exposes, all of them data in one route table."""
 
 from ostiary.entrypoints.api.account import AccountDoor
+from ostiary.entrypoints.api.approvals import ApprovalsDoor
+from ostiary.entrypoints.api.devices import DevicesDoor
+from ostiary.entrypoints.api.factor_resets import FactorResetsDoor
+from ostiary.entrypoints.api.factor_steps import FactorStepsDoor
+from ostiary.entrypoints.api.factors import FactorsDoor
+from ostiary.entrypoints.api.onboarding import OnboardingDoor
 from ostiary.entrypoints.api.operations import OperationsDoor
+from ostiary.entrypoints.api.passkeys import PasskeyDoor
 from ostiary.entrypoints.api.problems import FOLDS
+from ostiary.entrypoints.api.recovery import RecoveryDoor
 from ostiary.entrypoints.api.registration import RegistrationDoor
 from ostiary.entrypoints.api.resource_servers import ResourceServerDoor
 from ostiary.entrypoints.api.sign_in import SignInDoor
+from ostiary.entrypoints.api.sign_in_by_message import SignInByMessageDoor
 from ostiary.entrypoints.api.statistics import StatisticsDoor
+from ostiary.entrypoints.api.verification import VerificationDoor
 
 __all__ = [
     "FOLDS",
     "AccountDoor",
+    "ApprovalsDoor",
+    "DevicesDoor",
+    "FactorResetsDoor",
+    "FactorStepsDoor",
+    "FactorsDoor",
+    "OnboardingDoor",
     "OperationsDoor",
+    "PasskeyDoor",
+    "RecoveryDoor",
     "RegistrationDoor",
     "ResourceServerDoor",
+    "SignInByMessageDoor",
     "SignInDoor",
     "StatisticsDoor",
+    "VerificationDoor",
 ]

@@ -9,11 +9,13 @@ from msgspec import UNSET, Struct, UnsetType
 
 from ostiary.entrypoints.http.answers import Answer
 from ostiary.entrypoints.http.cookies import Cookie, CookieName
+from ostiary.features.flows import FactorRequired
 from ostiary.features.profiles import PROFILE_TYPES
 from ostiary.features.sessions import external_session_id
 from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
+    from ostiary.features.flows import SignedIn
     from ostiary.features.identities import Identity
     from ostiary.features.profiles import Profile
     from ostiary.features.sessions import Session, Tokens
@@ -144,19 +146,28 @@ class SessionBody(Struct, frozen=True):
         )
 
 
-class SignedInBody(Struct, frozen=True):
-    """Somebody is signed in."""
+class SignedInBody(Struct, frozen=True, tag_field="status", tag="signed_in"):
+    """Somebody is signed in.
 
-    status: Literal["signed_in"]
-    identity: IdentityBody
-    tokens: TokensBody
-
-
-class RegisteredBody(Struct, frozen=True):
-    """Somebody new is signed in."""
+    `recovery_codes` come once, with a factor enrolled on the way; `device` is the secret of a device that was remembered.
+    """
 
     identity: IdentityBody
     tokens: TokensBody
+    recovery_codes: list[str] | UnsetType = UNSET
+    device: str | UnsetType = UNSET
+
+
+class FactorRequiredBody(Struct, frozen=True, tag_field="status", tag="factor_required"):
+    """The proof was right, and one of `factors` is still missing; where there is none yet, one of `enrol` is made first."""
+
+    flow: str
+    factors: list[str]
+    enrol: list[str]
+
+
+SignInBody = SignedInBody | FactorRequiredBody
+"""What every way of signing in answers with."""
 
 
 def cookies(tokens: Tokens, delivery: Delivery) -> tuple[Cookie, ...]:
@@ -172,6 +183,31 @@ def cookies(tokens: Tokens, delivery: Delivery) -> tuple[Cookie, ...]:
 
 
 FORGET_COOKIES = (Cookie(CookieName.ACCESS), Cookie(CookieName.REFRESH))
+
+
+def sign_in_answer(
+    outcome: SignedIn | FactorRequired, identity: Identity | None, delivery: Delivery, *, status: int = 200
+) -> Answer:
+    """Answer whoever signs in: with the tokens and who they are, or with what is still missing.
+
+    `identity` is read by the caller for whom it concerns when `outcome` is `SignedIn`.
+    """
+    if isinstance(outcome, FactorRequired):
+        body = FactorRequiredBody(outcome.flow.reveal(), list(outcome.factors), list(outcome.enrol))
+        return Answer(status, body)
+    if identity is None:
+        raise ValueError("Whoever is signed in is shown who they are: read the identity.")
+    device, codes = outcome.device, outcome.recovery_codes
+    signed_in = SignedInBody(
+        IdentityBody.of(identity),
+        TokensBody.of(outcome.tokens, delivery),
+        recovery_codes=[code.reveal() for code in codes] if codes else UNSET,
+        device=device.secret.reveal() if device and delivery == "body" else UNSET,
+    )
+    set_cookies = cookies(outcome.tokens, delivery)
+    if device is not None and delivery == "cookie":
+        set_cookies += (Cookie(CookieName.DEVICE, device.secret.reveal(), device.lifetime),)
+    return Answer(status, signed_in, cookies=set_cookies)
 
 
 def tokens_answer(tokens: Tokens, delivery: Delivery) -> Answer:

@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING
 
 from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
 from ostiary.features.audit import Origin
+from ostiary.features.flows import SignedIn
 from ostiary.features.sessions import Caller
+from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
+    from ostiary.entrypoints.api.bodies import Delivery
     from ostiary.entrypoints.http.request import Request
+    from ostiary.features.flows import FactorRequired
+    from ostiary.features.identities import Identities, Identity
     from ostiary.verifier import Principal
 
 
@@ -28,3 +33,19 @@ def principal_of(request: Request) -> Principal:
 def caller_of(request: Request) -> Caller:
     """Return who a request's token names, acting on their own account."""
     return Caller.of(principal_of(request), origin_of(request))
+
+
+def device_of(request: Request, presented: str | None, delivery: Delivery) -> Secret | None:
+    """Return the secret of a remembered device: of the body, or in cookie mode of its cookie.
+
+    Raises `HttpProblem` when another site asks for cookies (SES-09).
+    """
+    if delivery == "cookie":
+        request.require_same_site()
+    text = request.cookies.device if presented is None and delivery == "cookie" else presented
+    return Secret(text) if text else None
+
+
+async def signed_in_as(outcome: SignedIn | FactorRequired, identities: Identities) -> Identity | None:
+    """Return who has signed in, None while a factor is missing: nothing is shown about them before."""
+    return await identities.get(outcome.identity_id) if isinstance(outcome, SignedIn) else None

@@ -5,11 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
+from ostiary.features.administration import NotPending
+from ostiary.features.factors import (
+    FactorDemanded,
+    NothingToReset,
+    OwnReset,
+    ResetNotFound,
+    SecondFactorRequired,
+)
 from ostiary.features.identities import IdentifierTaken, IdentityNotFound, InvalidAddress, UnknownEntityType
+from ostiary.features.mfa import FactorNotFound, FactorUnavailable, TooManyFactors
+from ostiary.features.onboarding import OnboardingRefused
+from ostiary.features.passkeys import TooManyPasskeys
 from ostiary.features.passwords import UnacceptablePassword
 from ostiary.features.profiles import InvalidProfile, ProfileNotFound
 from ostiary.features.registration import RegistrationRefused
+from ostiary.features.roles import InvalidRoleName
 from ostiary.features.sessions import InvalidCursor, SignInOvertaken
+from ostiary.features.verification import NotTheirs, VerificationRefused
 from ostiary.foundation.ids import InvalidId
 from ostiary.foundation.storage import RuleViolation, UniqueViolation, Unstorable
 
@@ -56,11 +69,53 @@ def _registration(error: RegistrationRefused) -> HttpProblem:
             return _of_field("email", error)
         case RegistrationRefused.Reason.NO_PASSWORD:
             return _of_field("password", error)
-        case RegistrationRefused.Reason.NOT_THE_FIRST:
+        case RegistrationRefused.Reason.PASSWORD_NEEDED:
+            return HttpProblem(ProblemCode.PASSWORD_NEEDED, str(error))
+        case RegistrationRefused.Reason.RESERVED_ROLE:
+            return _of_field("roles", error)
+        case (
+            RegistrationRefused.Reason.NOT_THE_FIRST
+            | RegistrationRefused.Reason.NOT_PROVEN
+            | RegistrationRefused.Reason.NOT_INVITED
+        ):
             return HttpProblem(ProblemCode.INVALID_CREDENTIALS, str(error))
 
 
+def _role(error: InvalidRoleName) -> HttpProblem:
+    return _of_field("roles", error)
+
+
+def _verification(error: VerificationRefused) -> HttpProblem:
+    return _of_field(error.field, error)
+
+
+def _onboarding(error: OnboardingRefused) -> HttpProblem:
+    reason = OnboardingRefused.Reason
+    match error.reason:
+        case reason.NO_SUCH_FLOW | reason.NO_SUCH_STEP | reason.NOT_STARTED:
+            code = ProblemCode.NOT_FOUND
+        case reason.ANOTHER_UNDER_WAY | reason.OVER:
+            code = ProblemCode.ONBOARDING_CONFLICT
+        case reason.INCOMPLETE:
+            code = ProblemCode.ONBOARDING_INCOMPLETE
+        case reason.INVALID_DATA | reason.NOT_SKIPPABLE:
+            code = ProblemCode.INVALID_REQUEST
+    fields = [FieldError(field, code.value, detail) for field, detail in error.fields.items()]
+    return HttpProblem(code, str(error), errors=fields)
+
+
+def _factor(error: FactorUnavailable | TooManyFactors | NothingToReset) -> HttpProblem:
+    return HttpProblem(ProblemCode.FACTOR_UNAVAILABLE, str(error))
+
+
+def _own_reset(error: OwnReset) -> HttpProblem:
+    return HttpProblem(ProblemCode.FORBIDDEN, str(error))
+
+
 FOLDS: Final[Mapping[type[Exception], Fold]] = {
+    FactorDemanded: ProblemCode.FACTOR_DEMANDED,
+    FactorNotFound: ProblemCode.NOT_FOUND,
+    FactorUnavailable: _factor,
     IdentifierTaken: _taken,
     # The token was good, but what it names is gone.
     IdentityNotFound: ProblemCode.INVALID_TOKEN,
@@ -68,13 +123,24 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     InvalidCursor: _cursor,
     InvalidId: ProblemCode.NOT_FOUND,
     InvalidProfile: _profile,
+    NothingToReset: _factor,
+    InvalidRoleName: _role,
+    NotPending: ProblemCode.NOT_PENDING,
+    NotTheirs: ProblemCode.INVALID_CREDENTIALS,
+    OnboardingRefused: _onboarding,
+    OwnReset: _own_reset,
     ProfileNotFound: ProblemCode.NOT_FOUND,
     RegistrationRefused: _registration,
+    ResetNotFound: ProblemCode.NOT_FOUND,
     RuleViolation: ProblemCode.INVALID_REQUEST,
+    SecondFactorRequired: ProblemCode.SECOND_FACTOR_REQUIRED,
     SignInOvertaken: ProblemCode.INVALID_CREDENTIALS,
+    TooManyFactors: _factor,
+    TooManyPasskeys: _factor,
     UnacceptablePassword: _password,
     # A key of the application's own, taken in its creation hook.
     UniqueViolation: ProblemCode.IDENTIFIER_TAKEN,
     UnknownEntityType: _entity_type,
     Unstorable: ProblemCode.INVALID_REQUEST,
+    VerificationRefused: _verification,
 }

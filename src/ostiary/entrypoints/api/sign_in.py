@@ -10,16 +10,16 @@ from msgspec import Struct
 from ostiary.entrypoints.api.bodies import (
     FORGET_COOKIES,
     Delivery,
-    IdentityBody,
-    SignedInBody,
+    SignInBody,
     TokensBody,
-    cookies,
+    sign_in_answer,
     tokens_answer,
 )
-from ostiary.entrypoints.api.callers import caller_of, origin_of
+from ostiary.entrypoints.api.callers import caller_of, device_of, origin_of, signed_in_as
 from ostiary.entrypoints.http.answers import Answer
 from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
 from ostiary.entrypoints.http.routes import PUBLIC, AddressLimit, Route, signed_in
+from ostiary.features.sessions import Refusal as SessionRefusal
 from ostiary.features.sessions import Refused as RefreshRefused
 from ostiary.features.sign_in import PasswordSignIn, Refusal, Refused
 from ostiary.foundation.limits import Rate
@@ -33,19 +33,25 @@ if TYPE_CHECKING:
     from ostiary.features.sign_in import SignIn
 
 _TAG = "Registration and sign-in"
+_FACTOR_MISSING = "This account needs a second factor by now: sign in again, and prove one."
 _CODES = {
     Refusal.LOCKED: ProblemCode.TOO_MANY_ATTEMPTS,
+    Refusal.AWAITS_APPROVAL: ProblemCode.ACCOUNT_PENDING,
     Refusal.PASSWORD_CHANGE_REQUIRED: ProblemCode.PASSWORD_CHANGE_REQUIRED,
 }
 
 
 class LoginBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """An e-mail address or phone number and its password; `new_password` where a change is demanded."""
+    """An e-mail address or phone number and its password.
+
+    `new_password` where a change is demanded; `device` is the secret of a remembered device.
+    """
 
     identifier: str
     password: str
     entity_type: str = "user"
     new_password: str | None = None
+    device: str | None = None
     delivery: Delivery = "body"
 
 
@@ -79,21 +85,18 @@ class SignInDoor:
     async def login(self, request: Request) -> Answer:
         """Sign in with a password."""
         body: LoginBody = request.body
-        if body.delivery == "cookie":
-            request.require_same_site()
         attempt = PasswordSignIn(
             entity_type=body.entity_type,
             identifier=body.identifier,
             password=Secret(body.password),
             new_password=Secret(body.new_password) if body.new_password is not None else None,
+            device=device_of(request, body.device, body.delivery),
         )
         outcome = await self._sign_in.with_password(attempt, origin=origin_of(request), now=request.now)
         if isinstance(outcome, Refused):
             code = _CODES.get(outcome.reason, ProblemCode.INVALID_CREDENTIALS)
             raise HttpProblem(code, retry_after=outcome.retry_after)
-        identity = IdentityBody.of(await self._identities.get(outcome.identity_id))
-        answer = SignedInBody("signed_in", identity, TokensBody.of(outcome.tokens, body.delivery))
-        return Answer(200, answer, cookies=cookies(outcome.tokens, body.delivery))
+        return sign_in_answer(outcome, await signed_in_as(outcome, self._identities), body.delivery)
 
     async def refresh(self, request: Request) -> Answer:
         """Exchange a refresh token."""
@@ -106,7 +109,8 @@ class SignInDoor:
             raise HttpProblem(ProblemCode.INVALID_REFRESH_TOKEN)
         outcome = await self._sessions.rotate(Secret(presented), origin=origin_of(request), now=request.now)
         if isinstance(outcome, RefreshRefused):
-            raise HttpProblem(ProblemCode.INVALID_REFRESH_TOKEN)
+            missing = outcome.reason is SessionRefusal.FACTOR_MISSING
+            raise HttpProblem(ProblemCode.INVALID_REFRESH_TOKEN, _FACTOR_MISSING if missing else None)
         return tokens_answer(outcome.tokens, "body" if delivery == "body" else "cookie")
 
     async def logout(self, request: Request) -> Answer:
@@ -141,10 +145,11 @@ class SignInDoor:
                 ),
                 tag=_TAG,
                 body=LoginBody,
-                answers={200: SignedInBody},
+                answers={200: SignInBody},
                 problems=(
                     ProblemCode.INVALID_CREDENTIALS,
                     ProblemCode.TOO_MANY_ATTEMPTS,
+                    ProblemCode.ACCOUNT_PENDING,
                     ProblemCode.PASSWORD_CHANGE_REQUIRED,
                     ProblemCode.PASSWORD_UNACCEPTABLE,
                 ),

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from ostiary.entrypoints.api.guards import OPERATORS
 from ostiary.entrypoints.http.answers import Answer
-from ostiary.entrypoints.http.routes import Route, signed_in
+from ostiary.entrypoints.http.routes import Route
 from ostiary.features.maintenance import Figures
 
 if TYPE_CHECKING:
     from ostiary.entrypoints.http.request import Request
     from ostiary.features.maintenance import Statistics
-
-_OPERATORS: Final = signed_in(entity_types={"admin"}, roles={"ostiary:operator"}, recent=True)
 
 
 class StatisticsDoor:
@@ -32,7 +31,7 @@ class StatisticsDoor:
                 method="GET",
                 path="/v1/admin/stats",
                 handler=self.stats,
-                guard=_OPERATORS,
+                guard=OPERATORS,
                 summary="How large things are",
                 description=(
                     "Revocations, sessions, the sizes of tables, the use of indexes, and how long the clean-up took. "

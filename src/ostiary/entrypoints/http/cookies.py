@@ -1,4 +1,4 @@
-"""The two cookies of cookie mode: written with every protection, read strictly.
+"""The cookies of cookie mode: written with every protection, read strictly.
 
 `__Host-` binds a cookie to this host over HTTPS (RFC 6265bis §4.1.3.2); plain-HTTP development cannot have
 that prefix, nor Secure. Other applications' cookies are never looked at.
@@ -22,6 +22,7 @@ class CookieName(StrEnum):
 
     ACCESS = "ostiary_access"
     REFRESH = "ostiary_refresh"
+    DEVICE = "ostiary_device"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,12 @@ class OwnCookies:
 
     access: str | None = field(default=None, repr=False)
     refresh: str | None = field(default=None, repr=False)
+    device: str | None = field(default=None, repr=False)
 
     @property
     def carried(self) -> bool:
         """Whether the browser attached any of ours."""
-        return self.access is not None or self.refresh is not None
+        return self.access is not None or self.refresh is not None or self.device is not None
 
 
 NONE_CARRIED: Final = OwnCookies()
@@ -78,4 +80,4 @@ class CookieJar:
             name, _, value = pair.strip(" \t").partition("=")
             usable = name not in found and _VALUE.fullmatch(value) is not None
             found[name] = value if usable else ""
-        return OwnCookies(found.get(self.names[CookieName.ACCESS]), found.get(self.names[CookieName.REFRESH]))
+        return OwnCookies(*(found.get(self.names[name]) for name in CookieName))

@@ -33,12 +33,21 @@ class ProblemCode(StrEnum):
     INVALID_REFRESH_TOKEN = "invalid_refresh_token"  # noqa: S105 - a public code, not a secret
     FORBIDDEN = "forbidden"
     REAUTHENTICATION_REQUIRED = "reauthentication_required"
+    SECOND_FACTOR_REQUIRED = "second_factor_required"
     CROSS_SITE_REQUEST = "cross_site_request"
     PASSWORD_CHANGE_REQUIRED = "password_change_required"  # noqa: S105 - a public code, not a secret
+    PASSWORD_NEEDED = "password_needed"  # noqa: S105 - a public code, not a secret
+    ACCOUNT_PENDING = "account_pending"
     REGISTRATION_CLOSED = "registration_closed"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     IDENTIFIER_TAKEN = "identifier_taken"
+    PASSKEY_REFUSED = "passkey_refused"
+    FACTOR_UNAVAILABLE = "factor_unavailable"
+    FACTOR_DEMANDED = "factor_demanded"
+    NOT_PENDING = "not_pending"
+    ONBOARDING_CONFLICT = "onboarding_conflict"
+    ONBOARDING_INCOMPLETE = "onboarding_incomplete"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     PASSWORD_UNACCEPTABLE = "password_unacceptable"  # noqa: S105 - a public code, not a secret
@@ -91,6 +100,12 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
             "Recent sign-in needed",
             "Prove again who you are at /v1/me/reauthenticate, then repeat the request.",
         ),
+        ProblemCode.SECOND_FACTOR_REQUIRED: Problem(
+            403,
+            "Second factor needed",
+            "Prove a second factor at /v1/me/reauthenticate, then repeat the request; "
+            "enrol one at /v1/me/factors first if there is none.",
+        ),
         ProblemCode.CROSS_SITE_REQUEST: Problem(
             403,
             "Request from another site",
@@ -101,6 +116,14 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
             403,
             "New password needed",
             "The password must be changed: sign in with it and a `new_password`, or use the password reset.",
+        ),
+        ProblemCode.PASSWORD_NEEDED: Problem(
+            403,
+            "Password needed",
+            "This client did not register the account: send a `password`, or null to have none.",
+        ),
+        ProblemCode.ACCOUNT_PENDING: Problem(
+            403, "Awaiting approval", "An operator has yet to approve this account."
         ),
         ProblemCode.REGISTRATION_CLOSED: Problem(
             403,
@@ -115,6 +138,34 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
             409,
             "Address already in use",
             "Another account uses this address: sign in, or choose another one.",
+        ),
+        ProblemCode.PASSKEY_REFUSED: Problem(
+            400,
+            "Passkey not accepted",
+            "The passkey failed a check, which `errors` names, and its ceremony is used up: ask for new options.",
+        ),
+        ProblemCode.FACTOR_UNAVAILABLE: Problem(
+            409,
+            "Factor not available",
+            "This account cannot have, or has not, the second factor that this is about; the detail says why.",
+        ),
+        ProblemCode.FACTOR_DEMANDED: Problem(
+            409,
+            "Last second factor",
+            "This account must have a second factor, and this is its last one: add another one first.",
+        ),
+        ProblemCode.NOT_PENDING: Problem(
+            409, "Not awaiting approval", "This account was decided upon already, or needs no approval."
+        ),
+        ProblemCode.ONBOARDING_CONFLICT: Problem(
+            409,
+            "Onboarding cannot be changed so",
+            "Another onboarding is under way, or this one is complete: read it at /v1/onboarding.",
+        ),
+        ProblemCode.ONBOARDING_INCOMPLETE: Problem(
+            409,
+            "Onboarding is not complete",
+            "`errors` names the steps that are open, or whose address is not verified yet.",
         ),
         ProblemCode.BODY_TOO_LARGE: Problem(413, "Body too large", "A body may have at most 64 KiB."),
         ProblemCode.UNSUPPORTED_MEDIA_TYPE: Problem(

@@ -82,6 +82,10 @@ class Gate:
         token, credential = self._presented(headers, cookies)
         return self._verifier.verify(token, now=now), credential
 
+    def is_presented(self, headers: Mapping[bytes, bytes], cookies: OwnCookies) -> bool:
+        """Say whether the request carries an access token, good or not. Raises `HttpProblem` for a malformed header."""
+        return bearer_token(headers.get(b"authorization")) is not None or cookies.access is not None
+
     def _presented(self, headers: Mapping[bytes, bytes], cookies: OwnCookies) -> tuple[str, Credential]:
         token = bearer_token(headers.get(b"authorization"))
         if token is not None:

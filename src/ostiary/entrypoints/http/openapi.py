@@ -50,6 +50,8 @@ def openapi_document(routes: Sequence[Route], settings: HttpSettings, *, version
 
 def describe_guard(guard: Guard) -> str:
     """Say in a sentence who may use a route."""
+    if guard.knows_callers:
+        return "For everybody; who presents an access token is known by it."
     if guard.is_public:
         return "For everybody."
     service = f"For a service credential with the scope {guard.scope}." if guard.scope else ""
@@ -58,7 +60,8 @@ def describe_guard(guard: Guard) -> str:
     kinds = f" of the type {' or '.join(sorted(guard.entity_types))}" if guard.entity_types else ""
     roles = f" with the role {' and '.join(sorted(guard.roles))}" if guard.roles else ""
     recent = ", signed in recently" if guard.recent else ""
-    return f"For a signed-in account{kinds}{roles}{recent}. {service}".strip()
+    factor = ", with a second factor" if guard.second_factor else ""
+    return f"For a signed-in account{kinds}{roles}{recent}{factor}. {service}".strip()
 
 
 def _schemas(routes: Sequence[Route]) -> tuple[Mapping[Any, Json], Json]:
@@ -114,6 +117,8 @@ def _operation(route: Route, schemas: Mapping[Any, Json], components: Json) -> J
 
 
 def _security(guard: Guard) -> list[Json]:
+    if guard.knows_callers:
+        return [{}, {"bearer": []}, {"cookie": []}]
     signed_in: list[Json] = [{"bearer": []}, {"cookie": []}] if guard.identified else []
     return [*signed_in, {"service": []}] if guard.scope else signed_in
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ostiary.entrypoints.http.answers import Answer
     from ostiary.entrypoints.http.bodies import Receive
     from ostiary.entrypoints.http.gate import Gate
-    from ostiary.entrypoints.http.routes import AddressLimit, Route
+    from ostiary.entrypoints.http.routes import AddressLimit, Guard, Route
     from ostiary.entrypoints.http.settings import HttpSettings
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.limits import Limits
@@ -73,7 +73,7 @@ class Pipeline:
             request.service = await self.gate.identify_service(headers, route.guard.scope, now=request.now)
         if request.service is None and route.guard.scope and not route.guard.identified:
             raise HttpProblem(ProblemCode.UNAUTHENTICATED)
-        if request.service is None and route.guard.identified:
+        if request.service is None and self._identifies(route.guard, headers, request):
             principal, request.credential = await self.gate.identify_or_ask(
                 headers, request.cookies, now=request.now
             )
@@ -90,6 +90,11 @@ class Pipeline:
         answer = await route.handler(request)
         _require_declared(answer, route, request)
         return answer
+
+    def _identifies(self, guard: Guard, headers: Mapping[bytes, bytes], request: Request) -> bool:
+        if guard.knows_callers:
+            return self.gate.is_presented(headers, request.cookies)
+        return guard.identified
 
     async def _admit(self, limit: AddressLimit, request: Request) -> None:
         limits = self._memory_limits if limit.in_memory else self._limits

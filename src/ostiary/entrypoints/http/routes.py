@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Request], Awaitable[Answer]]
 
+_MULTI_FACTOR: Final = "mfa"
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _TEMPLATE = re.compile(r"(?:/(?:[A-Za-z0-9_.-]+|\{[a-z_]+\}))+")
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
@@ -40,16 +41,18 @@ _FORBIDDEN_IN_PARAMETER = re.compile(r"[/\\;?#%\x00-\x1f\x7f]|\A\.{1,2}\Z")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """Who may use a route. Use `PUBLIC`, `signed_in(…)` or `service(…)`."""
+    """Who may use a route. Use `PUBLIC`, `anybody()`, `signed_in(…)` or `service(…)`."""
 
     identified: bool
+    knows_callers: bool = False
     entity_types: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
     recent: bool = False
+    second_factor: bool = False
     scope: str = ""
 
     def __post_init__(self) -> None:
-        if not self.identified and (self.entity_types or self.roles or self.recent):
+        if not self.identified and (self.entity_types or self.roles or self.recent or self.second_factor):
             raise ValueError("A guard that asks something of somebody must identify them: use signed_in(…).")
 
     @property
@@ -63,6 +66,8 @@ class Guard:
             return ProblemCode.FORBIDDEN
         if not self.roles <= principal.roles:
             return ProblemCode.FORBIDDEN
+        if self.second_factor and _MULTI_FACTOR not in principal.amr:
+            return ProblemCode.SECOND_FACTOR_REQUIRED
         if self.recent and not principal.authenticated_within(recent, now):
             return ProblemCode.REAUTHENTICATION_REQUIRED
         return None
@@ -71,22 +76,30 @@ class Guard:
 PUBLIC: Final = Guard(identified=False)
 
 
+def anybody() -> Guard:
+    """Let everybody pass, and say who it is where an access token is presented; one that is not good is refused."""
+    return Guard(identified=False, knows_callers=True)
+
+
 def signed_in(
     *,
     entity_types: Iterable[str] = (),
     roles: Iterable[str] = (),
     recent: bool = False,
+    second_factor: bool = False,
     or_service: str = "",
 ) -> Guard:
     """Ask for a verified access token of one of `entity_types` (of any, if none is named) with all `roles`.
 
-    A service credential that is good for the scope `or_service` passes as well.
+    `recent` asks for a proof within the last minutes, `second_factor` for a session that two factors or a passkey
+    started. A service credential that is good for the scope `or_service` passes as well.
     """
     return Guard(
         identified=True,
         entity_types=frozenset(entity_types),
         roles=frozenset(roles),
         recent=recent,
+        second_factor=second_factor,
         scope=or_service,
     )
 
@@ -172,11 +185,15 @@ class Route:
         if self.limit:
             found += [ProblemCode.TOO_MANY_ATTEMPTS]
         if self.guard.identified or self.guard.scope:
-            found += [ProblemCode.UNAUTHENTICATED, ProblemCode.INVALID_TOKEN]
+            found += [ProblemCode.UNAUTHENTICATED]
+        if self.guard.identified or self.guard.scope or self.guard.knows_callers:
+            found += [ProblemCode.INVALID_TOKEN]
         if self.guard.entity_types or self.guard.roles or self.guard.scope:
             found += [ProblemCode.FORBIDDEN]
         if self.guard.recent:
             found += [ProblemCode.REAUTHENTICATION_REQUIRED]
+        if self.guard.second_factor:
+            found += [ProblemCode.SECOND_FACTOR_REQUIRED]
         if self.query or self.body:
             found += [ProblemCode.INVALID_REQUEST]
         if self.body:

@@ -8,17 +8,43 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from ostiary.foundation.ids import format_id
+from ostiary.foundation.ids import InvalidId, format_id, parse_id
+
+EVENT_PREFIX: Final = "evt"
+
+_IDENTITY: Final = "identity"
+_IDENTITY_PREFIX: Final = "idn"
+_USER_AGENT_LENGTH: Final = 400
 
 
 class Action(StrEnum):
     """What was done, as `subject:object:verb`."""
 
     IDENTITY_REGISTERED = "identity:account:registered"
+    IDENTITY_APPROVED = "identity:account:approved"
+    IDENTITY_REJECTED = "identity:account:rejected"
+    IDENTITY_INVITED = "identity:invitation:issued"
+    INVITATION_WITHDRAWN = "identity:invitation:withdrawn"
+    INVITATION_ACCEPTED = "identity:invitation:accepted"
+    ADDRESS_VERIFIED = "identity:address:verified"
+    ADDRESS_VERIFICATION_FAILED = "identity:address:verification_refused"
+    ADDRESS_CHANGE_REQUESTED = "identity:address:change_requested"
+    ADDRESS_CHANGED = "identity:address:changed"
+    ADDRESS_CHANGE_UNDONE = "identity:address:change_undone"
+    ADDRESS_LOST = "identity:address:lost"
+    APPLICATION_RECORDED = "application:record:added"
     IDENTITY_SIGNED_IN = "identity:session:started"
+    IDENTITY_FACTOR_REQUIRED = "identity:session:factor_required"
     IDENTITY_SIGN_IN_FAILED = "identity:session:refused"
     IDENTITY_REAUTHENTICATED = "identity:session:reauthenticated"
     IDENTITY_REAUTHENTICATION_FAILED = "identity:session:reauthentication_refused"
+    DEVICE_REMEMBERED = "identity:device:remembered"
+    DEVICE_FORGOTTEN = "identity:device:forgotten"
+    SIGN_IN_LINK_REQUESTED = "identity:sign_in_link:requested"
+    SIGN_IN_CODE_REQUESTED = "identity:sign_in_code:requested"
+    PASSWORD_RESET_REQUESTED = "identity:password:reset_requested"  # noqa: S105 - the name of an event
+    PASSWORD_RESET = "identity:password:reset"  # noqa: S105 - the name of an event
+    PASSWORD_RESET_REFUSED = "identity:password:reset_refused"  # noqa: S105 - the name of an event
     IDENTITY_PASSWORD_CHANGED = "identity:password:changed"  # noqa: S105 - the name of an event
     IDENTITY_PASSWORD_CHANGE_FAILED = "identity:password:change_refused"  # noqa: S105 - the name of an event
     IDENTITY_PROFILE_CHANGED = "identity:profile:changed"
@@ -27,6 +53,18 @@ class Action(StrEnum):
     IDENTITY_REACTIVATED = "identity:account:reactivated"
     IDENTITY_UNLOCKED = "identity:account:unlocked"
     PASSWORD_CHANGE_REQUIRED = "identity:password:change_required"  # noqa: S105 - the name of an event
+    PASSKEY_RENAMED = "identity:passkey:renamed"
+    PASSKEY_CLONE_SUSPECTED = "identity:passkey:clone_suspected"
+    FACTOR_BEGUN = "identity:factor:begun"
+    FACTOR_ADDED = "identity:factor:added"
+    FACTOR_REFUSED = "identity:factor:refused"
+    FACTOR_REMOVED = "identity:factor:removed"
+    RECOVERY_CODES_RENEWED = "identity:recovery_codes:renewed"
+    FACTOR_RESET_REQUESTED = "identity:factor_reset:requested"
+    FACTOR_RESET_APPROVED = "identity:factor_reset:approved"
+    FACTOR_RESET_REJECTED = "identity:factor_reset:rejected"
+    FACTOR_RESET_CANCELLED = "identity:factor_reset:cancelled"
+    FACTORS_RESET = "identity:factors:reset"
     SESSION_ENDED = "session:session:ended"
     SESSIONS_ENDED = "identity:sessions:ended"
     REFRESH_TOKEN_REUSED = "session:refresh_token:reused"  # noqa: S105 - the name of an event
@@ -38,6 +76,9 @@ class Action(StrEnum):
     SERVICE_CREDENTIAL_ISSUED = "service:credential:issued"
     SERVICE_CREDENTIAL_REVOKED = "service:credential:revoked"
     EVERYTHING_ENDED = "installation:tokens:ended"
+    ONBOARDING_STARTED = "identity:onboarding:started"
+    ONBOARDING_STEP_SAVED = "identity:onboarding:step_saved"
+    ONBOARDING_COMPLETED = "identity:onboarding:completed"
     IDENTITY_READ = "identity:account:read"
     SIGNING_KEY_PUBLISHED = "signing_key:key:published"
     SIGNING_KEY_BROUGHT_FORWARD = "signing_key:key:brought_forward"
@@ -60,6 +101,14 @@ class Origin:
     ip_address: str | None = None
     user_agent: str | None = None
 
+    def facts(self) -> dict[str, str]:
+        """What is known of it; a user agent is the caller's text, of which what helps a reader is kept."""
+        known = {
+            "ip_address": self.ip_address,
+            "user_agent": self.user_agent and self.user_agent[:_USER_AGENT_LENGTH],
+        }
+        return {name: value for name, value in known.items() if value}
+
 
 NOWHERE: Final = Origin()
 
@@ -74,7 +123,7 @@ class Actor:
     @classmethod
     def identity(cls, identity_id: str) -> Actor:
         """The identity with the external id `idn_…`."""
-        return cls("identity", identity_id)
+        return cls(_IDENTITY, identity_id)
 
 
 SYSTEM: Final = Actor("system")
@@ -83,7 +132,11 @@ NOBODY: Final = Actor("anonymous")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened. `metadata` holds allow-listed facts, never a secret or an address."""
+    """One thing that happened. `metadata` holds allow-listed facts, never a secret or an address.
+
+    What `personal` holds, addresses included, is kept under a key of the target's, as `origin` is under one of the
+    actor's: both are erased with the identity. Neither is told to webhooks.
+    """
 
     action: Action
     actor: Actor
@@ -94,6 +147,17 @@ class Event:
     success: bool = True
     reason: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    personal: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def target_identity(self) -> UUID | None:
+        """The identity it was done to, if it was done to one."""
+        return _identity(self.target_kind, self.target_id)
+
+    @property
+    def origin_owner(self) -> UUID | None:
+        """Whose data the origin is: whoever did it, or to whom it was done if that is nobody we know."""
+        return _identity(self.actor.kind, self.actor.id) or self.target_identity
 
     @property
     def told(self) -> dict[str, Any]:
@@ -109,8 +173,50 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events: by or to the identity `idn_…`, or of one session; and of one action, within a time.
+
+    Raises `ValueError` for an identity and a session at once.
+    """
+
+    identity_id: str | None = None
+    session_id: UUID | None = None
+    action: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.identity_id is not None and self.session_id is not None:
+            raise ValueError("Events are looked for by an identity or by a session, not by both.")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """An event as it is read, with what is personal in it; `is_erased` where no key opens that any more."""
+
+    id: UUID
+    occurred_at: datetime
+    action: str
+    actor: Actor
+    target_kind: str | None
+    target_id: str | None
+    session_id: UUID | None
+    origin: Origin
+    success: bool
+    reason: str | None
+    metadata: dict[str, Any]
+    personal: dict[str, Any] = field(repr=False)
+    is_erased: bool
+
+    @property
+    def external_id(self) -> str:
+        """The id as it is shown outside, `evt_…`."""
+        return format_id(EVENT_PREFIX, self.id)
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
-    """One attempt to sign in, successful or not."""
+    """One attempt to sign in, successful or not; `device` is what its owner would call it."""
 
     identity_id: UUID | None
     session_id: UUID | None
@@ -119,6 +225,7 @@ class Login:
     failure_reason: str | None = None
     provider: str = "ostiary"
     origin: Origin = NOWHERE
+    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,3 +242,12 @@ class LoginRecord:
     ip_address: str | None
     user_agent: str | None
     session_ended_at: datetime | None
+
+
+def _identity(kind: str | None, external_id: str | None) -> UUID | None:
+    if kind != _IDENTITY or external_id is None:
+        return None
+    try:
+        return parse_id(_IDENTITY_PREFIX, external_id)
+    except InvalidId:
+        return None

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from ostiary.features.audit import store
+from ostiary.features.audit.devices import device_digest, told_of_device
+from ostiary.features.audit.keys import ORIGIN, PersonalData
+from ostiary.features.outbox import Message, Template
 from ostiary.foundation.errors import Unavailable
 from ostiary.foundation.ids import first_id_at, new_id
 
@@ -16,14 +19,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ostiary.features.audit.model import Event, Login, LoginRecord
-    from ostiary.features.outbox import Outbox
+    from ostiary.features.outbox import Outbox, Recipient
+    from ostiary.foundation.crypto import RootKeys
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.storage import Database, Parameter, Transaction
 
 _log = logging.getLogger(__name__)
 _LAST_ID: Final = UUID(int=(1 << 128) - 1)
-# A header is the caller's text: keep what helps a reader, not what fills a disk.
-_USER_AGENT_LENGTH: Final = 400
 # Three months ahead, and the days by which months differ.
 _AHEAD: Final = timedelta(days=93)
 
@@ -31,30 +33,53 @@ _AHEAD: Final = timedelta(days=93)
 class Audit:
     """The records of one installation."""
 
-    def __init__(self, database: Database, entropy: Entropy, *, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        database: Database,
+        entropy: Entropy,
+        *,
+        root_keys: RootKeys,
+        outbox: Outbox,
+        tells_new_devices: bool = True,
+    ) -> None:
         self._database = database
         self._entropy = entropy
         self._outbox = outbox
+        self._tells_new_devices = tells_new_devices
+        self._device_key = root_keys.derive("login devices")
+        self.personal_data: Final = PersonalData(database, root_keys, entropy)
+        """What seals and opens the personal data in events."""
 
     def record(self, tx: Transaction, event: Event, *, now: datetime) -> None:
         """Write an event with the change it records; if it cannot be written, the change does not happen.
 
         Webhooks are told of it, too.
         """
-        tx.defer(store.ADD_EVENT, *self._columns(event, now))
+        self._add(tx, event, now)
         self._outbox.announce(tx, event.action.replace(":", "."), event.told, now=now)
 
     async def record_read(self, event: Event, *, now: datetime) -> None:
         """Write the event of a plain read; a failure is logged and never breaks the read."""
         try:
-            await self._database.execute(store.ADD_EVENT, *self._columns(event, now))
+            async with self._database.transaction() as tx:
+                self._add(tx, event, now)
         except Unavailable as error:
             _log.warning("The audit line of a read (%s) could not be written. %s", event.action, error)
         except Exception:  # noqa: BLE001 - whatever it is, the read it concerns was allowed and is answered
             _log.warning("The audit line of a read (%s) could not be written.", event.action, exc_info=True)
 
-    def record_login(self, tx: Transaction, login: Login, *, now: datetime) -> None:
-        """Write one line of login history."""
+    def record_login(
+        self, tx: Transaction, login: Login, *, owner: Recipient | None = None, now: datetime
+    ) -> None:
+        """Write one line of login history, and tell the `owner` if it is given and the device is a new one.
+
+        What is told is decided where it is written, by what the history said before this line.
+        """
+        device = None
+        if login.success and login.identity_id is not None:
+            device = device_digest(self._device_key, login.identity_id, login)
+            self._notify_of_device(tx, login, device, owner, now)
+        origin = login.origin.facts()
         tx.defer(
             store.ADD_LOGIN,
             new_id(now, self._entropy),
@@ -65,8 +90,9 @@ class Audit:
             login.method,
             login.success,
             login.failure_reason,
-            login.origin.ip_address,
-            _shortened(login.origin.user_agent),
+            origin.get("ip_address"),
+            origin.get("user_agent"),
+            device,
         )
 
     def session_ended(self, tx: Transaction, session_id: UUID, *, now: datetime) -> None:
@@ -107,9 +133,25 @@ class Audit:
         dropped = await tx.fetch_all(store.DROP_LOGIN_MONTHS, before)
         return sum(dropped) + await tx.execute(store.PURGE_LOGINS, first_id_at(before), limit)
 
-    def _columns(self, event: Event, now: datetime) -> tuple[Parameter, ...]:
+    def _notify_of_device(
+        self, tx: Transaction, login: Login, device: bytes, owner: Recipient | None, now: datetime
+    ) -> None:
+        if owner is None or not self._tells_new_devices:
+            return
+        message = Message.to_owner(Template.NEW_DEVICE, owner, told_of_device(login, now=now))
+        if message is not None:
+            row = self._outbox.row_of(message, now=now)
+            tx.defer(store.NOTIFY_OF_DEVICE, *row, login.identity_id, device)
+
+    def _add(self, tx: Transaction, event: Event, now: datetime) -> None:
+        tx.defer(store.ADD_EVENT, *self._columns(tx, event, now))
+
+    def _columns(self, tx: Transaction, event: Event, now: datetime) -> tuple[Parameter, ...]:
+        event_id = new_id(now, self._entropy)
+        parts = self.personal_data.sealed_parts(tx, event, event_id, now=now)
+        origin = {} if ORIGIN in parts else event.origin.facts()
         return (
-            new_id(now, self._entropy),
+            event_id,
             now,
             event.action,
             event.actor.kind,
@@ -117,13 +159,9 @@ class Audit:
             event.target_kind,
             event.target_id,
             event.session_id,
-            event.origin.ip_address,
-            _shortened(event.origin.user_agent),
+            origin.get("ip_address"),
+            origin.get("user_agent"),
             event.success,
             event.reason,
-            event.metadata,
+            event.metadata | parts,
         )
-
-
-def _shortened(user_agent: str | None) -> str | None:
-    return user_agent and user_agent[:_USER_AGENT_LENGTH]

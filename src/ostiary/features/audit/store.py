@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from ostiary.features.audit.model import LoginRecord
 from ostiary.features.audit.seals import Record, Seal
@@ -23,11 +25,99 @@ ADD_EVENT: Query[Any] = Query(
     """,
 )
 
+# Of somebody who was deleted meanwhile no key is kept, and what stands under it is unreadable from the start.
+ADD_KEY: Query[Any] = Query(
+    """
+    INSERT INTO ostiary.audit_keys (id, identity_id, key_sealed, created_at)
+    SELECT $1, $2, $3, $4 FROM ostiary.identities WHERE id = $2
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A key, wrapped, and whose it is."""
+
+    id: str
+    identity_id: UUID
+    key_sealed: bytes
+
+
+KEYS = Query(
+    postgresql="""
+    SELECT id, identity_id, key_sealed FROM ostiary.audit_keys
+     WHERE id IN (SELECT jsonb_array_elements_text($1::jsonb))
+    """,
+    sqlite="""
+    SELECT id, identity_id, key_sealed FROM ostiary.audit_keys WHERE id IN (SELECT value FROM json_each($1))
+    """,
+    into=KeyRow,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """A row of the log as its readers want it."""
+
+    id: UUID
+    occurred_at: datetime
+    action: str
+    actor_kind: str | None
+    actor_id: str | None
+    target_kind: str | None
+    target_id: str | None
+    session_id: UUID | None
+    ip_address: str | None
+    user_agent: str | None
+    success: bool
+    reason: str | None
+    metadata: dict[str, Any]
+
+
+# The newest first: $1 the id they are older than, $2 and $3 since and until when, $4 an action or none, $5 how many at
+# the most, $6 what the index is asked for. Ids and moments are in the same order.
+_NEWEST: Final = "ORDER BY occurred_at DESC, id DESC LIMIT $5"
+
+
+def _events(where: str) -> str:
+    return f"""
+    SELECT {_EVENT} FROM ostiary.audit_events
+     WHERE {where} AND id < $1 AND occurred_at >= $2 AND occurred_at < $3
+       AND (CAST($4 AS text) IS NULL OR action = $4)
+     {_NEWEST}"""
+
+
+_BY_THEM: Final = _events("actor_id = $6")
+_TO_THEM: Final = _events("target_kind = 'identity' AND target_id = $6 AND coalesce(actor_id, '') <> $6")
+
+EVENTS = Query(_events("CAST($6 AS text) IS NULL"), into=EventRow)
+EVENTS_OF_SESSION = Query(_events("session_id = $6"), into=EventRow)
+# Each half has an index of its own, which an OR over both would not use.
+EVENTS_OF_IDENTITY = Query(
+    f"""
+    SELECT * FROM (SELECT * FROM ({_BY_THEM}) AS by_them UNION ALL SELECT * FROM ({_TO_THEM}) AS to_them) AS events
+    {_NEWEST}
+    """,
+    into=EventRow,
+)
+
 ADD_LOGIN: Query[Any] = Query(
     """
     INSERT INTO ostiary.login_history
-           (id, identity_id, session_id, occurred_at, provider, method, success, failure_reason, ip_address, user_agent)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+           (id, identity_id, session_id, occurred_at, provider, method, success, failure_reason, ip_address, user_agent,
+            device)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    """
+)
+
+# A message about a device nobody has signed in from before, if anybody has signed in before. $7 identity, $8 device.
+_SIGNED_IN_BEFORE: Final = "SELECT 1 FROM ostiary.login_history WHERE identity_id = $7 AND success AND device"
+NOTIFY_OF_DEVICE: Query[Any] = Query(
+    f"""
+    INSERT INTO ostiary.outbox
+           (id, topic, subject, payload_sealed, recipient_digest, created_at, available_at, attempts)
+    SELECT $1, $2, $3, $4, $5, $6, $6, 0
+     WHERE EXISTS ({_SIGNED_IN_BEFORE} IS NOT NULL) AND NOT EXISTS ({_SIGNED_IN_BEFORE} = $8)
     """
 )
 
@@ -192,6 +282,11 @@ def _move_mark(table: str) -> str:
                               AS oldest)
     """
 
+
+# No event stands under a key for longer than a worker remembers it.
+PURGE_KEYS: Query[Any] = bounded_delete(
+    "audit_keys", key="id", where="created_at < $1", order="created_at", limit="$2"
+)
 
 # Only up to the mark may events be deleted, by a trigger.
 MOVE_PURGE_MARK: Query[Any] = Query(

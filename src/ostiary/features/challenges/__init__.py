@@ -5,6 +5,7 @@ supersedes it. It points at its owner by a foreign key that cascades and by noth
 here, never through the owner (S0).
 """
 
+from ostiary.features.challenges.address_proofs import CHANGE, VERIFY, AddressProofs
 from ostiary.features.challenges.model import (
     CODE_ATTEMPTS,
     Challenge,
@@ -17,7 +18,10 @@ from ostiary.features.challenges.sending import Sending, SendingRates
 from ostiary.features.challenges.service import Challenges
 
 __all__ = [
+    "CHANGE",
     "CODE_ATTEMPTS",
+    "VERIFY",
+    "AddressProofs",
     "Challenge",
     "Challenges",
     "Consumed",

@@ -21,7 +21,7 @@ from ostiary.foundation.ids import new_id
 from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime, timedelta
     from uuid import UUID
 
@@ -62,9 +62,7 @@ class Challenges:
         challenge_id = new_id(now, self._entropy)
         token = BearerSecret.new(TOKEN_KIND, challenge_id, self._entropy)
         lives = lifetime or lifetime_of(purpose, Format.LINK)
-        sealed = None
-        if payload is not None:
-            sealed = seal(self._payload_key, payload, _place(challenge_id), entropy=self._entropy)
+        sealed = self._sealed(challenge_id, payload)
         owner = (identity_id, entity_type if identity_id is None else "", destination)
         tx.defer(
             store.ISSUE_TO_NOBODY if identity_id is None else store.ISSUE_TO_IDENTITY,
@@ -79,17 +77,39 @@ class Challenges:
         *,
         identity_id: UUID,
         destination: str,
+        payload: bytes | None = None,
         flow_id: UUID | None = None,
         now: datetime,
     ) -> Secret:
         """Make a code of six digits when `tx` ends; it lives for five minutes and bears five guesses (REC-04)."""
-        code = Secret(f"{self._entropy.below(10**CODE_DIGITS):0{CODE_DIGITS}}")
-        expires_at = now + lifetime_of(purpose, Format.CODE)
+        code = self._new_code()
+        challenge_id = new_id(now, self._entropy)
         digest = self._code_digest(purpose, identity_id, destination, flow_id, code)
         tx.defer(
             store.ISSUE_TO_IDENTITY,
-            *(new_id(now, self._entropy), identity_id, "", destination, purpose, Format.CODE, digest),
-            *(CODE_ATTEMPTS, None, flow_id, now, expires_at),
+            *(challenge_id, identity_id, "", destination, purpose, Format.CODE, digest, CODE_ATTEMPTS),
+            *(self._sealed(challenge_id, payload), flow_id, now, now + lifetime_of(purpose, Format.CODE)),
+        )
+        return code
+
+    def issue_code_to_nobody(
+        self,
+        tx: Transaction,
+        purpose: Purpose,
+        *,
+        entity_type: str,
+        destination: str,
+        payload: bytes,
+        flow_id: UUID,
+        now: datetime,
+    ) -> Secret:
+        """Make a code for an address nobody has proven; it is found again by its flow, and by nothing else."""
+        code = self._new_code()
+        digest = self._code_digest(purpose, None, "", flow_id, code)
+        tx.defer(
+            store.ISSUE_TO_NOBODY,
+            *(flow_id, None, entity_type, destination, purpose, Format.CODE, digest, CODE_ATTEMPTS),
+            *(self._sealed(flow_id, payload), flow_id, now, now + lifetime_of(purpose, Format.CODE)),
         )
         return code
 
@@ -127,9 +147,31 @@ class Challenges:
         guess = await tx.fetch_one(store.GUESS, identity_id, purpose, destination, digest, now)
         return None if guess is None or not guess.right else self._opened(guess.consumed())
 
+    async def consume_code_of_nobody(
+        self, tx: Transaction, purpose: Purpose, presented: Secret, *, flow_id: UUID, now: datetime
+    ) -> Consumed | None:
+        """Count one guess at the code of a flow that is nobody's yet, as `consume_code` does for somebody's."""
+        digest = self._code_digest(purpose, None, "", flow_id, presented)
+        guess = await tx.fetch_one(store.GUESS_OF_FLOW, flow_id, purpose, digest, now)
+        return None if guess is None or not guess.right else self._opened(guess.consumed())
+
     async def cancel(self, tx: Transaction, identity_id: UUID) -> None:
-        """Take every live challenge away from an identity: whatever it was for has to be asked for anew."""
+        """Take every live challenge away from an identity: whatever it was for has to be asked for anew.
+
+        Those that undo something stay: a thief who changes the password as well must not thereby keep what they took.
+        """
         await tx.execute(store.CANCEL, identity_id)
+
+    async def withdraw_from(
+        self,
+        tx: Transaction,
+        identity_id: UUID,
+        purposes: Iterable[Purpose],
+        *,
+        since: datetime | None = None,
+    ) -> None:
+        """Take the live challenges of these purposes away from an identity, or those made at that moment or later."""
+        await tx.execute(store.WITHDRAW_FROM, identity_id, list(purposes), since)
 
     async def find_active(self, identity_id: UUID, purpose: Purpose, *, now: datetime) -> Sequence[Challenge]:
         """Return an identity's live challenges of one purpose, the newest last, by one indexed query."""
@@ -157,11 +199,19 @@ class Challenges:
             row.id, row.identity_id, row.entity_type, row.destination, row.flow_id, row.created_at, payload
         )
 
+    def _sealed(self, challenge_id: UUID, payload: bytes | None) -> bytes | None:
+        if payload is None:
+            return None
+        return seal(self._payload_key, payload, _place(challenge_id), entropy=self._entropy)
+
+    def _new_code(self) -> Secret:
+        return Secret(f"{self._entropy.below(10**CODE_DIGITS):0{CODE_DIGITS}}")
+
     def _code_digest(
-        self, purpose: Purpose, identity_id: UUID, destination: str, flow_id: UUID | None, code: Secret
+        self, purpose: Purpose, identity_id: UUID | None, destination: str, flow_id: UUID | None, code: Secret
     ) -> bytes:
         """Bind a code to all it is good for: it is nothing for another purpose, owner, address or flow."""
-        bound = associated_data(purpose, identity_id, destination, flow_id or "", code.reveal())
+        bound = associated_data(purpose, identity_id or "", destination, flow_id or "", code.reveal())
         return mac(self._code_key, bound)
 
 

@@ -61,7 +61,26 @@ ISSUE_TO_NOBODY: Final = _issue(
     "(purpose, entity_type, destination) WHERE consumed_at IS NULL AND identity_id IS NULL"
 )
 
-CANCEL: Query[Any] = Query("DELETE FROM ostiary.challenges WHERE identity_id = $1 AND consumed_at IS NULL")
+CANCEL: Query[Any] = Query(
+    """
+    DELETE FROM ostiary.challenges
+     WHERE identity_id = $1 AND consumed_at IS NULL
+       AND purpose NOT IN ('undo_address_change', 'undo_factor_reset', 'undo_deletion')
+    """
+)
+
+WITHDRAW_FROM: Query[Any] = Query(
+    postgresql="""
+    DELETE FROM ostiary.challenges
+     WHERE identity_id = $1 AND jsonb_exists($2::jsonb, purpose) AND consumed_at IS NULL
+       AND ($3::timestamptz IS NULL OR created_at >= $3)
+    """,
+    sqlite="""
+    DELETE FROM ostiary.challenges
+     WHERE identity_id = $1 AND purpose IN (SELECT value FROM json_each($2)) AND consumed_at IS NULL
+       AND ($3 IS NULL OR created_at >= $3)
+    """,
+)
 
 # The end of everything stands before every challenge that was issued earlier: after a backup was restored, one that
 # had been used up since must not be good again.
@@ -73,27 +92,48 @@ _ALL_ENDED: Final = """(
 _CONSUMED: Final = "id, identity_id, entity_type, destination, flow_id, created_at, payload_sealed AS payload"
 _CHALLENGE: Final = "id, identity_id, purpose, entity_type, destination, format, created_at, expires_at"
 
-CONSUME = Query(
-    # The row count decides the race: sixteen callers with the same secret get one success.
-    f"""
+_CONSUME: Final = f"""
     UPDATE ostiary.challenges AS challenges SET consumed_at = $4
      WHERE id = $1 AND secret_digest = $2 AND purpose = $3 AND format = 'link' AND consumed_at IS NULL
-       AND expires_at > $4 AND NOT EXISTS {_ALL_ENDED}
+       AND expires_at > $4 AND NOT EXISTS {_ALL_ENDED}"""
+
+CONSUME = Query(
+    # The row count decides the race: sixteen callers with the same secret get one success. Whoever changes an account
+    # locks the identity first and its challenges later, so this does, or each would wait for the other.
+    postgresql=f"""
+    WITH owner AS MATERIALIZED (
+        SELECT identity.id FROM ostiary.identities AS identity
+         WHERE identity.id = (SELECT identity_id FROM ostiary.challenges WHERE id = $1 AND secret_digest = $2)
+           FOR UPDATE
+    )
+    {_CONSUME} AND (identity_id IS NULL OR identity_id IN (SELECT owner.id FROM owner))
     RETURNING {_CONSUMED}
     """,
+    sqlite=f"{_CONSUME} RETURNING {_CONSUMED}",
     into=Consumed,
 )
 
-GUESS = Query(
-    # Counting the guess and using the code up are one step, so neither can happen without the other.
-    f"""
-    UPDATE ostiary.challenges AS challenges
-       SET attempts = attempts + 1, consumed_at = CASE WHEN secret_digest = $4 THEN $5 END
-     WHERE identity_id = $1 AND purpose = $2 AND destination = $3 AND format = 'code' AND consumed_at IS NULL
-       AND expires_at > $5 AND attempts < max_attempts AND NOT EXISTS {_ALL_ENDED}
-    RETURNING consumed_at IS NOT NULL AS right, {_CONSUMED}
-    """,
-    into=Guess,
+
+def _guess(whose: str, *, digest: str, now: str) -> Query[Guess]:
+    # Counting the guess and using the code up are one step, so neither can happen without the other. What was right is
+    # said by comparing again: of a STRICT table SQLite 3.40 answers that a column is NOT NULL which has just become NULL
+    # by a CASE, and a wrong code was right.
+    return Query(
+        f"""
+        UPDATE ostiary.challenges AS challenges
+           SET attempts = attempts + 1, consumed_at = CASE WHEN secret_digest = {digest} THEN {now} END
+         WHERE {whose} AND format = 'code' AND consumed_at IS NULL
+           AND expires_at > {now} AND attempts < max_attempts AND NOT EXISTS {_ALL_ENDED}
+        RETURNING secret_digest = {digest} AS right, {_CONSUMED}
+        """,
+        into=Guess,
+    )
+
+
+GUESS: Final = _guess("identity_id = $1 AND purpose = $2 AND destination = $3", digest="$4", now="$5")
+# A code of a flow that is nobody's yet has the flow's own id.
+GUESS_OF_FLOW: Final = _guess(
+    "id = $1 AND flow_id = $1 AND identity_id IS NULL AND purpose = $2", digest="$3", now="$4"
 )
 
 FIND_ACTIVE = Query(

@@ -6,18 +6,23 @@ hash, so no two guesses share one place in the budget.
 """
 
 from ostiary.features.identities.addresses import (
+    Address,
+    Channel,
     EmailAddress,
     InvalidAddress,
     PhoneNumber,
+    parse_address,
     parse_email,
     parse_identifier,
     parse_phone,
 )
 from ostiary.features.identities.entity_types import (
+    CheckProfile,
     CreateProfile,
     EntityType,
     EntityTypes,
     NewIdentity,
+    OnRegistered,
     UnknownEntityType,
 )
 from ostiary.features.identities.model import (
@@ -33,7 +38,10 @@ from ostiary.features.identities.service import IdentifierTaken, Identities, Ide
 
 __all__ = [
     "IDENTITY_PREFIX",
+    "Address",
     "Attempt",
+    "Channel",
+    "CheckProfile",
     "CreateProfile",
     "Credentials",
     "EmailAddress",
@@ -47,9 +55,11 @@ __all__ = [
     "InvalidAddress",
     "Lockout",
     "NewIdentity",
+    "OnRegistered",
     "PhoneNumber",
     "Status",
     "UnknownEntityType",
+    "parse_address",
     "parse_email",
     "parse_identifier",
     "parse_phone",

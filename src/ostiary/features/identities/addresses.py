@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 import phonenumbers
@@ -27,6 +28,13 @@ class InvalidAddress(OstiaryError):
         self.field = field
 
 
+class Channel(StrEnum):
+    """The two ways to reach somebody."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+
+
 @dataclass(frozen=True, slots=True)
 class EmailAddress:
     """An e-mail address as written by its owner, and as compared."""
@@ -34,12 +42,40 @@ class EmailAddress:
     text: str
     normalized: str
 
+    @property
+    def channel(self) -> Channel:
+        """Which way it reaches somebody."""
+        return Channel.EMAIL
+
+    @property
+    def key(self) -> str:
+        """What it is compared, counted and kept as."""
+        return self.normalized
+
 
 @dataclass(frozen=True, slots=True)
 class PhoneNumber:
     """A phone number in E.164."""
 
     e164: str
+
+    @property
+    def channel(self) -> Channel:
+        """Which way it reaches somebody."""
+        return Channel.PHONE
+
+    @property
+    def text(self) -> str:
+        """How it is written."""
+        return self.e164
+
+    @property
+    def key(self) -> str:
+        """What it is compared, counted and kept as."""
+        return self.e164
+
+
+Address = EmailAddress | PhoneNumber
 
 
 def parse_email(text: str) -> EmailAddress:
@@ -73,6 +109,11 @@ def parse_phone(text: str) -> PhoneNumber:
     if not phonenumbers.is_valid_number(number):
         raise invalid
     return PhoneNumber(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def parse_address(channel: Channel, text: str) -> Address:
+    """Read an address of one kind. Raises `InvalidAddress`."""
+    return parse_email(text) if channel is Channel.EMAIL else parse_phone(text)
 
 
 def parse_identifier(text: str) -> EmailAddress | PhoneNumber:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from ostiary.features.identities.addresses import Address, Channel, parse_address
 from ostiary.features.outbox import Recipient
 from ostiary.foundation.ids import format_id
 
@@ -56,6 +57,20 @@ class Identity:
     def recipient(self) -> Recipient:
         """How messages reach the owner."""
         return Recipient(self.email, self.phone, self.locale)
+
+    def address(self, channel: Channel) -> Address | None:
+        """The address of one kind, if there is one."""
+        text = self.email if channel is Channel.EMAIL else self.phone
+        return None if text is None else parse_address(channel, text)
+
+    def verified_at(self, channel: Channel) -> datetime | None:
+        """When the owner proved that the address of one kind is theirs."""
+        return self.email_verified_at if channel is Channel.EMAIL else self.phone_verified_at
+
+    def proven_address(self, *channels: Channel) -> Address | None:
+        """The first address of these kinds that was proven to be the owner's."""
+        proven = (self.address(channel) for channel in channels if self.verified_at(channel) is not None)
+        return next(proven, None)
 
     def is_locked(self, now: datetime) -> bool:
         """Say whether the failure budget is spent for the moment."""

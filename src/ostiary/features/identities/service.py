@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from ostiary.features.identities import store
-from ostiary.features.identities.addresses import EmailAddress, PhoneNumber
+from ostiary.features.identities.addresses import Channel, EmailAddress, PhoneNumber
 from ostiary.features.identities.entity_types import NewIdentity
 from ostiary.features.identities.model import Attempt, Credentials, Identity, IdentityFilter, Lockout, Status
 from ostiary.foundation.crypto import associated_data, mac
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from typing import Any
 
+    from ostiary.features.identities.addresses import Address
     from ostiary.features.identities.entity_types import EntityType
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.storage import Database, Transaction
@@ -77,11 +78,14 @@ class Identities:
         phone: PhoneNumber | None,
         password: tuple[str, str] | None,
         profile: Mapping[str, Any],
+        status: Status = Status.ACTIVE,
+        verified_at: datetime | None = None,
+        locale: str | None = None,
         now: datetime,
     ) -> NewIdentity:
         """Make an identity and its profile; `password` is the hash text and its scheme.
 
-        Raises `IdentifierTaken`, and whatever the entity type's hook raises.
+        With `verified_at` the addresses have been proven. Raises `IdentifierTaken`, and whatever the entity type's hook raises.
         """
         identity = NewIdentity(
             id=new_id(now, self._entropy),
@@ -102,8 +106,11 @@ class Identities:
                 text,
                 scheme,
                 now if password else None,
-                Status.ACTIVE,
+                status,
                 now,
+                verified_at if email else None,
+                verified_at if phone else None,
+                locale,
             )
         except UniqueViolation as violation:
             raise IdentifierTaken(_TAKEN[violation.constraint]) from None
@@ -174,6 +181,53 @@ class Identities:
         if found is None:
             raise IdentityNotFound
         return found
+
+    async def lock(self, tx: Transaction, identity_id: UUID) -> Identity:
+        """Do as `lock_for_change`, and return what is known of the identity instead of its credentials."""
+        found = await tx.fetch_one(store.LOCK, identity_id)
+        if found is None:
+            raise IdentityNotFound
+        return found
+
+    async def mark_verified(
+        self, tx: Transaction, identity_id: UUID, address: Address, *, now: datetime
+    ) -> bool:
+        """Note that the address was proven to be theirs; False when the identity has another one by now."""
+        return await tx.execute(store.ADDRESSES[address.channel].verify, identity_id, address.key, now) == 1
+
+    async def replace_address(
+        self,
+        tx: Transaction,
+        identity_id: UUID,
+        channel: Channel,
+        address: Address | None,
+        *,
+        verified_at: datetime | None,
+        now: datetime,
+    ) -> None:
+        """Give an identity another address of one kind, or none. Raises `IdentifierTaken`."""
+        spelling = () if channel is Channel.PHONE else (address.text if address else None,)
+        try:
+            await tx.execute(
+                store.ADDRESSES[channel].replace,
+                identity_id,
+                address.key if address else None,
+                verified_at,
+                now,
+                *spelling,
+            )
+        except UniqueViolation as violation:
+            raise IdentifierTaken(_TAKEN[violation.constraint]) from None
+
+    async def release_unproven(
+        self, tx: Transaction, entity_type: str, address: Address, *, now: datetime
+    ) -> UUID | None:
+        """Take an address away from the identity that has never proven it, and return which one that was."""
+        return await tx.fetch_one(store.ADDRESSES[address.channel].release, entity_type, address.key, now)
+
+    async def decide(self, tx: Transaction, identity_id: UUID, status: Status, *, now: datetime) -> bool:
+        """Give an identity that awaits approval its status; False when it does not await it."""
+        return await tx.execute(store.DECIDE, identity_id, status, now) == 1
 
     def complete_sign_in(
         self, tx: Transaction, identity_id: UUID, *, epoch: int, overtaken: Exception, now: datetime

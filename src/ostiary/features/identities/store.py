@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from ostiary.features.identities.addresses import Channel
 from ostiary.features.identities.model import Credentials, Identity, Status
 from ostiary.foundation.storage import Query, bounded_delete
 
@@ -50,8 +51,8 @@ INSERT: Query[Any] = Query(
     INSERT INTO ostiary.identities
            (id, entity_type, entity_id, email, email_normalized, phone, password_hash, password_scheme,
             password_changed_at, status, must_change_password, failed_login_attempts, token_epoch,
-            created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, FALSE, 0, 0, $11, $11)
+            created_at, updated_at, email_verified_at, phone_verified_at, locale)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, FALSE, 0, 0, $11, $11, $12, $13, $14)
     """
 )
 
@@ -100,6 +101,64 @@ LOCK_FOR_CHANGE = Query(
     into=Credentials,
 )
 
+LOCK = Query(
+    postgresql=f"SELECT {_IDENTITY} FROM ostiary.identities WHERE id = $1 AND deleted_at IS NULL FOR UPDATE",
+    sqlite=f"SELECT {_IDENTITY} FROM ostiary.identities WHERE id = $1 AND deleted_at IS NULL",
+    into=Identity,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AddressQueries:
+    """The statements about one kind of address."""
+
+    verify: Query[Any]
+    replace: Query[Any]
+    release: Query[UUID]
+
+
+def _addresses(column: str, compared: str) -> AddressQueries:
+    columns = dict.fromkeys((column, compared))
+    spelling = "" if column == compared else f", {column} = $5"
+    return AddressQueries(
+        # Only the address that was proven: the identity may have another one by now.
+        verify=Query(
+            f"""
+            UPDATE ostiary.identities SET {column}_verified_at = coalesce({column}_verified_at, $3), updated_at = $3
+             WHERE id = $1 AND {compared} = $2 AND deleted_at IS NULL
+            """
+        ),
+        replace=Query(
+            f"""
+            UPDATE ostiary.identities
+               SET {compared} = $2, {column}_verified_at = $3, updated_at = $4{spelling}
+             WHERE id = $1 AND deleted_at IS NULL
+            """
+        ),
+        # Whoever proved it keeps it; the row's lock decides between a proof and this.
+        release=Query(
+            f"""
+            UPDATE ostiary.identities SET {", ".join(f"{name} = NULL" for name in columns)}, updated_at = $3
+             WHERE entity_type = $1 AND {compared} = $2 AND {column}_verified_at IS NULL AND deleted_at IS NULL
+            RETURNING id
+            """,
+            into=UUID,
+        ),
+    )
+
+
+ADDRESSES: Final = {
+    Channel.EMAIL: _addresses("email", "email_normalized"),
+    Channel.PHONE: _addresses("phone", "phone"),
+}
+
+DECIDE: Query[Any] = Query(
+    """
+    UPDATE ostiary.identities SET status = $2, updated_at = $3
+     WHERE id = $1 AND status = 'pending_verification' AND deleted_at IS NULL
+    """
+)
+
 COMPLETE_SIGN_IN: Query[Any] = Query(
     """
     UPDATE ostiary.identities
@@ -132,6 +191,7 @@ REQUIRE_PASSWORD_CHANGE: Query[Any] = Query(
      WHERE id = $1 AND deleted_at IS NULL
     """
 )
+
 
 RAISE_EPOCH = Query(
     """

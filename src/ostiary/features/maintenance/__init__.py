@@ -24,7 +24,7 @@ from ostiary.features.maintenance.model import (
 )
 from ostiary.features.maintenance.service import Lease, LeaseLost, Maintenance, UnknownTask, holder_name
 from ostiary.features.maintenance.statistics import Statistics
-from ostiary.features.maintenance.tasks import standard_tasks
+from ostiary.features.maintenance.tasks import purge_task, standard_tasks
 
 __all__ = [
     "Figures",
@@ -47,6 +47,7 @@ __all__ = [
     "daily",
     "every",
     "holder_name",
+    "purge_task",
     "standard_tasks",
     "weekly",
 ]

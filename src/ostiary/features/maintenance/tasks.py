@@ -12,6 +12,7 @@ from ostiary.foundation.limits import purge_windows
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
     from uuid import UUID
 
     from ostiary.features.audit import Audit
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ostiary.features.maintenance.model import Retention
     from ostiary.features.maintenance.service import Lease
     from ostiary.features.outbox import Messages
+    from ostiary.features.passkeys import Passkeys
     from ostiary.features.sessions import Sessions
     from ostiary.foundation.storage import Transaction
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 _DAILY: Final = daily(hour=2)
 _WEEKLY: Final = weekly(hour=3)
+# An event goes with its whole month, a key certainly after it.
+_MONTHS: Final = timedelta(days=62)
 
 
 def standard_tasks(
@@ -35,6 +39,7 @@ def standard_tasks(
     *,
     sessions: Sessions,
     challenges: Challenges,
+    passkeys: Passkeys,
     identities: Identities,
     audit: Audit,
     messages: Messages,
@@ -90,6 +95,17 @@ def standard_tasks(
             f"{_days(retention.challenges)} after they expired",
         ),
         Task(
+            "ceremonies",
+            "Remove challenges of passkeys that have expired.",
+            _DAILY,
+            _until_none(
+                lambda lease, tx: passkeys.purge(
+                    tx, expired_by=lease.now - retention.challenges, limit=lease.batch_size
+                )
+            ),
+            f"{_days(retention.challenges)} after they expired",
+        ),
+        Task(
             "rate-limits",
             "Remove counters whose window is over.",
             _DAILY,
@@ -117,6 +133,17 @@ def standard_tasks(
                 )
             ),
             _days(retention.records),
+        ),
+        Task(
+            "audit-keys",
+            "Remove the keys of personal data in audit events that are gone.",
+            _DAILY,
+            _until_none(
+                lambda lease, tx: audit.personal_data.purge(
+                    tx, created_by=lease.now - retention.records - _MONTHS, limit=lease.batch_size
+                )
+            ),
+            _days(retention.records + _MONTHS),
         ),
         Task(
             "login-history",
@@ -168,6 +195,17 @@ def standard_tasks(
             f"{_days(retention.stale_sessions)} after they were last used",
         ),
     )
+
+
+def purge_task(
+    name: str, summary: str, kept: timedelta, purge: Callable[[Transaction, datetime, int], Awaitable[int]]
+) -> Task:
+    """Return the daily task that deletes what was over by `kept` ago, in batches.
+
+    `purge(tx, over_by, limit)` deletes up to `limit` rows and returns how many.
+    """
+    work = _until_none(lambda lease, tx: purge(tx, lease.now - kept, lease.batch_size))
+    return Task(name, summary, _DAILY, work, f"{_days(kept)} after that")
 
 
 def _once(purge: Purge) -> Work:

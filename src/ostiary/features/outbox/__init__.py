@@ -10,6 +10,7 @@ from ostiary.features.outbox.errors import EndpointNotFound, InvalidEndpoint, Me
 from ostiary.features.outbox.model import (
     ENDPOINT_PREFIX,
     MESSAGE_PREFIX,
+    Addressed,
     Endpoint,
     Entry,
     Message,
@@ -32,6 +33,7 @@ __all__ = [
     "CONTENTS",
     "ENDPOINT_PREFIX",
     "MESSAGE_PREFIX",
+    "Addressed",
     "Contents",
     "Courier",
     "Endpoint",

@@ -60,6 +60,7 @@ class Template(StrEnum):
     FACTOR_RESET_REQUESTED = "factor_reset_requested"
     FACTOR_RESET_APPROVED = "factor_reset_approved"
     FACTOR_RESET_DONE = "factor_reset_done"
+    PASSKEY_CLONE_SUSPECTED = "passkey_clone_suspected"
     DELETION_REQUESTED = "deletion_requested"
     DELETION_CANCELLED = "deletion_cancelled"
 
@@ -71,6 +72,16 @@ class Recipient:
     email: str | None = field(repr=False)
     phone: str | None = field(repr=False)
     locale: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """That a message was written to somebody, and delivered or not; what it says is nobody's to read."""
+
+    topic: Topic
+    subject: str
+    created_at: datetime
+    delivered_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +117,17 @@ class Message:
     ) -> Message:
         """Write to a phone number in E.164."""
         return cls(Topic.SMS, template, to, locale, values or {})
+
+    @classmethod
+    def to_owner(
+        cls, template: Template, recipient: Recipient, values: Mapping[str, str] | None = None
+    ) -> Message | None:
+        """Write to the owner of an account: by e-mail, else by SMS; None where neither reaches them."""
+        if recipient.email is not None:
+            return cls.email(template, recipient.email, locale=recipient.locale, values=values)
+        if recipient.phone is not None:
+            return cls.sms(template, recipient.phone, locale=recipient.locale, values=values)
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,11 @@ class Passwords:
         """
         self._policy.check(candidate, context=context, mfa_enforced=mfa_enforced)
 
+    @property
+    def may_be_shorter_with_mfa(self) -> bool:
+        """Whether a password may be shorter where a second factor is enforced than elsewhere (PWD-01)."""
+        return self._policy.min_length_with_mfa < self._policy.min_length
+
     async def hash(self, password: Secret) -> PasswordHash:
         """Return the hash to store for `password`.
 

@@ -6,7 +6,7 @@ by a trigger of the database.
 """
 
 from ostiary.features.profiles.model import PROFILE_TYPES, Profile, ProfileChange, ProfileType
-from ostiary.features.profiles.service import InvalidProfile, ProfileNotFound, Profiles
+from ostiary.features.profiles.service import InvalidProfile, ProfileNotFound, Profiles, check_fields
 
 __all__ = [
     "PROFILE_TYPES",
@@ -16,4 +16,5 @@ __all__ = [
     "ProfileNotFound",
     "ProfileType",
     "Profiles",
+    "check_fields",
 ]

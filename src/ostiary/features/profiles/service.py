@@ -57,7 +57,7 @@ class Profiles:
         now: datetime,
     ) -> UUID:
         """Make the profile of a new identity and return its id. Raises `InvalidProfile`."""
-        values = _checked(_change(fields).applied_to(dict(_EMPTY)))
+        values = _new(fields)
         profile_id = new_id(now, self._entropy)
         await tx.execute(
             store.QUERIES[kind.entity_type].insert,
@@ -92,6 +92,15 @@ class Profiles:
         queries = store.QUERIES.get(entity_type)
         if queries is not None:
             await tx.execute(queries.soft_delete, identity_id, now)
+
+
+def check_fields(fields: Mapping[str, Any]) -> None:
+    """Accept the fields of a new profile, or raise `InvalidProfile`."""
+    _new(fields)
+
+
+def _new(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return _checked(_change(fields).applied_to(dict(_EMPTY)))
 
 
 def _change(fields: Mapping[str, Any]) -> ProfileChange:

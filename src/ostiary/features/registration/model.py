@@ -1,35 +1,92 @@
-"""What somebody registers with."""
+"""What somebody registers with, and what comes of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from ostiary.features.sessions import Tokens
+import msgspec
+
+from ostiary.features.flows import FactorRequired, SignedIn
+from ostiary.features.identities import EmailAddress, EntityType, PhoneNumber
+from ostiary.features.passwords import PasswordHash
 from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """A wish to exist: addresses as typed, a password, and the fields of the profile."""
+    """A wish to exist: addresses as typed, a password, the fields of the profile, the language of messages."""
 
     entity_type: str
     email: str | None
     phone: str | None
     password: Secret | None
     profile: Mapping[str, Any] = field(default_factory=dict)
+    locale: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
-    """A newcomer, signed in."""
+class Draft:
+    """An account that is about to be made, checked and hashed; `verified_at` when its addresses were proven."""
+
+    entity_type: EntityType
+    email: EmailAddress | None
+    phone: PhoneNumber | None
+    password: PasswordHash | None
+    profile: Mapping[str, Any]
+    roles: Sequence[str] = ()
+    granted_by: str | None = None
+    locale: str | None = None
+    verified_at: datetime | None = None
+    awaits_approval: bool = False
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """What is sealed into a challenge until somebody proves the address: a registration, or an invitation."""
+
+    address: str
+    profile: dict[str, Any]
+    password_hash: str | None = None
+    password_scheme: str | None = None
+    roles: list[str] = []
+    flow_digest: bytes = b""
+    locale: str | None = None
+    invited_by: str | None = None
+
+    @property
+    def password(self) -> PasswordHash | None:
+        """The hash of the password that was chosen, if one was."""
+        return PasswordHash.stored(self.password_hash, self.password_scheme)
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitsApproval:
+    """A newcomer whom an operator has yet to let in."""
 
     identity_id: UUID
-    tokens: Tokens
+
+
+Arrival = SignedIn | FactorRequired | AwaitsApproval
+"""What becomes of somebody whose account was just made."""
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitsProof:
+    """Nobody yet: the address has to be proven first. `flow` is for the client that registered."""
+
+    flow: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationAccepted:
+    """Somebody who has been here before, and has now what they were invited to."""
+
+    identity_id: UUID
 
 
 class RegistrationRefused(OstiaryError):
@@ -42,6 +99,10 @@ class RegistrationRefused(OstiaryError):
         NO_ADDRESS = "no_address"
         NO_PASSWORD = "no_password"  # noqa: S105 - a reason
         NOT_THE_FIRST = "not_the_first"
+        NOT_PROVEN = "not_proven"
+        PASSWORD_NEEDED = "password_needed"  # noqa: S105 - a reason
+        NOT_INVITED = "not_invited"
+        RESERVED_ROLE = "reserved_role"
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(_MESSAGES[reason])
@@ -54,5 +115,18 @@ _MESSAGES = {
     RegistrationRefused.Reason.NO_PASSWORD: "Register with a password.",
     RegistrationRefused.Reason.NOT_THE_FIRST: (
         "This link was used already, has expired, or there is an administrator. Start the server again for a new one."
+    ),
+    RegistrationRefused.Reason.NOT_PROVEN: (
+        "The link or code is wrong, was used already, or has expired: register again for a new one."
+    ),
+    RegistrationRefused.Reason.PASSWORD_NEEDED: (
+        "The link was opened elsewhere than where the account was registered: choose a password now, or send null to "
+        "have none. The link is still good."
+    ),
+    RegistrationRefused.Reason.NOT_INVITED: (
+        "The invitation was accepted already, was withdrawn, or has expired: ask for a new one."
+    ),
+    RegistrationRefused.Reason.RESERVED_ROLE: (
+        "Roles that begin with ostiary: are for accounts of the type admin: invite an admin."
     ),
 }

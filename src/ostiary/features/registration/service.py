@@ -4,34 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ostiary.features.audit import NOBODY, SYSTEM, Action, Actor, Event, Origin
-from ostiary.features.challenges import Purpose
-from ostiary.features.identities import IDENTITY_PREFIX, parse_email, parse_phone
-from ostiary.features.registration.model import NewAccount, Registered, RegistrationRefused
+from ostiary.features.audit import SYSTEM, Action, Actor, Event, Origin
+from ostiary.features.challenges import VERIFY, Format, Purpose
+from ostiary.features.registration.creation import PASSWORD, addresses_of
+from ostiary.features.registration.model import (
+    Arrival,
+    AwaitsApproval,
+    AwaitsProof,
+    Draft,
+    NewAccount,
+    RegistrationRefused,
+)
 from ostiary.features.roles import OPERATOR
-from ostiary.features.sessions import Authentication
-from ostiary.foundation.ids import format_id
+from ostiary.foundation.errors import OstiaryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime, timedelta
 
     from ostiary.features.audit import Audit
-    from ostiary.features.challenges import Challenges
-    from ostiary.features.identities import (
-        EmailAddress,
-        EntityType,
-        EntityTypes,
-        Identities,
-        NewIdentity,
-        PhoneNumber,
-    )
-    from ostiary.features.passwords import PasswordHash, Passwords
-    from ostiary.features.roles import Roles
+    from ostiary.features.challenges import AddressProofs, Challenges, Sending
+    from ostiary.features.flows import FactorRequired, SignedIn
+    from ostiary.features.identities import Address, Identities, NewIdentity
+    from ostiary.features.registration.creation import Creation
+    from ostiary.features.registration.verify_first import VerifyFirst
     from ostiary.features.service_credentials import ServiceCredentials
-    from ostiary.features.sessions import Sessions, Tokens
     from ostiary.foundation.secret import Secret
-    from ostiary.foundation.storage import Database, Transaction
+    from ostiary.foundation.storage import Database
 
 _ADMIN: Final = "admin"
 _SERVICE: Final = "service"
@@ -39,49 +38,70 @@ _FIRST_ADMINISTRATOR: Final = "first administrator"
 
 
 class Registration:
-    """The ways into an installation."""
+    """The ways into an installation. With `verify_first` nobody is made before their address is proven."""
 
     def __init__(
         self,
         database: Database,
         *,
-        entity_types: EntityTypes,
+        creation: Creation,
         identities: Identities,
-        passwords: Passwords,
         challenges: Challenges,
-        roles: Roles,
-        sessions: Sessions,
+        proofs: AddressProofs,
+        sending: Sending,
         audit: Audit,
         service_credentials: ServiceCredentials,
+        verify_first: VerifyFirst | None,
     ) -> None:
         self._database = database
-        self._entity_types = entity_types
+        self._creation = creation
         self._identities = identities
-        self._passwords = passwords
         self._challenges = challenges
-        self._roles = roles
-        self._sessions = sessions
+        self._proofs = proofs
+        self._sending = sending
         self._audit = audit
         self._service_credentials = service_credentials
+        self._verify_first = verify_first
 
-    async def register(self, account: NewAccount, *, origin: Origin, now: datetime) -> Registered:
-        """Register somebody who came to the door, and sign them in.
+    async def register(self, account: NewAccount, *, origin: Origin, now: datetime) -> Arrival | AwaitsProof:
+        """Register somebody who came to the door: at once, or as soon as their address is proven.
 
-        Raises `RegistrationRefused`, `UnknownEntityType`, `InvalidAddress`, `UnacceptablePassword`,
-        `IdentifierTaken`, `InvalidProfile`, and what the entity type's hook raises.
+        At once they are signed in, unless they have to be approved, and asked to prove their addresses. Raises
+        `RegistrationRefused`, `UnknownEntityType`, `InvalidAddress`, `UnacceptablePassword`, `IdentifierTaken`,
+        `InvalidProfile`, and what the entity type's hooks raise.
         """
-        entity_type = self._entity_types.get(account.entity_type)
-        if not entity_type.open_registration:
-            raise RegistrationRefused(RegistrationRefused.Reason.CLOSED)
+        if self._verify_first is not None:
+            return await self._verify_first.begin(account, origin=origin, now=now)
+        entity_type = self._creation.open_type(account.entity_type)
         if account.password is None:
             raise RegistrationRefused(RegistrationRefused.Reason.NO_PASSWORD)
-        email, phone = _addresses(account)
-        password = await self._hash(account.password, email, account)
+        email, phone = addresses_of(account)
+        password = await self._creation.hash(account.password, email, account.profile)
+        draft = Draft(
+            entity_type,
+            email,
+            phone,
+            password,
+            account.profile,
+            locale=account.locale,
+            awaits_approval=entity_type.needs_approval,
+        )
+        asked = [
+            address for address in (email, phone) if address and await self._may_ask(address, origin, now)
+        ]
         async with self._database.transaction() as tx:
-            identity = await self._create(
-                tx, entity_type, email, phone, password, account, by=None, origin=origin, now=now
-            )
-            return Registered(identity.id, await self._sign_in(tx, identity, origin, now))
+            made = await self._creation.welcome(tx, draft, proof=PASSWORD, by=None, origin=origin, now=now)
+            for address in asked:
+                self._proofs.ask(
+                    tx,
+                    VERIFY[address.channel],
+                    address,
+                    identity_id=made.identity_id,
+                    form=Format.LINK,
+                    locale=account.locale,
+                    now=now,
+                )
+            return made
 
     async def create(
         self, account: NewAccount, *, roles: Sequence[str] = (), by: Actor, origin: Origin, now: datetime
@@ -90,16 +110,23 @@ class Registration:
 
         Raises what `register` raises, except that the kind of account need not be open.
         """
-        entity_type = self._entity_types.get(account.entity_type)
-        email, phone = _addresses(account)
-        password = await self._hash(account.password, email, account) if account.password else None
+        entity_type = self._creation.entity_types.get(account.entity_type)
+        email, phone = addresses_of(account)
+        password = None
+        if account.password is not None:
+            password = await self._creation.hash(account.password, email, account.profile)
+        draft = Draft(
+            entity_type,
+            email,
+            phone,
+            password,
+            account.profile,
+            roles=roles,
+            granted_by=by.id or by.kind,
+            locale=account.locale,
+        )
         async with self._database.transaction() as tx:
-            identity = await self._create(
-                tx, entity_type, email, phone, password, account, by=by, origin=origin, now=now
-            )
-            for role in roles:
-                await self._roles.grant(tx, identity.id, role, granted_by=by.id or by.kind, now=now)
-        return identity
+            return await self._creation.make(tx, draft, by=by, origin=origin, now=now)
 
     async def create_service(
         self, name: str, scopes: Iterable[str], *, lifetime: timedelta | None, by: Actor, now: datetime
@@ -108,12 +135,10 @@ class Registration:
 
         Raises `InvalidScope`, `InvalidProfile`.
         """
-        account = NewAccount(_SERVICE, None, None, None, {"display_name": name})
-        service = self._entity_types.get(_SERVICE)
+        service = self._creation.entity_types.get(_SERVICE)
+        draft = Draft(service, None, None, None, {"display_name": name})
         async with self._database.transaction() as tx:
-            identity = await self._create(
-                tx, service, None, None, None, account, by=by, origin=Origin(), now=now
-            )
+            identity = await self._creation.make(tx, draft, by=by, origin=Origin(), now=now)
             return await self._service_credentials.issue(
                 tx, identity.id, scopes, lifetime=lifetime, by=by, now=now
             )
@@ -131,76 +156,27 @@ class Registration:
 
     async def bootstrap(
         self, token: Secret, *, email: str, password: Secret, origin: Origin, now: datetime
-    ) -> Registered:
+    ) -> SignedIn | FactorRequired:
         """Make the first administrator, once; sixteen callers with the same token get one success (ADM-04).
 
         Raises `RegistrationRefused` and what `register` raises.
         """
         account = NewAccount(entity_type=_ADMIN, email=email, phone=None, password=password)
-        address, _ = _addresses(account)
-        hashed = await self._hash(password, address, account)
+        address, _ = addresses_of(account)
+        hashed = await self._creation.hash(password, address, account.profile)
+        admin = self._creation.entity_types.get(_ADMIN)
+        draft = Draft(admin, address, None, hashed, {}, roles=(OPERATOR,), granted_by=SYSTEM.kind)
         async with self._database.transaction() as tx:
             used = await self._challenges.consume(tx, Purpose.BOOTSTRAP, token, now=now)
             if used is None or await self._identities.count(tx, _ADMIN):
                 raise RegistrationRefused(RegistrationRefused.Reason.NOT_THE_FIRST)
-            admin = self._entity_types.get(_ADMIN)
-            identity = await self._create(
-                tx, admin, address, None, hashed, account, by=SYSTEM, origin=origin, now=now
-            )
-            await self._roles.grant(tx, identity.id, OPERATOR, granted_by=SYSTEM.kind, now=now)
             self._audit.record(tx, Event(Action.BOOTSTRAP_USED, SYSTEM, origin=origin), now=now)
-            return Registered(identity.id, await self._sign_in(tx, identity, origin, now))
+            made = await self._creation.welcome(tx, draft, proof=PASSWORD, by=SYSTEM, origin=origin, now=now)
+        if isinstance(made, AwaitsApproval):
+            raise OstiaryError("The first administrator cannot await anybody's approval.")
+        return made
 
-    async def _hash(self, password: Secret, email: EmailAddress | None, account: NewAccount) -> PasswordHash:
-        name = account.profile.get("display_name")
-        context = [word for word in (email.normalized if email else None, name) if isinstance(word, str)]
-        self._passwords.check(password, context=context)
-        return await self._passwords.hash(password)
-
-    async def _create(
-        self,
-        tx: Transaction,
-        entity_type: EntityType,
-        email: EmailAddress | None,
-        phone: PhoneNumber | None,
-        password: PasswordHash | None,
-        account: NewAccount,
-        *,
-        by: Actor | None,
-        origin: Origin,
-        now: datetime,
-    ) -> NewIdentity:
-        identity = await self._identities.create(
-            tx,
-            entity_type,
-            email=email,
-            phone=phone,
-            password=(password.text, password.scheme) if password else None,
-            profile=account.profile,
-            now=now,
+    async def _may_ask(self, address: Address, origin: Origin, now: datetime) -> bool:
+        return await self._sending.permits(
+            destination=address.key, account=address.key, ip_address=origin.ip_address, now=now
         )
-        external_id = format_id(IDENTITY_PREFIX, identity.id)
-        event = Event(
-            Action.IDENTITY_REGISTERED,
-            by or NOBODY,
-            target_kind="identity",
-            target_id=external_id,
-            origin=origin,
-            metadata={"entity_type": entity_type.name},
-        )
-        self._audit.record(tx, event, now=now)
-        return identity
-
-    async def _sign_in(self, tx: Transaction, identity: NewIdentity, origin: Origin, now: datetime) -> Tokens:
-        credentials = await self._identities.lock_for_change(tx, identity.id)
-        grants = await self._roles.granted(tx, identity.id, now=now)
-        return self._sessions.start(tx, Authentication.by_password(credentials, grants, origin), now=now)
-
-
-def _addresses(account: NewAccount) -> tuple[EmailAddress | None, PhoneNumber | None]:
-    if not account.email and not account.phone:
-        raise RegistrationRefused(RegistrationRefused.Reason.NO_ADDRESS)
-    return (
-        parse_email(account.email) if account.email else None,
-        parse_phone(account.phone) if account.phone else None,
-    )

@@ -5,6 +5,6 @@ kill is the business of the journey that ends it.
 """
 
 from ostiary.features.roles.model import OPERATOR, Grant
-from ostiary.features.roles.service import InvalidRoleName, Roles
+from ostiary.features.roles.service import InvalidRoleName, Roles, require_name
 
-__all__ = ["OPERATOR", "Grant", "InvalidRoleName", "Roles"]
+__all__ = ["OPERATOR", "Grant", "InvalidRoleName", "Roles", "require_name"]

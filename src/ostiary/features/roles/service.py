@@ -28,6 +28,12 @@ class InvalidRoleName(OstiaryError):
         super().__init__("A role's name is 1 to 64 lower-case letters, digits and the characters : _ . -")
 
 
+def require_name(role: str) -> None:
+    """Accept the name of a role, which need not exist yet. Raises `InvalidRoleName`."""
+    if _NAME.fullmatch(role) is None:
+        raise InvalidRoleName
+
+
 class Roles:
     """The roles of one installation."""
 
@@ -48,8 +54,7 @@ class Roles:
 
         Raises `InvalidRoleName`.
         """
-        if _NAME.fullmatch(role) is None:
-            raise InvalidRoleName
+        require_name(role)
         role_id = await tx.fetch_one(store.ENSURE, new_id(now, self._entropy), role)
         await tx.execute(store.GRANT, identity_id, role_id, granted_by, now, expires_at)
 

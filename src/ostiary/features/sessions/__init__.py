@@ -7,6 +7,7 @@ before it is acknowledged.
 
 from ostiary.features.sessions.access_tokens import AccessTokens
 from ostiary.features.sessions.caller import Caller
+from ostiary.features.sessions.claims import AddressClaims
 from ostiary.features.sessions.endings import ENDINGS, EndReason
 from ostiary.features.sessions.model import (
     Authentication,
@@ -17,6 +18,7 @@ from ostiary.features.sessions.model import (
     Session,
     SessionFigures,
     Tokens,
+    device_label,
     external_session_id,
     parse_session_id,
 )
@@ -26,6 +28,7 @@ from ostiary.features.sessions.service import Sessions, SignInOvertaken
 __all__ = [
     "ENDINGS",
     "AccessTokens",
+    "AddressClaims",
     "Authentication",
     "Caller",
     "Cursor",
@@ -42,6 +45,7 @@ __all__ = [
     "Sessions",
     "SignInOvertaken",
     "Tokens",
+    "device_label",
     "external_session_id",
     "parse_session_id",
 ]

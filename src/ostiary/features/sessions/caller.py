@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The identity and session a verified access token names, and where the request came from."""
+    """The identity and session a verified access token names, how it was proven, and where the request came from."""
 
     identity_id: UUID
     session_id: UUID
     entity_type: str
+    amr: tuple[str, ...]
+    authenticated_at: datetime
     origin: Origin
 
     @classmethod
@@ -31,6 +34,8 @@ class Caller:
             parse_id(IDENTITY_PREFIX, principal.identity_id),
             parse_session_id(principal.session_id),
             principal.entity_type,
+            principal.amr,
+            principal.authenticated_at,
             origin,
         )
 
@@ -38,6 +43,11 @@ class Caller:
     def external_id(self) -> str:
         """The caller's identity as it is shown outside."""
         return format_id(IDENTITY_PREFIX, self.identity_id)
+
+    @property
+    def showed_two_factors(self) -> bool:
+        """Whether the session began with two different factors, or one that counts as both (RFC 8176)."""
+        return "mfa" in self.amr
 
     @property
     def actor(self) -> Actor:

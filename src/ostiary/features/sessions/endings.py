@@ -26,11 +26,15 @@ class EndReason(StrEnum):
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a reason
     FACTOR_ADDED = "factor_added"
     FACTOR_REMOVED = "factor_removed"
+    FACTORS_RESET = "factors_reset"
+    ADDRESS_CHANGE_UNDONE = "address_change_undone"
+    ADDRESS_LOST = "address_lost"
     IDENTITY_SUSPENDED = "identity_suspended"
     IDENTITY_DELETED = "identity_deleted"
     ENTITY_DEACTIVATED = "entity_deactivated"
     ROLE_REMOVED = "role_removed"
     PROVIDER_UNLINKED = "provider_unlinked"
+    FACTOR_MISSING = "factor_missing"
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - a reason
     TOKEN_REVOKED = "token_revoked"  # noqa: S105 - a reason
     STALE = "stale"
@@ -71,7 +75,10 @@ class Linked(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A row of the matrix. Refresh tokens always go with their sessions: nothing else keeps them alive."""
+    """A row of the matrix. Refresh tokens always go with their sessions: nothing else keeps them alive.
+
+    What cancels flows takes away whatever was under way: links and codes, unfinished sign-ins, remembered devices.
+    """
 
     event: str
     sessions: Reach
@@ -107,6 +114,15 @@ ENDINGS: Final[Mapping[EndReason, Ending]] = MappingProxyType(
         EndReason.FACTOR_REMOVED: Ending(
             "Factor removed: other sessions", *_NAMED, Cookie.DEAD, _LAST, cancels_flows=True
         ),
+        EndReason.FACTORS_RESET: Ending(
+            "Lost factors removed", *_ALL, Cookie.DEAD, _LAST, cancels_flows=True
+        ),
+        EndReason.ADDRESS_CHANGE_UNDONE: Ending(
+            "Address change undone", *_ALL, Cookie.DEAD, _LAST, cancels_flows=True
+        ),
+        EndReason.ADDRESS_LOST: Ending(
+            "Unproven address proven by somebody else", *_ALL, Cookie.DEAD, _LAST, cancels_flows=True
+        ),
         EndReason.IDENTITY_SUSPENDED: Ending("Suspension", *_ALL, Cookie.DEAD, _LAST, cancels_flows=True),
         EndReason.IDENTITY_DELETED: Ending(
             "Deletion", *_ALL, Cookie.CLEARED, Linked.ERASED, cancels_flows=True
@@ -119,6 +135,13 @@ ENDINGS: Final[Mapping[EndReason, Ending]] = MappingProxyType(
         ),
         EndReason.PROVIDER_UNLINKED: Ending(
             "Provider unlinked: its sessions", *_NAMED, Cookie.DEAD, Linked.ERASED, cancels_flows=False
+        ),
+        EndReason.FACTOR_MISSING: Ending(
+            "Refreshed without the second factor the policy now demands",
+            *_NAMED,
+            Cookie.DEAD,
+            _LAST,
+            cancels_flows=False,
         ),
         EndReason.REFRESH_TOKEN_REUSED: Ending(
             "Refresh token used twice", *_NAMED, Cookie.DEAD, _LAST, cancels_flows=False

@@ -23,13 +23,13 @@ from ostiary.features.sessions.model import (
     device_label,
     external_session_id,
 )
-from ostiary.foundation.bearer import SECRET_SIZE, BearerSecret, InvalidBearerSecret
-from ostiary.foundation.crypto import associated_data, derive_key, seal, unseal
+from ostiary.features.sessions.successors import open_successor, seal_successor
+from ostiary.foundation.bearer import BearerSecret, InvalidBearerSecret
 from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.ids import first_id_at, format_id, new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from ostiary.features.audit import Audit
@@ -50,6 +50,11 @@ _RECENTLY: Final = timedelta(days=7)
 _CACHED: Final = "session"
 # No more often is a session's last use written down.
 _CACHED_FOR: Final = timedelta(minutes=1)
+# What ends the session that is refreshed.
+_FATAL: Final = {
+    Refusal.REUSED: (EndReason.REFRESH_TOKEN_REUSED, Action.REFRESH_TOKEN_REUSED),
+    Refusal.FACTOR_MISSING: (EndReason.FACTOR_MISSING, Action.SESSION_ENDED),
+}
 
 
 class SignInOvertaken(OstiaryError):
@@ -73,6 +78,7 @@ class Sessions:
         revocations: Revocations,
         access_tokens: AccessTokens,
         lifetimes: Lifetimes,
+        is_enough: Callable[[Rotation], bool],
         cache: SharedCache | None = None,
     ) -> None:
         self._database = database
@@ -82,6 +88,7 @@ class Sessions:
         self._audit = audit
         self._access_tokens = access_tokens
         self._lifetimes = lifetimes
+        self._is_enough = is_enough
         self._cache = cache
         self.revocations: Final = revocations
 
@@ -90,6 +97,7 @@ class Sessions:
         self._identities.complete_sign_in(
             tx, authentication.identity_id, epoch=authentication.epoch, overtaken=SignInOvertaken(), now=now
         )
+        authenticated_at = authentication.authenticated_at or now
         session_id = new_id(now, self._entropy)
         refresh_token = BearerSecret.new(REFRESH_KIND, new_id(now, self._entropy), self._entropy)
         expires_at = now + self._lifetimes.refresh
@@ -102,8 +110,9 @@ class Sessions:
             user_agent and user_agent[:_USER_AGENT_LENGTH],
             device_label(user_agent),
             list(authentication.amr),
-            now,
+            authenticated_at,
             {},
+            now,
             now + self._lifetimes.idle,
             expires_at,
         )
@@ -117,8 +126,11 @@ class Sessions:
                 session_id,
                 method=authentication.method,
                 success=True,
+                provider=authentication.provider,
                 origin=authentication.origin,
+                device=device_label(user_agent),
             ),
+            owner=authentication.owner,
             now=now,
         )
         access_token, expires_in = self._access_tokens.issue(
@@ -126,7 +138,7 @@ class Sessions:
             entity=(authentication.entity_type, authentication.entity_id),
             session_id=session_id,
             epoch=authentication.epoch,
-            authenticated_at=now,
+            authenticated_at=authenticated_at,
             amr=authentication.amr,
             roles=[grant.role for grant in authentication.grants],
             ends_by=(expires_at, *(grant.expires_at for grant in authentication.grants)),
@@ -144,7 +156,7 @@ class Sessions:
         """Exchange a refresh token for its successor and a new access token (RFC 9700 §4.14.2).
 
         One statement. A retry within the grace time gets the same successor; a replay after it ends the session
-        and everything under it.
+        and everything under it, and so does a policy that demands more proof by now (MFA-05).
         """
         try:
             token = BearerSecret.parse(REFRESH_KIND, presented)
@@ -155,14 +167,16 @@ class Sessions:
         if facts is None:
             return Refused(Refusal.UNKNOWN)
         refusal = facts.refusal(grace=self._lifetimes.grace, now=now)
-        if refusal is Refusal.REUSED:
-            await self._end_family(facts, origin, now)
+        if refusal is None and not self._is_enough(facts):
+            refusal = Refusal.FACTOR_MISSING
+        if refusal is not None and refusal in _FATAL:
+            await self._end_family(facts, refusal, origin, now)
         if refusal is not None:
             return Refused(refusal)
         if facts.spent_now:
             self._forget(facts.identity_id, facts.session_id)
         else:
-            successor = _open_successor(token, facts.successor_sealed or b"")
+            successor = open_successor(token, facts.successor_sealed or b"")
         return Rotated(self._tokens(facts, successor, now))
 
     async def list(self, identity_id: UUID, *, now: datetime) -> Sequence[Session]:
@@ -307,9 +321,7 @@ class Sessions:
         return await tx.fetch_one(store.FIGURES, now, now - _RECENTLY) or SessionFigures(0, 0, 0)
 
     async def _spend(self, token: BearerSecret, successor: BearerSecret, now: datetime) -> Rotation | None:
-        sealed = seal(
-            _sealing_key(token), successor.id.bytes + successor.secret, _place(token), entropy=self._entropy
-        )
+        sealed = seal_successor(token, successor, entropy=self._entropy)
         facts = await self._database.fetch_one(
             store.ROTATE,
             token.id,
@@ -326,22 +338,21 @@ class Sessions:
             return await self._database.fetch_one(store.FACTS, token.id, token.digest, now)
         return facts
 
-    async def _end_family(self, facts: Rotation, origin: Origin, now: datetime) -> None:
+    async def _end_family(self, facts: Rotation, refusal: Refusal, origin: Origin, now: datetime) -> None:
+        reason, action = _FATAL[refusal]
         async with self._database.transaction() as tx:
-            await self.end(
-                tx, facts.identity_id, facts.session_id, reason=EndReason.REFRESH_TOKEN_REUSED, now=now
-            )
+            await self.end(tx, facts.identity_id, facts.session_id, reason=reason, now=now)
             self._audit.record(
                 tx,
                 Event(
-                    Action.REFRESH_TOKEN_REUSED,
+                    action,
                     NOBODY,
                     target_kind="identity",
                     target_id=format_id(IDENTITY_PREFIX, facts.identity_id),
                     session_id=facts.session_id,
                     origin=origin,
                     success=False,
-                    reason=Refusal.REUSED,
+                    reason=refusal,
                 ),
                 now=now,
             )
@@ -349,6 +360,7 @@ class Sessions:
     async def _cancel_flows(self, tx: Transaction, identity_id: UUID, reason: EndReason) -> None:
         if ENDINGS[reason].cancels_flows:
             await self._challenges.cancel(tx, identity_id)
+            await tx.execute(store.CANCEL_FLOWS, identity_id)
 
     async def _bury(
         self, tx: Transaction, identity_id: UUID, session_id: UUID, reason: EndReason, now: datetime
@@ -378,16 +390,3 @@ class Sessions:
         )
         refresh_expires_in = int((facts.session_expires_at - now).total_seconds())
         return Tokens(access_token, expires_in, successor.text, refresh_expires_in, facts.session_id)
-
-
-def _sealing_key(token: BearerSecret) -> bytes:
-    return derive_key(token.secret, "refresh token successor")
-
-
-def _place(token: BearerSecret) -> bytes:
-    return associated_data("refresh_tokens", "successor_sealed", token.id)
-
-
-def _open_successor(token: BearerSecret, sealed: bytes) -> BearerSecret:
-    opened = unseal(_sealing_key(token), sealed, _place(token))
-    return BearerSecret(REFRESH_KIND, UUID(bytes=opened[:-SECRET_SIZE]), opened[-SECRET_SIZE:])

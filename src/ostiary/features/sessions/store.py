@@ -18,7 +18,7 @@ INSERT_SESSION: Query[Any] = Query(
     INSERT INTO ostiary.sessions
            (id, identity_id, ip_address, user_agent, device_label, amr, authenticated_at, metadata,
             created_at, updated_at, last_used_at, idle_expires_at, expires_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7, $7, $7, $9, $10)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $9, $10, $11)
     """
 )
 
@@ -76,6 +76,18 @@ END_ALL = Query(
     RETURNING id
     """,
     into=UUID,
+)
+
+# Unfinished sign-ins and the devices that need no second factor: whoever took them over must not go on with them.
+CANCEL_FLOWS: Query[Any] = Query(
+    postgresql="""
+    WITH flows AS (DELETE FROM ostiary.sign_in_flows WHERE identity_id = $1)
+    DELETE FROM ostiary.remembered_devices WHERE identity_id = $1
+    """,
+    sqlite=(
+        "DELETE FROM ostiary.sign_in_flows WHERE identity_id = $1",
+        "DELETE FROM ostiary.remembered_devices WHERE identity_id = $1",
+    ),
 )
 
 SESSION_OF_REFRESH_TOKEN = Query(

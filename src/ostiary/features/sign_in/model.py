@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from uuid import UUID
 
 from ostiary.features.identities import Credentials, Status
-from ostiary.features.sessions import Tokens
 from ostiary.foundation.secret import Secret
 
 
@@ -18,26 +16,34 @@ class Refusal(StrEnum):
     UNKNOWN_IDENTIFIER = "unknown_identifier"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a reason
     NOT_ACTIVE = "not_active"
+    AWAITS_APPROVAL = "awaits_approval"
     LOCKED = "locked"
+    NOT_VERIFIED = "not_verified"
+    TOO_MANY_MESSAGES = "too_many_messages"
+    WRONG_PROOF = "wrong_proof"
     PASSWORD_CHANGE_REQUIRED = "password_change_required"  # noqa: S105 - a reason
+    PASSKEY_REFUSED = "passkey_refused"
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordSignIn:
-    """Somebody presents an identifier and a password, and a new one where a change is demanded."""
+    """Somebody presents an identifier and a password, a new one where a change is demanded, and a remembered device."""
 
     entity_type: str
     identifier: str
     password: Secret
     new_password: Secret | None = None
+    device: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
-    """It was they; here are their tokens."""
+class CodeSignIn:
+    """Somebody presents an identifier and the code that was sent there, and a remembered device."""
 
-    identity_id: UUID
-    tokens: Tokens
+    entity_type: str
+    identifier: str
+    code: Secret
+    device: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +60,6 @@ def refusal(credentials: Credentials | None, *, password_matches: bool) -> Refus
         return Refusal.UNKNOWN_IDENTIFIER
     if not password_matches:
         return Refusal.WRONG_PASSWORD
+    if credentials.status is Status.PENDING_VERIFICATION:
+        return Refusal.AWAITS_APPROVAL
     return None if credentials.status is Status.ACTIVE else Refusal.NOT_ACTIVE

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ostiary.features.audit import NOBODY, Action, Actor, Event, Login, Origin
+from ostiary.features.flows import Proof
 from ostiary.features.identities import (
     IDENTITY_PREFIX,
     Attempt,
@@ -14,23 +15,22 @@ from ostiary.features.identities import (
     parse_identifier,
 )
 from ostiary.features.passwords import PasswordHash
-from ostiary.features.sessions import Authentication, EndReason
-from ostiary.features.sign_in.model import PasswordSignIn, Refusal, Refused, SignedIn, refusal
+from ostiary.features.sessions import EndReason
+from ostiary.features.sign_in.model import PasswordSignIn, Refusal, Refused, refusal
 from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
     from ostiary.features.audit import Audit
+    from ostiary.features.flows import FactorRequired, Flows, SignedIn
     from ostiary.features.identities import EntityTypes, Identities
     from ostiary.features.passwords import Passwords
-    from ostiary.features.roles import Grant, Roles
     from ostiary.features.sessions import Sessions
-    from ostiary.foundation.storage import Database, Transaction
+    from ostiary.foundation.storage import Database
 
-_METHOD: Final = "password"
+_PROOF: Final = Proof("password", ("pwd",))
 
 
 class SignIn:
@@ -43,22 +43,22 @@ class SignIn:
         entity_types: EntityTypes,
         identities: Identities,
         passwords: Passwords,
-        roles: Roles,
         sessions: Sessions,
+        flows: Flows,
         audit: Audit,
     ) -> None:
         self._database = database
         self._entity_types = entity_types
         self._identities = identities
         self._passwords = passwords
-        self._roles = roles
         self._sessions = sessions
+        self._flows = flows
         self._audit = audit
 
     async def with_password(
         self, attempt: PasswordSignIn, *, origin: Origin, now: datetime
-    ) -> SignedIn | Refused:
-        """Sign somebody in, or say why not.
+    ) -> SignedIn | FactorRequired | Refused:
+        """Sign somebody in, say what is still missing, or why not.
 
         Raises `UnknownEntityType`, `HashingOverloaded`, `UnacceptablePassword` for a new password, and
         `SignInOvertaken` when the account changed meanwhile.
@@ -75,14 +75,14 @@ class SignIn:
             return await self._refuse(reason or Refusal.UNKNOWN_IDENTIFIER, reserved, origin, now)
         if credentials.must_change_password:
             return await self._change_and_start(attempt, credentials, reserved, origin, now)
-        grants = await self._roles.granted(self._database, credentials.id, now=now)
+        facts = await self._flows.facts(self._database, credentials.id, device=attempt.device, now=now)
         rehashed = await self._passwords.hash(attempt.password) if verification.needs_rehash else None
         async with self._database.transaction() as tx:
             if rehashed is not None:
                 await self._identities.rehash_password(
                     tx, credentials, text=rehashed.text, scheme=rehashed.scheme, now=now
                 )
-            return self._start(tx, credentials, grants, origin, now)
+            return await self._flows.enter(tx, credentials, _PROOF, origin=origin, facts=facts, now=now)
 
     async def _reserve(self, attempt: PasswordSignIn, now: datetime) -> Attempt:
         try:
@@ -99,7 +99,7 @@ class SignIn:
         reserved: Attempt,
         origin: Origin,
         now: datetime,
-    ) -> SignedIn | Refused:
+    ) -> SignedIn | FactorRequired | Refused:
         """Set the new password a required change demands; every older session ends with the old one (PWD-08)."""
         if attempt.new_password is None:
             return await self._refuse(Refusal.PASSWORD_CHANGE_REQUIRED, reserved, origin, now)
@@ -116,26 +116,15 @@ class SignIn:
             epoch = await self._sessions.end_all(
                 tx, credentials.id, reason=EndReason.PASSWORD_CHANGED, now=now
             )
-            grants = await self._roles.granted(tx, credentials.id, now=now)
-            return self._start(tx, replace(credentials, token_epoch=epoch), grants, origin, now)
-
-    def _start(
-        self,
-        tx: Transaction,
-        credentials: Credentials,
-        grants: Sequence[Grant],
-        origin: Origin,
-        now: datetime,
-    ) -> SignedIn:
-        tokens = self._sessions.start(tx, Authentication.by_password(credentials, grants, origin), now=now)
-        event = _event(Action.IDENTITY_SIGNED_IN, credentials.id, origin)
-        self._audit.record(tx, replace(event, session_id=tokens.session_id), now=now)
-        return SignedIn(credentials.id, tokens)
+            renewed = replace(credentials, token_epoch=epoch)
+            return await self._flows.enter(tx, renewed, _PROOF, origin=origin, now=now)
 
     async def _refuse(self, reason: Refusal, reserved: Attempt, origin: Origin, now: datetime) -> Refused:
         """Record a failure, with the same statements whoever it concerns."""
         identity_id = reserved.credentials.id if reserved.credentials else None
-        login = Login(identity_id, None, method=_METHOD, success=False, failure_reason=reason, origin=origin)
+        login = Login(
+            identity_id, None, method=_PROOF.method, success=False, failure_reason=reason, origin=origin
+        )
         event = Event(
             Action.IDENTITY_SIGN_IN_FAILED,
             NOBODY,

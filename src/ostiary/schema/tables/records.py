@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, text
 
 from ostiary.schema.dialects import BIG_NUMBER, BYTES, DOCUMENT, FLAG, MOMENT, NUMBER, TEXT, UUID
-from ostiary.schema.tables.declaring import one_of, table, where
+from ostiary.schema.tables.declaring import identity_key, one_of, table, where
 
 # Records: no foreign keys, history outlives what it tells of. On PostgreSQL a month's rows are a partition, dropped
 # whole when they are old: ids begin with the time, so a range of ids is a range of time and the id can stay the key.
@@ -60,19 +60,24 @@ login_history = table(
     Column("ip_address", TEXT),
     Column("user_agent", TEXT),
     Column("session_ended_at", MOMENT),
+    # A keyed digest of the kind of device and the network it was in, of sign-ins that succeeded.
+    Column("device", BYTES),
     Index(None, "identity_id", "occurred_at"),
     Index(None, "session_id"),
     Index(None, "occurred_at"),
     postgresql_partition_by=_BY_MONTH,
 )
 
-# The key under which personal data about an identity stands in the audit events; destroyed, it is unreadable for good.
+# The keys under which personal data about an identity stands in the audit events. They go with the identity, whoever
+# deletes it, and what stands under them is unreadable for good. Whoever has none at hand makes another.
 audit_keys = table(
     "audit_keys",
-    Column("identity_id", UUID, primary_key=True),
-    Column("key_sealed", BYTES),
+    Column("id", TEXT, primary_key=True),
+    identity_key(),
+    Column("key_sealed", BYTES, nullable=False),
     Column("created_at", MOMENT, nullable=False),
-    Column("destroyed_at", MOMENT),
+    Index(None, "identity_id"),
+    Index(None, "created_at"),
 )
 
 # Each seal covers the audit events of a range of numbers and the seal before it. `leaves` lists what was sealed, so
@@ -148,11 +153,14 @@ outbox = table(
     Column("delivered_at", MOMENT),
     Column("failed_at", MOMENT),
     Column("last_error", TEXT),
+    # A keyed digest of the address, by which somebody's messages are found when they are to be forgotten.
+    Column("recipient_digest", BYTES),
     one_of("topic", "email", "sms", "event", "webhook"),
     Index(None, "topic", "available_at", **where("delivered_at IS NULL AND failed_at IS NULL")),
     Index(None, "delivered_at", **where("delivered_at IS NOT NULL")),
     Index(None, "failed_at", **where("failed_at IS NOT NULL")),
     Index(None, "endpoint_id", **where("endpoint_id IS NOT NULL")),
+    Index(None, "recipient_digest", **where("recipient_digest IS NOT NULL")),
 )
 
 # A wish to be forgotten, from the day it was made; once fulfilled, the receipt of it, which names nobody any more.
@@ -162,6 +170,8 @@ erasures = table(
     Column("identity_id", UUID, nullable=False),
     Column("requested_at", MOMENT, nullable=False),
     Column("requested_by", TEXT, nullable=False),
+    # What the identity is again if the wish is taken back: a deletion must not undo a suspension.
+    Column("status_before", TEXT, nullable=False),
     Column("erase_after", MOMENT, nullable=False),
     Column("cancelled_at", MOMENT),
     Column("completed_at", MOMENT),

@@ -1,0 +1,218 @@
+"""Asking for a reset, and resetting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from ostiary.features.audit import NOBODY, Action, Event, Origin
+from ostiary.features.challenges import Format, Purpose, lifetime_of
+from ostiary.features.identities import (
+    IDENTITY_PREFIX,
+    EmailAddress,
+    Identity,
+    Status,
+    parse_email,
+    parse_identifier,
+    parse_phone,
+)
+from ostiary.features.outbox import Message, Template
+from ostiary.features.recovery import store
+from ostiary.features.recovery.model import CodeReset, LinkReset, Refusal, Refused, destination_of, refusal
+from ostiary.features.sessions import EndReason
+from ostiary.foundation.ids import format_id
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ostiary.features.audit import Audit
+    from ostiary.features.challenges import Challenges, Consumed, Sending
+    from ostiary.features.identities import Credentials, EntityTypes, Identities, PhoneNumber
+    from ostiary.features.outbox import Outbox
+    from ostiary.features.passwords import PasswordHash, Passwords
+    from ostiary.features.sessions import Sessions
+    from ostiary.foundation.secret import Secret
+    from ostiary.foundation.storage import Database, Transaction
+
+# Nobody's: guesses at a code of an identifier nobody holds ask the database as the others do (ABU-04).
+_NOBODY_ID: Final = UUID(int=0)
+
+
+class Recovery:
+    """The recovery of passwords."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        entity_types: EntityTypes,
+        identities: Identities,
+        passwords: Passwords,
+        challenges: Challenges,
+        sending: Sending,
+        sessions: Sessions,
+        outbox: Outbox,
+        audit: Audit,
+    ) -> None:
+        self._database = database
+        self._entity_types = entity_types
+        self._identities = identities
+        self._passwords = passwords
+        self._challenges = challenges
+        self._sending = sending
+        self._sessions = sessions
+        self._outbox = outbox
+        self._audit = audit
+
+    async def ask(self, entity_type: str, identifier: str, *, origin: Origin, now: datetime) -> None:
+        """Send a link to an e-mail address, or a code to a phone number, if somebody there can use it.
+
+        Three round trips, whoever asks for whom. Raises `UnknownEntityType`, `InvalidAddress`.
+        """
+        self._entity_types.get(entity_type)
+        address = parse_identifier(identifier)
+        identity = await self._identities.find(entity_type, address)
+        is_permitted = await self._sending.permits(
+            destination=destination_of(address),
+            account=identity.external_id if identity else destination_of(address),
+            ip_address=origin.ip_address,
+            now=now,
+        )
+        reason = refusal(identity, is_permitted=is_permitted)
+        async with self._database.transaction() as tx:
+            if identity is not None and reason is None:
+                self._send(tx, identity, address, now)
+            owner = identity.id if identity else None
+            self._record(tx, Action.PASSWORD_RESET_REQUESTED, owner, origin, reason, now)
+
+    async def reset(
+        self, proof: LinkReset | CodeReset, *, new_password: Secret, origin: Origin, now: datetime
+    ) -> Refused | None:
+        """Set a new password, end whatever was signed in or under way, and sign nobody in (REC-03).
+
+        A password that is not acceptable leaves the link as good as it was. Raises `UnacceptablePassword`,
+        `HashingOverloaded`, `UnknownEntityType`, `InvalidAddress`.
+        """
+        self._passwords.check(new_password)
+        if isinstance(proof, CodeReset):
+            return await self._reset_by_code(proof, new_password, origin, now)
+        hashed = await self._passwords.hash(new_password)
+        async with self._database.transaction() as tx:
+            used = await self._challenges.consume(tx, Purpose.RESET_PASSWORD, proof.token, now=now)
+            return await self._apply(tx, used, new_password, hashed, origin, now)
+
+    async def _reset_by_code(
+        self, proof: CodeReset, new_password: Secret, origin: Origin, now: datetime
+    ) -> Refused | None:
+        """Count the guess before it is compared, as with every code; a link is never stopped by that (ABU-01, ABU-03)."""
+        self._entity_types.get(proof.entity_type)
+        address = parse_identifier(proof.identifier)
+        attempt = await self._identities.reserve_attempt(proof.entity_type, address, now=now)
+        if not attempt.granted:
+            return Refused(Refusal.LOCKED, attempt.retry_after(now))
+        hashed = await self._passwords.hash(new_password)
+        known = attempt.credentials
+        async with self._database.transaction() as tx:
+            used = await self._challenges.consume_code(
+                tx,
+                Purpose.RESET_PASSWORD,
+                proof.code,
+                identity_id=known.id if known else _NOBODY_ID,
+                destination=destination_of(address),
+                now=now,
+            )
+            return await self._apply(tx, used, new_password, hashed, origin, now)
+
+    async def _apply(
+        self,
+        tx: Transaction,
+        used: Consumed | None,
+        new_password: Secret,
+        hashed: PasswordHash,
+        origin: Origin,
+        now: datetime,
+    ) -> Refused | None:
+        if used is None or used.identity_id is None:
+            return self._refuse(tx, None, Refusal.WRONG_PROOF, origin, now)
+        owner = await self._identities.lock_for_change(tx, used.identity_id)
+        address = _current(owner, used.destination)
+        if owner.status is not Status.ACTIVE or address is None:
+            reason = Refusal.ADDRESS_CHANGED if address is None else Refusal.NOT_ACTIVE
+            return self._refuse(tx, owner.id, reason, origin, now)
+        # Raising here gives the link back: nothing of this transaction is kept.
+        self._passwords.check(new_password, context=[owner.email] if owner.email else [])
+        await self._identities.set_password(tx, owner.id, text=hashed.text, scheme=hashed.scheme, now=now)
+        await self._sessions.end_all(tx, owner.id, reason=EndReason.PASSWORD_RESET, now=now)
+        await self._identities.unlock(tx, owner.id, now=now)
+        await self._prove(tx, owner.id, address, now)
+        self._outbox.notify(tx, owner.recipient, Template.PASSWORD_CHANGED, now=now)
+        self._record(tx, Action.PASSWORD_RESET, owner.id, origin, None, now)
+        return None
+
+    async def _prove(
+        self, tx: Transaction, identity_id: UUID, address: EmailAddress | PhoneNumber, now: datetime
+    ) -> None:
+        """Note that the address was proven; if never before, no way in stays that was there before the proof.
+
+        Whoever registered with somebody else's address may have left a passkey or a phone number of their own in the
+        account; its real owner must not share it with them.
+        """
+        by_email = isinstance(address, EmailAddress)
+        await tx.execute(
+            store.DISINHERIT_BY_EMAIL if by_email else store.DISINHERIT_BY_PHONE, identity_id, now
+        )
+        await self._identities.mark_verified(tx, identity_id, address, now=now)
+
+    def _send(
+        self, tx: Transaction, identity: Identity, address: EmailAddress | PhoneNumber, now: datetime
+    ) -> None:
+        purpose, template, locale = Purpose.RESET_PASSWORD, Template.RESET_PASSWORD, identity.locale
+        if isinstance(address, EmailAddress):
+            token = self._challenges.issue(
+                tx, purpose, identity_id=identity.id, destination=address.normalized, now=now
+            )
+            # To the address as it is kept: what was typed may only look the same.
+            to = identity.email or address.text
+            message = Message.email(template, to, locale=locale, values={"token": token.reveal()})
+            lifetime = lifetime_of(purpose, Format.LINK)
+        else:
+            code = self._challenges.issue_code(
+                tx, purpose, identity_id=identity.id, destination=address.e164, now=now
+            )
+            message = Message.sms(template, address.e164, locale=locale, values={"code": code.reveal()})
+            lifetime = lifetime_of(purpose, Format.CODE)
+        self._outbox.add(tx, message, lifetime=lifetime, now=now)
+
+    def _refuse(
+        self, tx: Transaction, identity_id: UUID | None, reason: Refusal, origin: Origin, now: datetime
+    ) -> Refused:
+        self._record(tx, Action.PASSWORD_RESET_REFUSED, identity_id, origin, reason, now)
+        return Refused(reason)
+
+    def _record(
+        self,
+        tx: Transaction,
+        action: Action,
+        identity_id: UUID | None,
+        origin: Origin,
+        reason: Refusal | None,
+        now: datetime,
+    ) -> None:
+        event = Event(
+            action,
+            NOBODY,
+            target_kind="identity",
+            target_id=format_id(IDENTITY_PREFIX, identity_id) if identity_id else None,
+            origin=origin,
+            success=reason is None,
+            reason=reason,
+        )
+        self._audit.record(tx, event, now=now)
+
+
+def _current(owner: Credentials, destination: str) -> EmailAddress | PhoneNumber | None:
+    """Return the address a proof was sent to, if it is still the owner's."""
+    email = parse_email(owner.email) if owner.email else None
+    if email is not None and email.normalized == destination:
+        return email
+    return parse_phone(owner.phone) if owner.phone == destination and owner.phone else None
