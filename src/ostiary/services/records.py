@@ -64,8 +64,8 @@ def build_records(ground: Ground) -> Records:
         webhooks={Topic.EVENT: webhooks.expand, Topic.WEBHOOK: webhooks.post},
     )
     audit = Audit(
-        ground.database,
-        ground.entropy,
+        database,
+        entropy,
         root_keys=ground.keys,
         outbox=outbox,
         tells_new_devices=settings.messages.new_device_notice,
