@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ostiary.features.account import Account
 from ostiary.features.administration import Administration, Approvals, RestoreGuard
-from ostiary.features.factors import FactorManagement, LostFactors, PasskeyManagement
+from ostiary.features.factors import FactorChanges, FactorManagement, LostFactors, PasskeyManagement
 from ostiary.features.onboarding import Onboarding
 from ostiary.features.recovery import Recovery
 from ostiary.features.registration import (
@@ -56,6 +56,16 @@ def build_journeys(
 ) -> Journeys:
     """Build the journeys."""
     database, audit = ground.database, records.audit
+    changes = FactorChanges(
+        identities=facts.identities,
+        second_factors=proofs.second_factors,
+        resets=proofs.factor_resets,
+        flows=grants.flows,
+        passwords=proofs.passwords,
+        sessions=grants.sessions,
+        outbox=records.outbox,
+        audit=audit,
+    )
     creation = Creation(
         entity_types=ground.entity_types,
         identities=facts.identities,
@@ -149,13 +159,7 @@ def build_journeys(
             audit=audit,
         ),
         passkey_management=PasskeyManagement(
-            database,
-            identities=facts.identities,
-            profiles=facts.profiles,
-            passkeys=proofs.passkeys,
-            sessions=grants.sessions,
-            outbox=records.outbox,
-            audit=audit,
+            database, profiles=facts.profiles, passkeys=proofs.passkeys, changes=changes
         ),
         account=Account(
             database,
@@ -171,18 +175,15 @@ def build_journeys(
             database,
             identities=facts.identities,
             second_factors=proofs.second_factors,
-            resets=proofs.factor_resets,
             flows=grants.flows,
-            passwords=proofs.passwords,
-            sessions=grants.sessions,
-            outbox=records.outbox,
-            audit=audit,
+            changes=changes,
         ),
         lost_factors=LostFactors(
             database,
             identities=facts.identities,
             passwords=proofs.passwords,
             second_factors=proofs.second_factors,
+            passkeys=proofs.passkeys,
             resets=proofs.factor_resets,
             challenges=proofs.challenges,
             sending=proofs.sending,

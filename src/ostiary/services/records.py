@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ostiary.features.audit import SEAL_KEY, Audit, Seals
+from ostiary.features.audit import SEAL_KEY, Audit, AuditLog, Seals
 from ostiary.features.outbox import Courier, MailTransport, Outbox, Renderer, Topic
 from ostiary.foundation.mail import mail_server_at
 
@@ -24,6 +24,7 @@ class Records:
     courier: Courier
     renderer: Renderer
     audit: Audit
+    audit_log: AuditLog
     seals: Seals
 
 
@@ -45,9 +46,17 @@ def build_records(ground: Ground) -> Records:
         webhooks={},
     )
     outbox.on_added = courier.wake
+    audit = Audit(
+        ground.database,
+        ground.entropy,
+        root_keys=ground.keys,
+        outbox=outbox,
+        tells_new_devices=settings.messages.new_device_notice,
+    )
     return Records(
         outbox=outbox,
-        audit=Audit(ground.database, ground.entropy, root_keys=ground.keys, outbox=outbox),
+        audit=audit,
+        audit_log=AuditLog(ground.database, audit.personal_data),
         courier=courier,
         renderer=renderer,
         seals=Seals(ground.database, ground.keys.derive(SEAL_KEY)),

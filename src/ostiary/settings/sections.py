@@ -191,6 +191,8 @@ class MessageSettings(Section):
     """Where links lead, as `<this>/<action>#token=…`; the page at `<public URL>/link` if not set."""
     templates: Path | None = None
     """A folder whose templates come before those that are shipped."""
+    new_device_notice: bool = True
+    """Whether people are told of a sign-in from a browser or network they have not used before."""
 
 
 class OutboundSettings(Section):

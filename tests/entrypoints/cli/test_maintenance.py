@@ -14,6 +14,7 @@ NAMES = {
     "rate-limits",
     "unknown-identifiers",
     "audit",
+    "audit-keys",
     "login-history",
     "runs",
     "stale-sessions",

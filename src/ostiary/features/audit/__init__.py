@@ -7,6 +7,8 @@ may be lost: `record_read`. docs/guides/secure.md has the table of which is whic
 
 from ostiary.features.audit.errors import PurgedMeanwhile, SealNotOurs, UnreadableExport
 from ostiary.features.audit.export import ExportVerification, Selection
+from ostiary.features.audit.keys import PersonalData
+from ostiary.features.audit.log import AuditLog
 from ostiary.features.audit.model import (
     NOBODY,
     NOWHERE,
@@ -14,9 +16,11 @@ from ostiary.features.audit.model import (
     Action,
     Actor,
     Event,
+    EventFilter,
     Login,
     LoginRecord,
     Origin,
+    RecordedEvent,
 )
 from ostiary.features.audit.sealing import SEAL_KEY, Seals, Verification
 from ostiary.features.audit.seals import Seal
@@ -31,14 +35,18 @@ __all__ = [
     "Action",
     "Actor",
     "Audit",
+    "AuditLog",
     "Event",
+    "EventFilter",
     "ExportVerification",
     "Finding",
     "Kind",
     "Login",
     "LoginRecord",
     "Origin",
+    "PersonalData",
     "PurgedMeanwhile",
+    "RecordedEvent",
     "Seal",
     "SealNotOurs",
     "Seals",

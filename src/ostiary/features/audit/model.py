@@ -10,6 +10,8 @@ from uuid import UUID
 
 from ostiary.foundation.ids import InvalidId, format_id, parse_id
 
+EVENT_PREFIX: Final = "evt"
+
 _IDENTITY: Final = "identity"
 _IDENTITY_PREFIX: Final = "idn"
 _USER_AGENT_LENGTH: Final = 400
@@ -164,8 +166,50 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events: by or to the identity `idn_…`, or of one session; and of one action, within a time.
+
+    Raises `ValueError` for an identity and a session at once.
+    """
+
+    identity_id: str | None = None
+    session_id: UUID | None = None
+    action: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.identity_id is not None and self.session_id is not None:
+            raise ValueError("Events are looked for by an identity or by a session, not by both.")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """An event as it is read, with what is personal in it; `is_erased` where no key opens that any more."""
+
+    id: UUID
+    occurred_at: datetime
+    action: str
+    actor: Actor
+    target_kind: str | None
+    target_id: str | None
+    session_id: UUID | None
+    origin: Origin
+    success: bool
+    reason: str | None
+    metadata: dict[str, Any]
+    personal: dict[str, Any] = field(repr=False)
+    is_erased: bool
+
+    @property
+    def external_id(self) -> str:
+        """The id as it is shown outside, `evt_…`."""
+        return format_id(EVENT_PREFIX, self.id)
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
-    """One attempt to sign in, successful or not."""
+    """One attempt to sign in, successful or not; `device` is what its owner would call it."""
 
     identity_id: UUID | None
     session_id: UUID | None
@@ -174,6 +218,7 @@ class Login:
     failure_reason: str | None = None
     provider: str = "ostiary"
     origin: Origin = NOWHERE
+    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,11 +54,70 @@ KEYS = Query(
     into=KeyRow,
 )
 
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """A row of the log as its readers want it."""
+
+    id: UUID
+    occurred_at: datetime
+    action: str
+    actor_kind: str | None
+    actor_id: str | None
+    target_kind: str | None
+    target_id: str | None
+    session_id: UUID | None
+    ip_address: str | None
+    user_agent: str | None
+    success: bool
+    reason: str | None
+    metadata: dict[str, Any]
+
+
+# The newest first: $1 the id they are older than, $2 and $3 since and until when, $4 an action or none, $5 how many at
+# the most, $6 what the index is asked for. Ids and moments are in the same order.
+_NEWEST: Final = "ORDER BY occurred_at DESC, id DESC LIMIT $5"
+
+
+def _events(where: str) -> str:
+    return f"""
+    SELECT {_EVENT} FROM ostiary.audit_events
+     WHERE {where} AND id < $1 AND occurred_at >= $2 AND occurred_at < $3
+       AND (CAST($4 AS text) IS NULL OR action = $4)
+     {_NEWEST}"""
+
+
+_BY_THEM: Final = _events("actor_id = $6")
+_TO_THEM: Final = _events("target_kind = 'identity' AND target_id = $6 AND coalesce(actor_id, '') <> $6")
+
+EVENTS = Query(_events("CAST($6 AS text) IS NULL"), into=EventRow)
+EVENTS_OF_SESSION = Query(_events("session_id = $6"), into=EventRow)
+# Each half has an index of its own, which an OR over both would not use.
+EVENTS_OF_IDENTITY = Query(
+    f"""
+    SELECT * FROM (SELECT * FROM ({_BY_THEM}) AS by_them UNION ALL SELECT * FROM ({_TO_THEM}) AS to_them) AS events
+    {_NEWEST}
+    """,
+    into=EventRow,
+)
+
 ADD_LOGIN: Query[Any] = Query(
     """
     INSERT INTO ostiary.login_history
-           (id, identity_id, session_id, occurred_at, provider, method, success, failure_reason, ip_address, user_agent)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+           (id, identity_id, session_id, occurred_at, provider, method, success, failure_reason, ip_address, user_agent,
+            device)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    """
+)
+
+# A message about a device nobody has signed in from before, if anybody has signed in before. $7 identity, $8 device.
+_SIGNED_IN_BEFORE: Final = "SELECT 1 FROM ostiary.login_history WHERE identity_id = $7 AND success AND device"
+NOTIFY_OF_DEVICE: Query[Any] = Query(
+    f"""
+    INSERT INTO ostiary.outbox
+           (id, topic, subject, payload_sealed, recipient_digest, created_at, available_at, attempts)
+    SELECT $1, $2, $3, $4, $5, $6, $6, 0
+     WHERE EXISTS ({_SIGNED_IN_BEFORE} IS NOT NULL) AND NOT EXISTS ({_SIGNED_IN_BEFORE} = $8)
     """
 )
 

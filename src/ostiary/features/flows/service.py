@@ -168,6 +168,7 @@ class Flows:
             origin=origin,
             provider=proof.provider,
             authenticated_at=authenticated_at,
+            owner=credentials.recipient if authenticated_at is None else None,
         )
         return self._sessions.start(tx, authentication, now=now)
 

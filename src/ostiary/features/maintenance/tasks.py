@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _DAILY: Final = daily(hour=2)
 _WEEKLY: Final = weekly(hour=3)
+# An event goes with its whole month, a key certainly after it.
+_MONTHS: Final = timedelta(days=62)
 
 
 def standard_tasks(
@@ -129,6 +131,17 @@ def standard_tasks(
                 )
             ),
             _days(retention.records),
+        ),
+        Task(
+            "audit-keys",
+            "Remove the keys of personal data in audit events that are gone.",
+            _DAILY,
+            _until_none(
+                lambda lease, tx: audit.personal_data.purge(
+                    tx, created_by=lease.now - retention.records - _MONTHS, limit=lease.batch_size
+                )
+            ),
+            _days(retention.records + _MONTHS),
         ),
         Task(
             "login-history",

@@ -6,13 +6,14 @@ until then and erased afterwards. Whoever adds a message adds it in the transact
 
 from ostiary.features.outbox.contents import CONTENTS, Contents
 from ostiary.features.outbox.delivery import Courier
-from ostiary.features.outbox.model import Message, Recipient, Rendered, Template, Topic, Transport
+from ostiary.features.outbox.model import Addressed, Message, Recipient, Rendered, Template, Topic, Transport
 from ostiary.features.outbox.rendering import Renderer
 from ostiary.features.outbox.service import Outbox
 from ostiary.features.outbox.transports import MailTransport
 
 __all__ = [
     "CONTENTS",
+    "Addressed",
     "Contents",
     "Courier",
     "MailTransport",

@@ -72,6 +72,16 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True)
+class Addressed:
+    """That a message was written to somebody, and delivered or not; what it says is nobody's to read."""
+
+    topic: Topic
+    subject: str
+    created_at: datetime
+    delivered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A message to a person: `values` fill the template, secrets included; `token` becomes a link."""
 
@@ -104,6 +114,17 @@ class Message:
     ) -> Message:
         """Write to a phone number in E.164."""
         return cls(Topic.SMS, template, to, locale, values or {})
+
+    @classmethod
+    def to_owner(
+        cls, template: Template, recipient: Recipient, values: Mapping[str, str] | None = None
+    ) -> Message | None:
+        """Write to the owner of an account: by e-mail, else by SMS; None where neither reaches them."""
+        if recipient.email is not None:
+            return cls.email(template, recipient.email, locale=recipient.locale, values=values)
+        if recipient.phone is not None:
+            return cls.sms(template, recipient.phone, locale=recipient.locale, values=values)
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ostiary.features.outbox.model import Claimed, Topic
+from ostiary.features.outbox.model import Addressed, Claimed, Topic
 from ostiary.foundation.storage import Query
 
 ADD: Query[Any] = Query(
     """
     INSERT INTO ostiary.outbox
-           (id, topic, subject, payload_sealed, dedupe_key, created_at, available_at, expires_at, attempts)
-    VALUES ($1, $2, $3, $4, $5, $6, $6, $7, 0)
+           (id, topic, subject, payload_sealed, recipient_digest, created_at, available_at, dedupe_key, expires_at,
+            attempts)
+    VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, 0)
     ON CONFLICT (dedupe_key) DO NOTHING
     """
 )
@@ -22,6 +23,17 @@ ANNOUNCE: Query[Any] = Query(
     SELECT $1, $2, $3, $4, $5, $5, 0
      WHERE EXISTS (SELECT 1 FROM ostiary.webhook_endpoints WHERE disabled_at IS NULL)
     """
+)
+
+DROP_OF_RECIPIENT: Query[Any] = Query("DELETE FROM ostiary.outbox WHERE recipient_digest = $1")
+
+# What was delivered is kept for a while, too: that it was sent is known, what it said is not.
+OF_RECIPIENT = Query(
+    """
+    SELECT topic, subject, created_at, delivered_at FROM ostiary.outbox
+     WHERE recipient_digest = $1 ORDER BY created_at, id
+    """,
+    into=Addressed,
 )
 
 _UNSETTLED: Final = "delivered_at IS NULL AND failed_at IS NULL"

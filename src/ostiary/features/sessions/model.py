@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from ostiary.features.audit import Origin
+from ostiary.features.outbox import Recipient
 from ostiary.features.roles import Grant
 from ostiary.foundation.ids import format_id, parse_id
 from ostiary.foundation.secret import Secret
@@ -80,6 +81,8 @@ class Authentication:
     origin: Origin
     provider: str = "ostiary"
     authenticated_at: datetime | None = None
+    owner: Recipient | None = None
+    """Who is told if the device is a new one; nobody where a session only follows another."""
 
     @classmethod
     def by_password(cls, credentials: Credentials, grants: Sequence[Grant], origin: Origin) -> Authentication:

@@ -128,7 +128,9 @@ class Sessions:
                 success=True,
                 provider=authentication.provider,
                 origin=authentication.origin,
+                device=device_label(user_agent),
             ),
+            owner=authentication.owner,
             now=now,
         )
         access_token, expires_in = self._access_tokens.issue(
