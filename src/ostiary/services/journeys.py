@@ -56,6 +56,16 @@ def build_journeys(
 ) -> Journeys:
     """Build the journeys."""
     database, audit = ground.database, records.audit
+    changes = FactorChanges(
+        identities=facts.identities,
+        second_factors=proofs.second_factors,
+        resets=proofs.factor_resets,
+        flows=grants.flows,
+        passwords=proofs.passwords,
+        sessions=grants.sessions,
+        outbox=records.outbox,
+        audit=audit,
+    )
     creation = Creation(
         entity_types=ground.entity_types,
         identities=facts.identities,
@@ -73,15 +83,6 @@ def build_journeys(
         proofs=proofs.address_proofs,
         sending=proofs.sending,
         claims=grants.address_claims,
-        outbox=records.outbox,
-    )
-    changes = FactorChanges(
-        identities=facts.identities,
-        second_factors=proofs.second_factors,
-        resets=proofs.factor_resets,
-        flows=grants.flows,
-        passwords=proofs.passwords,
-        sessions=grants.sessions,
         outbox=records.outbox,
     )
     return Journeys(
@@ -158,12 +159,7 @@ def build_journeys(
             audit=audit,
         ),
         passkey_management=PasskeyManagement(
-            database,
-            identities=facts.identities,
-            profiles=facts.profiles,
-            passkeys=proofs.passkeys,
-            changes=changes,
-            audit=audit,
+            database, profiles=facts.profiles, passkeys=proofs.passkeys, changes=changes
         ),
         account=Account(
             database,
@@ -181,7 +177,6 @@ def build_journeys(
             second_factors=proofs.second_factors,
             flows=grants.flows,
             changes=changes,
-            audit=audit,
         ),
         lost_factors=LostFactors(
             database,
