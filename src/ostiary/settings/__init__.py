@@ -24,6 +24,7 @@ from ostiary.settings.sections import (
     OnboardingSettings,
     OutboundSettings,
     PasswordSettings,
+    PrivacySettings,
     RegistrationSettings,
     RevocationSettings,
     Section,
@@ -108,6 +109,7 @@ class Settings(BaseSettings):
     mail: MailSettings = MailSettings()
     sms: SmsSettings = SmsSettings()
     messages: MessageSettings = MessageSettings()
+    privacy: PrivacySettings = PrivacySettings()
     outbound: OutboundSettings = OutboundSettings()
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ NAMES = {
     "unknown-identifiers",
     "audit",
     "audit-keys",
+    "erasures",
     "login-history",
     "runs",
     "stale-sessions",

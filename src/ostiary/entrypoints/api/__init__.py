@@ -6,6 +6,7 @@ from ostiary.entrypoints.api.factor_resets import FactorResetsDoor
 from ostiary.entrypoints.api.factors import FactorsDoor
 from ostiary.entrypoints.api.onboarding import OnboardingDoor
 from ostiary.entrypoints.api.operations import OperationsDoor
+from ostiary.entrypoints.api.privacy import PrivacyDoor
 from ostiary.entrypoints.api.problems import FOLDS
 from ostiary.entrypoints.api.recovery import RecoveryDoor
 from ostiary.entrypoints.api.registration import RegistrationDoor
@@ -23,6 +24,7 @@ __all__ = [
     "FactorsDoor",
     "OnboardingDoor",
     "OperationsDoor",
+    "PrivacyDoor",
     "RecoveryDoor",
     "RegistrationDoor",
     "ResourceServerDoor",

@@ -17,6 +17,7 @@ from ostiary.features.identities import IdentifierTaken, IdentityNotFound, Inval
 from ostiary.features.mfa import FactorNotFound, FactorUnavailable, TooManyFactors
 from ostiary.features.onboarding import OnboardingRefused
 from ostiary.features.passwords import UnacceptablePassword
+from ostiary.features.privacy import DeletionNotUndone, ErasureNotFound
 from ostiary.features.profiles import InvalidProfile, ProfileNotFound
 from ostiary.features.registration import RegistrationRefused
 from ostiary.features.roles import InvalidRoleName
@@ -88,6 +89,11 @@ def _verification(error: VerificationRefused) -> HttpProblem:
     return _of_field(error.field, error)
 
 
+def _deletion(error: DeletionNotUndone) -> HttpProblem:
+    code = ProblemCode.IDENTIFIER_TAKEN
+    return HttpProblem(code, str(error), errors=[FieldError(error.field, code.value, str(error))])
+
+
 def _onboarding(error: OnboardingRefused) -> HttpProblem:
     reason = OnboardingRefused.Reason
     match error.reason:
@@ -112,6 +118,8 @@ def _own_reset(error: OwnReset) -> HttpProblem:
 
 
 FOLDS: Final[Mapping[type[Exception], Fold]] = {
+    DeletionNotUndone: _deletion,
+    ErasureNotFound: ProblemCode.NOT_FOUND,
     FactorDemanded: ProblemCode.FACTOR_DEMANDED,
     FactorNotFound: ProblemCode.NOT_FOUND,
     FactorUnavailable: _factor,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from ostiary.app import Ostiary
-from ostiary.entrypoints.cli.output import print_facts, print_json, print_line, print_table
+from ostiary.entrypoints.cli.output import confirm, print_facts, print_json, print_line, print_table
 from ostiary.features.administration import Administration
 from ostiary.features.audit import SYSTEM, Origin
 from ostiary.features.identities import (
@@ -206,6 +206,29 @@ async def require_password_change(who: Who, *, entity_type: Kind = "user", json:
         "asked for a new password at the next sign-in",
         json=json,
     )
+
+
+@app.command
+async def erase(who: Who, *, entity_type: Kind = "user", yes: bool = False, json: Json = False) -> None:
+    """Delete an account for somebody who asked for it; it is erased when the time to take that back has passed.
+
+    Example: `ostiary user erase ada@example.org --yes`.
+
+    Parameters
+    ----------
+    yes:
+        Do not ask.
+    """
+    confirm(f"{who} is signed out everywhere, and erased later.", yes=yes)
+    async with _running() as auth:
+        identity_id = await _find(auth, who, entity_type)
+        erasure = await auth.services.privacy.delete_for(
+            identity_id, by=SYSTEM, origin=Origin(), now=auth.clock.now()
+        )
+    if json:
+        print_json({"id": erasure.external_id, "erase_after": erasure.erase_after})
+    else:
+        print_line(f"Deleted. The receipt is {erasure.external_id}, erased after {erasure.erase_after}.")
 
 
 @asynccontextmanager
