@@ -69,6 +69,7 @@ def build_background(
                 _retention(ground.settings),
                 sessions=grants.sessions,
                 challenges=proofs.challenges,
+                passkeys=proofs.passkeys,
                 identities=facts.identities,
                 audit=records.audit,
             ),
@@ -95,6 +96,18 @@ def build_background(
                 lambda tx, given_up_by, limit: journeys.onboarding.purge(
                     tx, abandoned_by=given_up_by, limit=limit
                 ),
+            ),
+            purge_task(
+                "sign-in-flows",
+                "Remove sign-ins that were not finished, and those that were.",
+                timedelta(0),
+                lambda tx, expired_by, limit: grants.flows.purge(tx, expired_by=expired_by, limit=limit),
+            ),
+            purge_task(
+                "remembered-devices",
+                "Remove devices that are asked for a second factor again.",
+                timedelta(0),
+                lambda tx, expired_by, limit: grants.devices.purge(tx, expired_by=expired_by, limit=limit),
             ),
             Task(
                 "lost-factors",

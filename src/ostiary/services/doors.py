@@ -12,10 +12,13 @@ from ostiary.entrypoints.api import (
     FOLDS,
     AccountDoor,
     ApprovalsDoor,
+    DevicesDoor,
     FactorResetsDoor,
     FactorsDoor,
+    FactorStepsDoor,
     OnboardingDoor,
     OperationsDoor,
+    PasskeyDoor,
     PrivacyDoor,
     RecoveryDoor,
     RegistrationDoor,
@@ -88,10 +91,13 @@ def build_doors(
                 VerificationDoor(journeys.verification),
                 SignInDoor(journeys.sign_in, grants.sessions, journeys.account, facts.identities),
                 SignInByMessageDoor(journeys.sign_in_by_message, facts.identities),
+                FactorStepsDoor(grants.factor_steps, facts.identities),
+                DevicesDoor(grants.devices),
                 RecoveryDoor(journeys.recovery),
                 AccountDoor(
                     journeys.account, facts.identities, facts.profiles, grants.sessions, records.audit
                 ),
+                PasskeyDoor(journeys.passkey_management, journeys.passkey_sign_in, facts.identities),
                 ResourceServerDoor(
                     grants.verifier,
                     facts.signing_keys,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ostiary.features.account import Account
 from ostiary.features.administration import Administration, Approvals, RestoreGuard
-from ostiary.features.factors import FactorManagement, LostFactors
+from ostiary.features.factors import FactorChanges, FactorManagement, LostFactors, PasskeyManagement
 from ostiary.features.onboarding import Onboarding
 from ostiary.features.privacy import PersonalExport, Privacy
 from ostiary.features.recovery import Recovery
@@ -18,7 +18,7 @@ from ostiary.features.registration import (
     Registration,
     VerifyFirst,
 )
-from ostiary.features.sign_in import SignIn, SignInByMessage
+from ostiary.features.sign_in import PasskeySignIn, SignIn, SignInByMessage
 from ostiary.features.verification import Verification
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ class Journeys:
     approvals: Approvals
     application_records: ApplicationRecords
     sign_in: SignIn
+    passkey_sign_in: PasskeySignIn
+    passkey_management: PasskeyManagement
     sign_in_by_message: SignInByMessage
     recovery: Recovery
     account: Account
@@ -74,6 +76,15 @@ def build_journeys(
         proofs=proofs.address_proofs,
         sending=proofs.sending,
         claims=grants.address_claims,
+        outbox=records.outbox,
+    )
+    changes = FactorChanges(
+        identities=facts.identities,
+        second_factors=proofs.second_factors,
+        resets=proofs.factor_resets,
+        flows=grants.flows,
+        passwords=proofs.passwords,
+        sessions=grants.sessions,
         outbox=records.outbox,
     )
     return Journeys(
@@ -142,25 +153,37 @@ def build_journeys(
             outbox=records.outbox,
             audit=audit,
         ),
+        passkey_sign_in=PasskeySignIn(
+            database,
+            identities=facts.identities,
+            passkeys=proofs.passkeys,
+            flows=grants.flows,
+            audit=audit,
+        ),
+        passkey_management=PasskeyManagement(
+            database,
+            identities=facts.identities,
+            profiles=facts.profiles,
+            passkeys=proofs.passkeys,
+            changes=changes,
+            audit=audit,
+        ),
         account=Account(
             database,
             identities=facts.identities,
             profiles=facts.profiles,
             passwords=proofs.passwords,
-            roles=facts.roles,
             sessions=grants.sessions,
             flows=grants.flows,
+            factor_proofs=grants.factor_proofs,
             audit=audit,
         ),
         factor_management=FactorManagement(
             database,
             identities=facts.identities,
             second_factors=proofs.second_factors,
-            resets=proofs.factor_resets,
             flows=grants.flows,
-            passwords=proofs.passwords,
-            sessions=grants.sessions,
-            outbox=records.outbox,
+            changes=changes,
             audit=audit,
         ),
         lost_factors=LostFactors(
@@ -168,6 +191,7 @@ def build_journeys(
             identities=facts.identities,
             passwords=proofs.passwords,
             second_factors=proofs.second_factors,
+            passkeys=proofs.passkeys,
             resets=proofs.factor_resets,
             challenges=proofs.challenges,
             sending=proofs.sending,

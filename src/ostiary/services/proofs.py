@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from ostiary.entrypoints.http.cross_site import origin_of
 from ostiary.features.challenges import AddressProofs, Challenges, Sending, SendingRates
 from ostiary.features.mfa import FactorKind, FactorResets, SecondFactors
+from ostiary.features.passkeys import Passkeys, RelyingParty
 from ostiary.features.passwords import Argon2Parameters, Passwords, Policy
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ class Proofs:
     challenges: Challenges
     sending: Sending
     address_proofs: AddressProofs
+    passkeys: Passkeys
     second_factors: SecondFactors
     factor_resets: FactorResets
 
@@ -42,8 +45,26 @@ def build_proofs(ground: Ground, records: Records) -> Proofs:
         challenges=challenges,
         sending=Sending(ground.limits, SendingRates()),
         address_proofs=AddressProofs(challenges, records.outbox),
+        passkeys=Passkeys(
+            ground.database,
+            ground.entropy,
+            relying_party=_relying_party(ground.settings),
+            audit=records.audit,
+            outbox=records.outbox,
+        ),
         second_factors=_second_factors(ground, records),
         factor_resets=FactorResets(ground.entropy),
+    )
+
+
+def _relying_party(settings: Settings) -> RelyingParty:
+    wanted = settings.passkeys
+    origins = wanted.origins or [settings.public_url, *settings.allowed_origins]
+    return RelyingParty(
+        id=wanted.rp_id or urlsplit(settings.public_url).hostname or "",
+        origins=tuple(origin_of(origin) for origin in origins),
+        requires_user_verification=wanted.user_verification == "required",
+        refuses_clones=wanted.on_clone == "refuse",
     )
 
 

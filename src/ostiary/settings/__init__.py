@@ -23,6 +23,7 @@ from ostiary.settings.sections import (
     MessageSettings,
     OnboardingSettings,
     OutboundSettings,
+    PasskeySettings,
     PasswordSettings,
     PrivacySettings,
     RegistrationSettings,
@@ -76,7 +77,8 @@ class Settings(BaseSettings):
     env: Literal["development", "production"] = "development"
     """`production` refuses unsafe settings."""
     profile: Literal["default", "strict"] = "default"
-    """`strict`: no refresh grace, passwords of 15, sessions of a day that end after an idle hour."""
+    """`strict`: no refresh grace, passwords of 15, sessions of a day that end after an idle hour, no
+    device remembered."""
     public_url: str = "http://127.0.0.1:8000"
     """Where clients reach Ostiary, mount prefix included; the issuer of every token, letter for letter."""
     data: Path = Path("ostiary-data")
@@ -101,6 +103,7 @@ class Settings(BaseSettings):
     tokens: TokenSettings = TokenSettings()
     sessions: SessionSettings = SessionSettings()
     passwords: PasswordSettings = PasswordSettings()
+    passkeys: PasskeySettings = PasskeySettings()
     factors: FactorSettings = FactorSettings()
     revocation: RevocationSettings = RevocationSettings()
     registration: RegistrationSettings = RegistrationSettings()
@@ -140,6 +143,7 @@ class Settings(BaseSettings):
             self._default("tokens", refresh_grace=timedelta(0), refresh_lifetime=timedelta(hours=24))
             self._default("sessions", idle_lifetime=timedelta(hours=1))
             self._default("passwords", min_length=15)
+            self._default("factors", remember_for=timedelta(0))
         return self
 
     def _default(self, section: str, **values: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from ostiary.settings.values import Duration, Keys, Names, Networks, OptionalDuration
+from ostiary.settings.values import Duration, Keys, Names, Networks, OptionalDuration, Origins
 
 
 class Section(BaseModel):
@@ -76,11 +76,26 @@ class PasswordSettings(Section):
     """Hash cheaply. Refused in production."""
 
 
+class PasskeySettings(Section):
+    """Passkeys."""
+
+    rp_id: str | None = Field(default=None, pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)*$")
+    """The domain passkeys are made for; the host of the public URL if not set. Changing it loses every passkey."""
+    origins: Origins = []
+    """Whose pages may use them, separated by commas; the public URL's origin and the allowed origins if not set."""
+    user_verification: Literal["required", "preferred"] = "required"
+    """Whether a PIN or fingerprint must be asked for; with `preferred` a passkey without one is a single factor."""
+    on_clone: Literal["refuse", "record"] = "refuse"
+    """What becomes of a sign-in whose passkey seems to have been copied: its owner is told either way."""
+
+
 class FactorSettings(Section):
     """Second factors."""
 
     required_for: Names = ["admin"]
     """Who must have one: kinds of account, and roles as `role:billing`, separated by commas."""
+    remember_for: OptionalDuration = timedelta(days=30)
+    """How long a device that showed one is not asked again, if its owner wishes so; 0 turns that off."""
     email: bool = False
     """Whether people may make their e-mail address a second factor. It is a weak one; refused by the strict profile."""
     sms: bool = False
@@ -132,7 +147,7 @@ class MaintenanceSettings(Section):
     stale_sessions: Duration = timedelta(days=90)
     """After how long without use a session is ended."""
     challenges: OptionalDuration = timedelta(days=1)
-    """How long an expired link or code is kept."""
+    """How long an expired link, code or challenge of a passkey is kept."""
     refresh_tokens: Duration = timedelta(days=7)
     """How long a spent refresh token is kept; presented later, it is refused without ending its session."""
     unknown_identifiers: Duration = timedelta(days=90)

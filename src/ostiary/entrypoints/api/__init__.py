@@ -2,10 +2,13 @@
 
 from ostiary.entrypoints.api.account import AccountDoor
 from ostiary.entrypoints.api.approvals import ApprovalsDoor
+from ostiary.entrypoints.api.devices import DevicesDoor
 from ostiary.entrypoints.api.factor_resets import FactorResetsDoor
+from ostiary.entrypoints.api.factor_steps import FactorStepsDoor
 from ostiary.entrypoints.api.factors import FactorsDoor
 from ostiary.entrypoints.api.onboarding import OnboardingDoor
 from ostiary.entrypoints.api.operations import OperationsDoor
+from ostiary.entrypoints.api.passkeys import PasskeyDoor
 from ostiary.entrypoints.api.privacy import PrivacyDoor
 from ostiary.entrypoints.api.problems import FOLDS
 from ostiary.entrypoints.api.recovery import RecoveryDoor
@@ -20,10 +23,13 @@ __all__ = [
     "FOLDS",
     "AccountDoor",
     "ApprovalsDoor",
+    "DevicesDoor",
     "FactorResetsDoor",
+    "FactorStepsDoor",
     "FactorsDoor",
     "OnboardingDoor",
     "OperationsDoor",
+    "PasskeyDoor",
     "PrivacyDoor",
     "RecoveryDoor",
     "RegistrationDoor",

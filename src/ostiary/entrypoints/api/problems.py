@@ -16,6 +16,7 @@ from ostiary.features.factors import (
 from ostiary.features.identities import IdentifierTaken, IdentityNotFound, InvalidAddress, UnknownEntityType
 from ostiary.features.mfa import FactorNotFound, FactorUnavailable, TooManyFactors
 from ostiary.features.onboarding import OnboardingRefused
+from ostiary.features.passkeys import TooManyPasskeys
 from ostiary.features.passwords import UnacceptablePassword
 from ostiary.features.privacy import DeletionNotUndone, ErasureNotFound
 from ostiary.features.profiles import InvalidProfile, ProfileNotFound
@@ -143,6 +144,7 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     SecondFactorRequired: ProblemCode.SECOND_FACTOR_REQUIRED,
     SignInOvertaken: ProblemCode.INVALID_CREDENTIALS,
     TooManyFactors: _factor,
+    TooManyPasskeys: _factor,
     UnacceptablePassword: _password,
     # A key of the application's own, taken in its creation hook.
     UniqueViolation: ProblemCode.IDENTIFIER_TAKEN,

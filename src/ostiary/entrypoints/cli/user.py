@@ -219,7 +219,7 @@ async def erase(who: Who, *, entity_type: Kind = "user", yes: bool = False, json
     yes:
         Do not ask.
     """
-    confirm(f"{who} is signed out everywhere, and erased later.", yes=yes)
+    confirm("Delete this account, to be erased when the time to take that back has passed?", yes=yes)
     async with _running() as auth:
         identity_id = await _find(auth, who, entity_type)
         erasure = await auth.services.privacy.delete_for(
@@ -229,6 +229,27 @@ async def erase(who: Who, *, entity_type: Kind = "user", yes: bool = False, json
         print_json({"id": erasure.external_id, "erase_after": erasure.erase_after})
     else:
         print_line(f"Deleted. The receipt is {erasure.external_id}, erased after {erasure.erase_after}.")
+
+
+@app.command
+async def reset_factors(
+    who: Who, *, entity_type: Kind = "user", yes: bool = False, json: Json = False
+) -> None:
+    """Remove every second factor of an account at once, and end its sessions; its owner is told.
+
+    For emergencies: without the waiting time in which an owner may object. Otherwise use `ostiary factor-reset`.
+    Example: `ostiary user reset-factors ada@example.org --yes`.
+
+    Parameters
+    ----------
+    yes:
+        Do not ask.
+    """
+    confirm("Remove every second factor of this account at once, without waiting for its owner?", yes=yes)
+    async with _running() as auth:
+        identity_id = await _find(auth, who, entity_type)
+        await auth.services.lost_factors.remove_now(identity_id, by=SYSTEM, now=auth.clock.now())
+    _print_done(identity_id, "without second factors", json=json)
 
 
 @asynccontextmanager
@@ -244,6 +265,10 @@ async def _act(
     async with _running() as auth:
         identity_id = await _find(auth, who, entity_type)
         await act(auth.services.administration, identity_id, by=SYSTEM, now=auth.clock.now())
+    _print_done(identity_id, done, json=json)
+
+
+def _print_done(identity_id: UUID, done: str, *, json: bool) -> None:
     external_id = format_id(IDENTITY_PREFIX, identity_id)
     if json:
         print_json({"id": external_id, "done": done})

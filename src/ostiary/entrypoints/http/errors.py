@@ -42,6 +42,7 @@ class ProblemCode(StrEnum):
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     IDENTIFIER_TAKEN = "identifier_taken"
+    PASSKEY_REFUSED = "passkey_refused"
     FACTOR_UNAVAILABLE = "factor_unavailable"
     FACTOR_DEMANDED = "factor_demanded"
     NOT_PENDING = "not_pending"
@@ -137,6 +138,11 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
             409,
             "Address already in use",
             "Another account uses this address: sign in, or choose another one.",
+        ),
+        ProblemCode.PASSKEY_REFUSED: Problem(
+            400,
+            "Passkey not accepted",
+            "The passkey failed a check, which `errors` names, and its ceremony is used up: ask for new options.",
         ),
         ProblemCode.FACTOR_UNAVAILABLE: Problem(
             409,

@@ -38,6 +38,8 @@ class Action(StrEnum):
     IDENTITY_SIGN_IN_FAILED = "identity:session:refused"
     IDENTITY_REAUTHENTICATED = "identity:session:reauthenticated"
     IDENTITY_REAUTHENTICATION_FAILED = "identity:session:reauthentication_refused"
+    DEVICE_REMEMBERED = "identity:device:remembered"
+    DEVICE_FORGOTTEN = "identity:device:forgotten"
     SIGN_IN_LINK_REQUESTED = "identity:sign_in_link:requested"
     SIGN_IN_CODE_REQUESTED = "identity:sign_in_code:requested"
     PASSWORD_RESET_REQUESTED = "identity:password:reset_requested"  # noqa: S105 - the name of an event
@@ -54,6 +56,8 @@ class Action(StrEnum):
     IDENTITY_REACTIVATED = "identity:account:reactivated"
     IDENTITY_UNLOCKED = "identity:account:unlocked"
     PASSWORD_CHANGE_REQUIRED = "identity:password:change_required"  # noqa: S105 - the name of an event
+    PASSKEY_RENAMED = "identity:passkey:renamed"
+    PASSKEY_CLONE_SUSPECTED = "identity:passkey:clone_suspected"
     FACTOR_BEGUN = "identity:factor:begun"
     FACTOR_ADDED = "identity:factor:added"
     FACTOR_REFUSED = "identity:factor:refused"

@@ -72,11 +72,13 @@ CANCEL: Query[Any] = Query(
 WITHDRAW_FROM: Query[Any] = Query(
     postgresql="""
     DELETE FROM ostiary.challenges
-     WHERE identity_id = $1 AND jsonb_exists($2::jsonb, purpose) AND id > $3 AND consumed_at IS NULL
+     WHERE identity_id = $1 AND jsonb_exists($2::jsonb, purpose) AND consumed_at IS NULL
+       AND ($3::timestamptz IS NULL OR created_at >= $3)
     """,
     sqlite="""
     DELETE FROM ostiary.challenges
-     WHERE identity_id = $1 AND purpose IN (SELECT value FROM json_each($2)) AND id > $3 AND consumed_at IS NULL
+     WHERE identity_id = $1 AND purpose IN (SELECT value FROM json_each($2)) AND consumed_at IS NULL
+       AND ($3 IS NULL OR created_at >= $3)
     """,
 )
 
@@ -90,27 +92,39 @@ _ALL_ENDED: Final = """(
 _CONSUMED: Final = "id, identity_id, entity_type, destination, flow_id, created_at, payload_sealed AS payload"
 _CHALLENGE: Final = "id, identity_id, purpose, entity_type, destination, format, created_at, expires_at"
 
-CONSUME = Query(
-    # The row count decides the race: sixteen callers with the same secret get one success.
-    f"""
+_CONSUME: Final = f"""
     UPDATE ostiary.challenges AS challenges SET consumed_at = $4
      WHERE id = $1 AND secret_digest = $2 AND purpose = $3 AND format = 'link' AND consumed_at IS NULL
-       AND expires_at > $4 AND NOT EXISTS {_ALL_ENDED}
+       AND expires_at > $4 AND NOT EXISTS {_ALL_ENDED}"""
+
+CONSUME = Query(
+    # The row count decides the race: sixteen callers with the same secret get one success. Whoever changes an account
+    # locks the identity first and its challenges later, so this does, or each would wait for the other.
+    postgresql=f"""
+    WITH owner AS MATERIALIZED (
+        SELECT identity.id FROM ostiary.identities AS identity
+         WHERE identity.id = (SELECT identity_id FROM ostiary.challenges WHERE id = $1 AND secret_digest = $2)
+           FOR UPDATE
+    )
+    {_CONSUME} AND (identity_id IS NULL OR identity_id IN (SELECT owner.id FROM owner))
     RETURNING {_CONSUMED}
     """,
+    sqlite=f"{_CONSUME} RETURNING {_CONSUMED}",
     into=Consumed,
 )
 
 
 def _guess(whose: str, *, digest: str, now: str) -> Query[Guess]:
-    # Counting the guess and using the code up are one step, so neither can happen without the other.
+    # Counting the guess and using the code up are one step, so neither can happen without the other. What was right is
+    # said by comparing again: of a STRICT table SQLite 3.40 answers that a column is NOT NULL which has just become NULL
+    # by a CASE, and a wrong code was right.
     return Query(
         f"""
         UPDATE ostiary.challenges AS challenges
            SET attempts = attempts + 1, consumed_at = CASE WHEN secret_digest = {digest} THEN {now} END
          WHERE {whose} AND format = 'code' AND consumed_at IS NULL
            AND expires_at > {now} AND attempts < max_attempts AND NOT EXISTS {_ALL_ENDED}
-        RETURNING consumed_at IS NOT NULL AS right, {_CONSUMED}
+        RETURNING secret_digest = {digest} AS right, {_CONSUMED}
         """,
         into=Guess,
     )

@@ -5,6 +5,7 @@ and is told to the owner on every address (MFA-06). Lost ones go after an operat
 which the owner could object; nothing signs in by itself.
 """
 
+from ostiary.features.factors.changes import FactorChanges
 from ostiary.features.factors.errors import (
     FactorDemanded,
     NothingToReset,
@@ -13,17 +14,20 @@ from ostiary.features.factors.errors import (
     SecondFactorRequired,
 )
 from ostiary.features.factors.model import Confirmed, FactorOverview, ResetRequest, WrongCode
+from ostiary.features.factors.passkeys import PasskeyManagement
 from ostiary.features.factors.resets import LostFactors
 from ostiary.features.factors.service import FactorManagement
 
 __all__ = [
     "Confirmed",
+    "FactorChanges",
     "FactorDemanded",
     "FactorManagement",
     "FactorOverview",
     "LostFactors",
     "NothingToReset",
     "OwnReset",
+    "PasskeyManagement",
     "ResetNotFound",
     "ResetRequest",
     "SecondFactorRequired",

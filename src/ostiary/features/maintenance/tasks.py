@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ostiary.features.identities import Identities
     from ostiary.features.maintenance.model import Retention
     from ostiary.features.maintenance.service import Lease
+    from ostiary.features.passkeys import Passkeys
     from ostiary.features.sessions import Sessions
     from ostiary.foundation.storage import Transaction
 
@@ -33,7 +34,13 @@ _MONTHS: Final = timedelta(days=62)
 
 
 def standard_tasks(
-    retention: Retention, *, sessions: Sessions, challenges: Challenges, identities: Identities, audit: Audit
+    retention: Retention,
+    *,
+    sessions: Sessions,
+    challenges: Challenges,
+    passkeys: Passkeys,
+    identities: Identities,
+    audit: Audit,
 ) -> tuple[Task, ...]:
     """Return every task of this release, in the order they are run in."""
     return (
@@ -80,6 +87,17 @@ def standard_tasks(
             _DAILY,
             _until_none(
                 lambda lease, tx: challenges.purge(
+                    tx, expired_by=lease.now - retention.challenges, limit=lease.batch_size
+                )
+            ),
+            f"{_days(retention.challenges)} after they expired",
+        ),
+        Task(
+            "ceremonies",
+            "Remove challenges of passkeys that have expired.",
+            _DAILY,
+            _until_none(
+                lambda lease, tx: passkeys.purge(
                     tx, expired_by=lease.now - retention.challenges, limit=lease.batch_size
                 )
             ),

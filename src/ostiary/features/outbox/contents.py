@@ -72,6 +72,7 @@ CONTENTS: Final[Mapping[Template, Contents]] = MappingProxyType(
         Template.FACTOR_RESET_REQUESTED: _undoable("undo-factor-reset", "days"),
         Template.FACTOR_RESET_APPROVED: _undoable("undo-factor-reset", "days", "at"),
         Template.FACTOR_RESET_DONE: _told(),
+        Template.PASSKEY_CLONE_SUSPECTED: _told(*_WHERE),
         Template.DELETION_REQUESTED: _undoable("undo-deletion", "days", "at"),
         Template.DELETION_CANCELLED: _told(),
     }

@@ -57,6 +57,7 @@ class Template(StrEnum):
     FACTOR_RESET_REQUESTED = "factor_reset_requested"
     FACTOR_RESET_APPROVED = "factor_reset_approved"
     FACTOR_RESET_DONE = "factor_reset_done"
+    PASSKEY_CLONE_SUSPECTED = "passkey_clone_suspected"
     DELETION_REQUESTED = "deletion_requested"
     DELETION_CANCELLED = "deletion_cancelled"
 

@@ -18,6 +18,7 @@ from ostiary.features.sessions.model import (
     Session,
     SessionFigures,
     Tokens,
+    device_label,
     external_session_id,
     parse_session_id,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "Sessions",
     "SignInOvertaken",
     "Tokens",
+    "device_label",
     "external_session_id",
     "parse_session_id",
 ]

@@ -65,7 +65,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """A finished authentication from which a session starts.
+    """A finished authentication from which a session starts, proven just now or at `authenticated_at`.
 
     `epoch` is the token epoch that was read together with the credentials: if it has moved since, the sign-in has
     been overtaken. Losing a role moves it, so `grants` may have been read at any time after that.
@@ -80,6 +80,7 @@ class Authentication:
     grants: Sequence[Grant]
     origin: Origin
     provider: str = "ostiary"
+    authenticated_at: datetime | None = None
     owner: Recipient | None = None
     """Who is told if the device is a new one; nobody where a session only follows another."""
 

@@ -6,6 +6,7 @@ Every answer to a wrong proof is the same, and costs the same, whether the ident
 
 from ostiary.features.sign_in.messages import SignInByMessage
 from ostiary.features.sign_in.model import CodeSignIn, PasswordSignIn, Refusal, Refused
+from ostiary.features.sign_in.passkeys import PasskeySignIn
 from ostiary.features.sign_in.service import SignIn
 
-__all__ = ["CodeSignIn", "PasswordSignIn", "Refusal", "Refused", "SignIn", "SignInByMessage"]
+__all__ = ["CodeSignIn", "PasskeySignIn", "PasswordSignIn", "Refusal", "Refused", "SignIn", "SignInByMessage"]

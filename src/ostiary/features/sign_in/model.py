@@ -22,6 +22,7 @@ class Refusal(StrEnum):
     TOO_MANY_MESSAGES = "too_many_messages"
     WRONG_PROOF = "wrong_proof"
     PASSWORD_CHANGE_REQUIRED = "password_change_required"  # noqa: S105 - a reason
+    PASSKEY_REFUSED = "passkey_refused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,6 +226,7 @@ def _sign_in_flows() -> None:
         sa.Column("method", TEXT, nullable=False),
         sa.Column("completed", DOCUMENT, nullable=False),
         sa.Column("required", DOCUMENT, nullable=False),
+        sa.Column("enrolling", UUID),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("expires_at", MOMENT, nullable=False),
         sa.Column("consumed_at", MOMENT),
