@@ -9,6 +9,7 @@ from ostiary.features.account import Account
 from ostiary.features.administration import Administration, Approvals, Messaging, RestoreGuard
 from ostiary.features.factors import FactorChanges, FactorManagement, LostFactors, PasskeyManagement
 from ostiary.features.onboarding import Onboarding
+from ostiary.features.privacy import PersonalExport, Privacy
 from ostiary.features.recovery import Recovery
 from ostiary.features.registration import (
     ApplicationRecords,
@@ -47,6 +48,8 @@ class Journeys:
     factor_management: FactorManagement
     lost_factors: LostFactors
     onboarding: Onboarding
+    privacy: Privacy
+    personal_export: PersonalExport
     administration: Administration
     messaging: Messaging
     restore_guard: RestoreGuard
@@ -203,6 +206,27 @@ def build_journeys(
             identities=facts.identities,
             audit=audit,
             lifetime=ground.settings.onboarding.lifetime,
+        ),
+        privacy=Privacy(
+            database,
+            ground.entropy,
+            identities=facts.identities,
+            profiles=facts.profiles,
+            sessions=grants.sessions,
+            challenges=proofs.challenges,
+            outbox=records.outbox,
+            audit=audit,
+            hooks=ground.personal_data_hooks,
+            grace=ground.settings.privacy.erasure_grace,
+        ),
+        personal_export=PersonalExport(
+            database,
+            identities=facts.identities,
+            profiles=facts.profiles,
+            outbox=records.outbox,
+            audit=audit,
+            audit_log=records.audit_log,
+            hooks=ground.personal_data_hooks,
         ),
         administration=Administration(
             database,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from msgspec import Meta, Struct
 
 from ostiary.entrypoints.api.bodies import (
-    FORGET_COOKIES,
     Delivery,
     FactorMethod,
     IdentityBody,
@@ -158,11 +157,6 @@ class AccountDoor:
         profile = await self._account.change_profile(caller, request.body, now=request.now)
         return Answer(200, ProfileBody.of(caller.entity_type, profile))
 
-    async def delete(self, request: Request) -> Answer:
-        """Delete the account."""
-        await self._account.delete(caller_of(request), now=request.now)
-        return Answer(204, cookies=FORGET_COOKIES if request.cookies.carried else ())
-
     async def sessions(self, request: Request) -> Answer:
         """List the live sessions."""
         principal = principal_of(request)
@@ -243,15 +237,6 @@ class AccountDoor:
                 body=ProfileChange,
                 answers={200: ProfileBody},
                 problems=(ProblemCode.NOT_FOUND,),
-            ),
-            Route(
-                method="DELETE",
-                path="/v1/me",
-                handler=self.delete,
-                guard=signed_in(recent=True),
-                summary="Delete the account",
-                tag=_TAG,
-                answers={204: None},
             ),
             Route(
                 method="GET",

@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "revoke": ("revoke:revoke", "End every session and token there is."),
     "factor-reset": ("factor_reset:app", "Decide about lost second factors."),
     "audit": ("audit:app", "List, verify and export the audit events."),
+    "erasure": ("erasure:app", "Look at deletions, take them back, and erase what is due."),
     "maintenance": ("maintenance:app", "Remove what is over, and look at how that goes."),
     "onboarding": ("onboarding:app", "See how far people come in their onboarding."),
     "stats": ("stats:stats", "Show how large things are."),

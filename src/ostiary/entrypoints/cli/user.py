@@ -209,6 +209,29 @@ async def require_password_change(who: Who, *, entity_type: Kind = "user", json:
 
 
 @app.command
+async def erase(who: Who, *, entity_type: Kind = "user", yes: bool = False, json: Json = False) -> None:
+    """Delete an account for somebody who asked for it; it is erased when the time to take that back has passed.
+
+    Example: `ostiary user erase ada@example.org --yes`.
+
+    Parameters
+    ----------
+    yes:
+        Do not ask.
+    """
+    confirm("Delete this account, to be erased when the time to take that back has passed?", yes=yes)
+    async with _running() as auth:
+        identity_id = await _find(auth, who, entity_type)
+        erasure = await auth.services.privacy.delete_for(
+            identity_id, by=SYSTEM, origin=Origin(), now=auth.clock.now()
+        )
+    if json:
+        print_json({"id": erasure.external_id, "erase_after": erasure.erase_after})
+    else:
+        print_line(f"Deleted. The receipt is {erasure.external_id}, erased after {erasure.erase_after}.")
+
+
+@app.command
 async def reset_factors(
     who: Who, *, entity_type: Kind = "user", yes: bool = False, json: Json = False
 ) -> None:

@@ -48,7 +48,10 @@ class Action(StrEnum):
     IDENTITY_PASSWORD_CHANGED = "identity:password:changed"  # noqa: S105 - the name of an event
     IDENTITY_PASSWORD_CHANGE_FAILED = "identity:password:change_refused"  # noqa: S105 - the name of an event
     IDENTITY_PROFILE_CHANGED = "identity:profile:changed"
+    IDENTITY_EXPORTED = "identity:account:exported"
     IDENTITY_DELETED = "identity:account:deleted"
+    IDENTITY_RESTORED = "identity:account:restored"
+    IDENTITY_ERASED = "identity:account:erased"
     IDENTITY_SUSPENDED = "identity:account:suspended"
     IDENTITY_REACTIVATED = "identity:account:reactivated"
     IDENTITY_UNLOCKED = "identity:account:unlocked"
