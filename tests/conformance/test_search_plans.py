@@ -34,7 +34,7 @@ LOOKED_FOR = {
     "email_normalized": "'4711@example.org'",
     "phone": "'+414711'",
     "entity_type": "'admin'",
-    "status": "'suspended'",
+    "rare_status": "'suspended'",
     "actor_id": "'idn_17'",
     "target": "'identity', 'idn_17'",
     "action": "'action:17'",
@@ -45,15 +45,13 @@ SEARCHES = {
             query.postgresql,
             ", ".join([_FIRST, _LAST, "50", *(LOOKED_FOR[column] for column in columns)]),
         )
-        for (columns, few), query in identities.SEARCHES.items()
-        if few or "status" not in columns
+        for columns, query in identities.SEARCHES.items()
+        if "status" not in columns
     },
     **{
         f"events by {', '.join(names) or 'nothing'}": (
             query.postgresql,
-            ", ".join(
-                ["'1970-01-01Z'", "'9999-12-31Z'", _FIRST, "50", *(LOOKED_FOR[name] for name in names)]
-            ),
+            ", ".join([_LAST, "'1970-01-01Z'", "'9999-12-31Z'", "NULL", "50", *map(LOOKED_FOR.get, names)]),
         )
         for names, query in audit.EVENTS.items()
     },

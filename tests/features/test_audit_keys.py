@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from tests.factories import records_of
+from tests.factories import insert, records_of
 
 from ostiary.features.audit import NOBODY, Action, Actor, Event, Origin, Seals
 from ostiary.foundation.entropy import Entropy
@@ -202,3 +202,27 @@ async def test_a_key_is_bound_to_its_owner(migrated):
     await migrated.execute(Query("UPDATE ostiary.audit_keys SET identity_id = $1"), bob)
 
     assert [one.is_erased for one in await opened(migrated, audit)] == [True]
+
+
+async def test_keys_are_purged_when_no_event_stands_under_them(auth, rows_of_years):
+    """A key goes months after the last event it can open; a younger one stays."""
+    now = auth.clock.now()
+
+    outcome = await auth.services.maintenance.run("audit-keys", now=now)
+    left = await auth.services.database.fetch_all(
+        Query("SELECT created_at FROM ostiary.audit_keys ORDER BY created_at", into=datetime)
+    )
+
+    assert outcome.removed == 1
+    assert left[0] == now - timedelta(days=461)
+
+
+@pytest.fixture
+async def rows_of_years(auth):
+    """A key that is old enough to go, and one that is not."""
+    identity_id = await add_identity(auth.services.database)
+    for days in (463, 461):
+        made_at = auth.clock.now() - timedelta(days=days)
+        await insert(
+            auth, "audit_keys", id=str(days), identity_id=identity_id, key_sealed=b"x", created_at=made_at
+        )

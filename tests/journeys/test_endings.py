@@ -11,6 +11,7 @@ from tests.factories import ORIGIN, rotate
 
 from ostiary.features.audit import SYSTEM
 from ostiary.features.challenges import Purpose
+from ostiary.features.flows import Factor, FactorFacts, Proof
 from ostiary.features.sessions import ENDINGS, Caller, EndReason, Refused, Rotated, parse_session_id
 from ostiary.features.sessions.endings import Cookie, Linked, Reach
 from ostiary.foundation.secret import Secret
@@ -21,7 +22,13 @@ pytestmark = pytest.mark.anyio
 
 NEW_PASSWORD = "another long phrase of hers"
 # The events whose journeys come with later features are brought about by what those will call.
-BY_SESSION = {EndReason.FACTOR_ADDED, EndReason.FACTOR_REMOVED, EndReason.PROVIDER_UNLINKED, EndReason.STALE}
+BY_SESSION = {
+    EndReason.FACTOR_ADDED,
+    EndReason.FACTOR_MISSING,
+    EndReason.FACTOR_REMOVED,
+    EndReason.PROVIDER_UNLINKED,
+    EndReason.STALE,
+}
 BY_IDENTITY = {
     EndReason.PASSWORD_RESET,
     EndReason.ENTITY_DEACTIVATED,
@@ -206,6 +213,25 @@ async def test_pending_flows(held, event):
     async with services.database.transaction() as tx:
         used = await services.challenges.consume(tx, Purpose.BOOTSTRAP, held.challenge, now=now)
     assert (used is None) == ENDINGS[event].cancels_flows
+
+
+@pytest.mark.parametrize("event", EVENTS)
+async def test_unfinished_sign_ins_and_remembered_devices(held, event):
+    """A sign-in that waits for its second factor, and a device that needs none, end exactly where the row lets them."""
+    services, now = held.running.auth.services, held.running.clock.now()
+    async with services.database.transaction() as tx:
+        owner = await services.identities.lock_for_change(tx, held.caller.identity_id)
+        facts = FactorFacts([], frozenset({Factor.TOTP}))
+        proof = Proof("password", ("pwd",))
+        waiting = await services.flows.enter(tx, owner, proof, origin=ORIGIN, facts=facts, now=now)
+        device = services.devices.remember(tx, owner.id, origin=ORIGIN, now=now)
+
+    await held.bring_about(event)
+
+    now = held.running.clock.now()
+    flow = await services.flows.read(services.database, waiting.flow, now=now)
+    known = await services.flows.facts(services.database, owner.id, device=device.secret, now=now)
+    assert (flow is None, known.device_id is None) == (ENDINGS[event].cancels_flows,) * 2
 
 
 @pytest.mark.parametrize("event", EVENTS)

@@ -27,6 +27,7 @@ _ENCODED = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}", re.ASCII)
 _PADDING = 20 - 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_LATEST_MILLISECOND = 253_402_128_000_000
 
 
 class InvalidId(OstiaryError):
@@ -44,6 +45,12 @@ def new_id(now: datetime, entropy: Entropy) -> UUID:
 def first_id_at(moment: datetime) -> UUID:
     """Return the bound of the ids made from `moment` on, to the millisecond: none made earlier is as large."""
     return UUID(int=((moment - _EPOCH) // _MICROSECOND // 1000) << 80)
+
+
+def moment_of_id(value: UUID) -> datetime:
+    """Return the moment a UUIDv7 was made, to the millisecond; no later than Python knows."""
+    milliseconds = min(value.int >> 80, _LATEST_MILLISECOND)
+    return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def encode(value: UUID) -> str:

@@ -1,4 +1,4 @@
-"""The triggers and functions of this release: no orphans, append-only audit events, partitions by the month.
+"""The triggers and functions of this release: no orphans, append-only audit events, partitions, what goes with whom.
 
 A profile and its identity go together, whoever deletes which: the foreign key takes the profile along, the
 guard on the profile's table takes the identity along.
@@ -40,6 +40,32 @@ BEGIN
   END IF;
   RAISE EXCEPTION 'Audit events are append-only: only rows up to the purge mark may be deleted.';
 END $$
+""",
+)
+
+# What the login history says of somebody's devices and places goes with them, whoever deletes them.
+_FORGETTING_POSTGRESQL: Final = (
+    """
+CREATE FUNCTION ostiary.empty_login_history() RETURNS trigger
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+  UPDATE ostiary.login_history SET ip_address = NULL, user_agent = NULL, device = NULL
+   WHERE identity_id = OLD.id AND (ip_address IS NOT NULL OR user_agent IS NOT NULL OR device IS NOT NULL);
+  RETURN NULL;
+END $$
+""",
+    (
+        "CREATE TRIGGER identities_empty_login_history AFTER DELETE ON ostiary.identities"
+        " FOR EACH ROW EXECUTE FUNCTION ostiary.empty_login_history()"
+    ),
+)
+
+_FORGETTING_SQLITE: Final = (
+    """
+CREATE TRIGGER ostiary.identities_empty_login_history AFTER DELETE ON ostiary.identities BEGIN
+  UPDATE ostiary_login_history SET ip_address = NULL, user_agent = NULL, device = NULL
+   WHERE identity_id = OLD.id AND (ip_address IS NOT NULL OR user_agent IS NOT NULL OR device IS NOT NULL);
+END
 """,
 )
 
@@ -177,5 +203,5 @@ def trigger_statements(dialect: str) -> list[str]:
         statement for table in PROFILE_TABLES for statement in guard_profile_table(prefix + table, dialect)
     ]
     if dialect == "sqlite":
-        return [*guards, *_AUDIT_SQLITE]
-    return [*_FUNCTIONS, *_PARTITIONS, *guards, *_AUDIT_POSTGRESQL]
+        return [*guards, *_AUDIT_SQLITE, *_FORGETTING_SQLITE]
+    return [*_FUNCTIONS, *_PARTITIONS, *guards, *_AUDIT_POSTGRESQL, *_FORGETTING_POSTGRESQL]

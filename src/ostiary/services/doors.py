@@ -17,11 +17,14 @@ from ostiary.entrypoints.api import (
     AdminRolesDoor,
     AdminSessionsDoor,
     ApprovalsDoor,
+    DevicesDoor,
     FactorResetsDoor,
     FactorsDoor,
+    FactorStepsDoor,
     OnboardingDoor,
     OperationsDoor,
     PasskeyDoor,
+    PrivacyDoor,
     RecoveryDoor,
     RegistrationDoor,
     ResourceServerDoor,
@@ -40,7 +43,11 @@ from ostiary.foundation.limits import MemoryLimits, SharedLimits
 from ostiary.version import VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
     from ostiary.entrypoints.follower import Follower
+    from ostiary.features.outbox import OutboxFigures
     from ostiary.foundation.clock import ClockCheck
     from ostiary.services.background import Background
     from ostiary.services.facts import Facts
@@ -85,7 +92,7 @@ def build_doors(
 ) -> Doors:
     """Build the doors."""
     settings, cache = ground.settings, ground.cache
-    metrics = _metrics(ground, proofs, grants, background)
+    metrics = _metrics(ground, records, proofs, grants, background)
     routes = tuple(
         chain.from_iterable(
             door.routes()
@@ -95,6 +102,8 @@ def build_doors(
                 VerificationDoor(journeys.verification),
                 SignInDoor(journeys.sign_in, grants.sessions, journeys.account, facts.identities),
                 SignInByMessageDoor(journeys.sign_in_by_message, facts.identities),
+                FactorStepsDoor(grants.factor_steps, facts.identities),
+                DevicesDoor(grants.devices),
                 RecoveryDoor(journeys.recovery),
                 AccountDoor(
                     journeys.account, facts.identities, facts.profiles, grants.sessions, records.audit
@@ -111,6 +120,7 @@ def build_doors(
                 ),
                 FactorsDoor(journeys.factor_management, journeys.lost_factors),
                 FactorResetsDoor(journeys.lost_factors),
+                PrivacyDoor(journeys.privacy, journeys.personal_export),
                 OnboardingDoor(journeys.onboarding),
                 OperationsDoor(ground.database, grants.revocations, metrics),
                 StatisticsDoor(background.statistics),
@@ -165,7 +175,7 @@ def _operators_doors(
         ),
         AdminRolesDoor(database, facts.roles, journeys.role_administration),
         AdminSessionsDoor(administration, grants.session_reading, grants.verifier),
-        AdminRecordsDoor(records.event_listing, records.audit),
+        AdminRecordsDoor(records.audit_log, records.audit),
         AdminInstallationDoor(
             administration,
             journeys.registration,
@@ -177,7 +187,9 @@ def _operators_doors(
     )
 
 
-def _metrics(ground: Ground, proofs: Proofs, grants: Grants, background: Background) -> Metrics:
+def _metrics(
+    ground: Ground, records: Records, proofs: Proofs, grants: Grants, background: Background
+) -> Metrics:
     live, clock, maintenance = grants.live, ground.clock, background.maintenance
     return Metrics(
         live,
@@ -187,5 +199,15 @@ def _metrics(ground: Ground, proofs: Proofs, grants: Grants, background: Backgro
             connections=lambda: ground.database.connections()._asdict(),
             last_successes=lambda: maintenance.last_successes,
             is_leader=lambda: maintenance.is_leader,
+            messages=lambda: records.courier.tally,
+            waiting_messages=lambda: _waiting(records.courier.figures, clock.now()),
         ),
     )
+
+
+def _waiting(figures: OutboxFigures | None, now: datetime) -> Mapping[str, float]:
+    if figures is None:
+        return {}
+    oldest = figures.oldest_pending_at
+    age = 0.0 if oldest is None else (now - oldest).total_seconds()
+    return {"pending": figures.pending, "dead": figures.dead, "oldest_age": age}

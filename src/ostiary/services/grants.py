@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ostiary.features.flows import FactorPolicy, Flows
+from ostiary.features.flows import Devices, Factor, FactorPolicy, FactorProofs, FactorSteps, Flows
 from ostiary.features.sessions import (
     AccessTokens,
     AddressClaims,
@@ -34,6 +34,9 @@ class Grants:
     session_reading: SessionReading
     address_claims: AddressClaims
     flows: Flows
+    devices: Devices
+    factor_proofs: FactorProofs
+    factor_steps: FactorSteps
 
 
 def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs) -> Grants:
@@ -71,6 +74,25 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
         is_enough=lambda facts: policy.is_met(facts.entity_type, facts.roles, facts.amr),
         cache=ground.cache,
     )
+    devices = Devices(
+        ground.database, ground.entropy, audit=records.audit, lifetime=settings.factors.remember_for
+    )
+    always = {Factor.TOTP, Factor.PASSKEY, Factor.RECOVERY_CODE}
+    flows = Flows(
+        ground.entropy,
+        policy=policy,
+        offered=frozenset(always | {Factor(kind) for kind in proofs.second_factors.offered}),
+        sessions=sessions,
+        devices=devices,
+        audit=records.audit,
+    )
+    factor_proofs = FactorProofs(
+        second_factors=proofs.second_factors,
+        passkeys=proofs.passkeys,
+        challenges=proofs.challenges,
+        sending=proofs.sending,
+        outbox=records.outbox,
+    )
     return Grants(
         live=live,
         verifier=AccessTokenVerifier(
@@ -80,10 +102,18 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
         session_reading=SessionReading(ground.database),
         sessions=sessions,
         address_claims=AddressClaims(identities=facts.identities, sessions=sessions, audit=records.audit),
-        flows=Flows(
-            ground.entropy,
-            policy=policy,
+        flows=flows,
+        devices=devices,
+        factor_proofs=factor_proofs,
+        factor_steps=FactorSteps(
+            ground.database,
+            flows=flows,
+            proofs=factor_proofs,
+            identities=facts.identities,
+            second_factors=proofs.second_factors,
+            factor_resets=proofs.factor_resets,
             sessions=sessions,
+            outbox=records.outbox,
             audit=records.audit,
         ),
     )

@@ -10,11 +10,13 @@ from ostiary.features.administration import (
     Administration,
     Approvals,
     Changes,
+    Messaging,
     RestoreGuard,
     RoleAdministration,
 )
-from ostiary.features.factors import FactorManagement, LostFactors, PasskeyManagement
+from ostiary.features.factors import FactorChanges, FactorManagement, LostFactors, PasskeyManagement
 from ostiary.features.onboarding import Onboarding
+from ostiary.features.privacy import PersonalExport, Privacy
 from ostiary.features.recovery import Recovery
 from ostiary.features.registration import (
     ApplicationRecords,
@@ -57,8 +59,11 @@ class Journeys:
     factor_management: FactorManagement
     lost_factors: LostFactors
     onboarding: Onboarding
+    privacy: Privacy
+    personal_export: PersonalExport
     administration: Administration
     role_administration: RoleAdministration
+    messaging: Messaging
     restore_guard: RestoreGuard
 
 
@@ -67,7 +72,17 @@ def build_journeys(
 ) -> Journeys:
     """Build the journeys."""
     database, audit = ground.database, records.audit
-    changes = Changes(database, identities=facts.identities, roles=facts.roles, audit=audit)
+    changes = FactorChanges(
+        identities=facts.identities,
+        second_factors=proofs.second_factors,
+        resets=proofs.factor_resets,
+        flows=grants.flows,
+        passwords=proofs.passwords,
+        sessions=grants.sessions,
+        outbox=records.outbox,
+        audit=audit,
+    )
+    operators_changes = Changes(database, identities=facts.identities, roles=facts.roles, audit=audit)
     creation = Creation(
         entity_types=ground.entity_types,
         identities=facts.identities,
@@ -87,6 +102,8 @@ def build_journeys(
         claims=grants.address_claims,
         outbox=records.outbox,
     )
+    messaging = Messaging(database, webhooks=records.webhooks, messages=records.messages, audit=audit)
+    records.webhooks.on_gone = messaging.gone
     return Journeys(
         registration=Registration(
             database,
@@ -161,40 +178,31 @@ def build_journeys(
             audit=audit,
         ),
         passkey_management=PasskeyManagement(
-            database,
-            identities=facts.identities,
-            profiles=facts.profiles,
-            passkeys=proofs.passkeys,
-            sessions=grants.sessions,
-            outbox=records.outbox,
-            audit=audit,
+            database, profiles=facts.profiles, passkeys=proofs.passkeys, changes=changes
         ),
         account=Account(
             database,
             identities=facts.identities,
             profiles=facts.profiles,
             passwords=proofs.passwords,
-            roles=facts.roles,
             sessions=grants.sessions,
             flows=grants.flows,
+            factor_proofs=grants.factor_proofs,
             audit=audit,
         ),
         factor_management=FactorManagement(
             database,
             identities=facts.identities,
             second_factors=proofs.second_factors,
-            resets=proofs.factor_resets,
             flows=grants.flows,
-            passwords=proofs.passwords,
-            sessions=grants.sessions,
-            outbox=records.outbox,
-            audit=audit,
+            changes=changes,
         ),
         lost_factors=LostFactors(
             database,
             identities=facts.identities,
             passwords=proofs.passwords,
             second_factors=proofs.second_factors,
+            passkeys=proofs.passkeys,
             resets=proofs.factor_resets,
             challenges=proofs.challenges,
             sending=proofs.sending,
@@ -212,9 +220,30 @@ def build_journeys(
             audit=audit,
             lifetime=ground.settings.onboarding.lifetime,
         ),
+        privacy=Privacy(
+            database,
+            ground.entropy,
+            identities=facts.identities,
+            profiles=facts.profiles,
+            sessions=grants.sessions,
+            challenges=proofs.challenges,
+            outbox=records.outbox,
+            audit=audit,
+            hooks=ground.personal_data_hooks,
+            grace=ground.settings.privacy.erasure_grace,
+        ),
+        personal_export=PersonalExport(
+            database,
+            identities=facts.identities,
+            profiles=facts.profiles,
+            outbox=records.outbox,
+            audit=audit,
+            audit_log=records.audit_log,
+            hooks=ground.personal_data_hooks,
+        ),
         administration=Administration(
             database,
-            changes=changes,
+            changes=operators_changes,
             identities=facts.identities,
             sessions=grants.sessions,
             session_reading=grants.session_reading,
@@ -224,7 +253,7 @@ def build_journeys(
         ),
         role_administration=RoleAdministration(
             database,
-            changes=changes,
+            changes=operators_changes,
             identities=facts.identities,
             roles=facts.roles,
             sessions=grants.sessions,
@@ -235,5 +264,6 @@ def build_journeys(
                 if name.startswith(_ROLE)
             ],
         ),
+        messaging=messaging,
         restore_guard=RestoreGuard(database, revocations=grants.revocations, audit=audit),
     )

@@ -25,6 +25,7 @@ from ostiary.settings.sections import (
     OutboundSettings,
     PasskeySettings,
     PasswordSettings,
+    PrivacySettings,
     RegistrationSettings,
     RevocationSettings,
     Section,
@@ -76,7 +77,8 @@ class Settings(BaseSettings):
     env: Literal["development", "production"] = "development"
     """`production` refuses unsafe settings."""
     profile: Literal["default", "strict"] = "default"
-    """`strict`: no refresh grace, passwords of 15, sessions of a day that end after an idle hour."""
+    """`strict`: no refresh grace, passwords of 15, sessions of a day that end after an idle hour, no
+    device remembered."""
     public_url: str = "http://127.0.0.1:8000"
     """Where clients reach Ostiary, mount prefix included; the issuer of every token, letter for letter."""
     data: Path = Path("ostiary-data")
@@ -110,6 +112,7 @@ class Settings(BaseSettings):
     mail: MailSettings = MailSettings()
     sms: SmsSettings = SmsSettings()
     messages: MessageSettings = MessageSettings()
+    privacy: PrivacySettings = PrivacySettings()
     outbound: OutboundSettings = OutboundSettings()
 
     @model_validator(mode="after")
@@ -140,6 +143,7 @@ class Settings(BaseSettings):
             self._default("tokens", refresh_grace=timedelta(0), refresh_lifetime=timedelta(hours=24))
             self._default("sessions", idle_lifetime=timedelta(hours=1))
             self._default("passwords", min_length=15)
+            self._default("factors", remember_for=timedelta(0))
         return self
 
     def _default(self, section: str, **values: Any) -> None:

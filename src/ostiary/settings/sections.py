@@ -94,6 +94,8 @@ class FactorSettings(Section):
 
     required_for: Names = ["admin"]
     """Who must have one: kinds of account, and roles as `role:billing`, separated by commas."""
+    remember_for: OptionalDuration = timedelta(days=30)
+    """How long a device that showed one is not asked again, if its owner wishes so; 0 turns that off."""
     email: bool = False
     """Whether people may make their e-mail address a second factor. It is a weak one; refused by the strict profile."""
     sms: bool = False
@@ -122,6 +124,13 @@ class RegistrationSettings(Section):
     """Whether anybody may register as a user over HTTP; other kinds say so themselves."""
     verify_first: bool | None = None
     """Whether nobody is made before their address is proven; if not set, in production only."""
+
+
+class PrivacySettings(Section):
+    """What people may demand about their own data."""
+
+    erasure_grace: OptionalDuration = timedelta(days=30)
+    """How long a deleted account can be taken back before it is erased; `0s` erases at once."""
 
 
 class MaintenanceSettings(Section):
@@ -178,6 +187,10 @@ class SmsSettings(Section):
 
     url: SecretStr = SecretStr("console:")
     """`twilio://sid:token@/?from=+1…`, `sns://key:secret@region`, the `https://…` of a gateway, or `console:`."""
+    token: SecretStr | None = None
+    """What a gateway of your own takes as `Authorization: Bearer …`."""
+    fields: dict[str, str] = {"id": "{id}", "to": "{to}", "text": "{text}"}
+    """The JSON object that a gateway of your own takes."""
 
 
 class MessageSettings(Section):
@@ -189,6 +202,8 @@ class MessageSettings(Section):
     """Where links lead, as `<this>/<action>#token=…`; the page at `<public URL>/link` if not set."""
     templates: Path | None = None
     """A folder whose templates come before those that are shipped."""
+    new_device_notice: bool = True
+    """Whether people are told of a sign-in from a browser or network they have not used before."""
 
 
 class OutboundSettings(Section):

@@ -648,8 +648,6 @@ async def test_the_log_is_searched_and_reading_it_is_an_event(ask, auth, operato
     assert await found(f"since={later}") == []
     assert await found(f"actor={me}&action=audit:events:read") == ["audit:events:read"] * 4
     for bad in (
-        "before=nonsense",
-        "before=1.x",
         "action=nonsense",
         "since=yesterday",
         "since=2026-01-01T00:00:00",

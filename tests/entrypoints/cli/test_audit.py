@@ -181,3 +181,25 @@ def test_a_database_of_another_revision_is_said(run, place, monkeypatch):
 
     assert refused.code == 1
     assert "ostiary schema deploy" in refused.err
+
+
+def test_events_are_listed_with_what_is_personal(run, configured):
+    """Where somebody came from is read by whoever has the root key, and is `erased` when they are."""
+    run(
+        "user",
+        "create",
+        "--email",
+        "ada@example.org",
+        "--password-stdin",
+        stdin="a phrase that only tests know\n",
+    )
+    made = run("user", "list", "--json").json()[0]["id"]
+
+    listed = run("audit", "list", "--identity", made, "--json").json()
+    table = run("audit", "list", "--action", "identity:account:registered").out
+    nothing = run("audit", "list", "--action", "identity:account:registered", "--since", "2999-01-01").out
+
+    assert [event["action"] for event in listed] == ["identity:account:registered"]
+    assert listed[0]["target"] == {"kind": "identity", "id": made}
+    assert made in table
+    assert nothing.startswith("0 events")

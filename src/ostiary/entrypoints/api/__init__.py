@@ -7,11 +7,14 @@ from ostiary.entrypoints.api.admin_records import AdminRecordsDoor
 from ostiary.entrypoints.api.admin_roles import AdminRolesDoor
 from ostiary.entrypoints.api.admin_sessions import AdminSessionsDoor
 from ostiary.entrypoints.api.approvals import ApprovalsDoor
+from ostiary.entrypoints.api.devices import DevicesDoor
 from ostiary.entrypoints.api.factor_resets import FactorResetsDoor
+from ostiary.entrypoints.api.factor_steps import FactorStepsDoor
 from ostiary.entrypoints.api.factors import FactorsDoor
 from ostiary.entrypoints.api.onboarding import OnboardingDoor
 from ostiary.entrypoints.api.operations import OperationsDoor
 from ostiary.entrypoints.api.passkeys import PasskeyDoor
+from ostiary.entrypoints.api.privacy import PrivacyDoor
 from ostiary.entrypoints.api.problems import FOLDS
 from ostiary.entrypoints.api.recovery import RecoveryDoor
 from ostiary.entrypoints.api.registration import RegistrationDoor
@@ -30,11 +33,14 @@ __all__ = [
     "AdminRolesDoor",
     "AdminSessionsDoor",
     "ApprovalsDoor",
+    "DevicesDoor",
     "FactorResetsDoor",
+    "FactorStepsDoor",
     "FactorsDoor",
     "OnboardingDoor",
     "OperationsDoor",
     "PasskeyDoor",
+    "PrivacyDoor",
     "RecoveryDoor",
     "RegistrationDoor",
     "ResourceServerDoor",

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct
 
 from ostiary.entrypoints.api.bodies import (
-    FORGET_COOKIES,
     Delivery,
+    FactorMethod,
     IdentityBody,
     ProfileBody,
     SessionBody,
     TokensBody,
+    shown_factor,
     tokens_answer,
 )
 from ostiary.entrypoints.api.callers import caller_of, principal_of
+from ostiary.entrypoints.api.passkeys import CeremonyBody
 from ostiary.entrypoints.http.answers import Answer
-from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
+from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
 from ostiary.entrypoints.http.routes import Route, signed_in
 from ostiary.features.account import ProofRefused
+from ostiary.features.flows import Factor, Shown
 from ostiary.features.profiles import ProfileChange
 from ostiary.features.sessions import external_session_id, parse_session_id
 from ostiary.foundation.ids import format_id, parse_id
@@ -56,9 +59,19 @@ class PasswordBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ReauthenticateBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """The password, again."""
+    """The password, a second factor, or both: a factor's `code`, or a passkey's `ceremony` and `credential`."""
 
-    password: str
+    password: str | None = None
+    method: FactorMethod | None = None
+    code: str | None = None
+    ceremony: str | None = None
+    credential: dict[str, Any] | None = None
+
+
+class SendCodeBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which way the code shall go."""
+
+    method: Literal["email", "sms"]
 
 
 class SessionsBody(Struct, frozen=True):
@@ -146,11 +159,6 @@ class AccountDoor:
         profile = await self._account.change_profile(caller, request.body, now=request.now)
         return Answer(200, ProfileBody.of(caller.entity_type, profile))
 
-    async def delete(self, request: Request) -> Answer:
-        """Delete the account."""
-        await self._account.delete(caller_of(request), now=request.now)
-        return Answer(204, cookies=FORGET_COOKIES if request.cookies.carried else ())
-
     async def sessions(self, request: Request) -> Answer:
         """List the live sessions."""
         principal = principal_of(request)
@@ -189,9 +197,23 @@ class AccountDoor:
         """Prove again who one is."""
         body: ReauthenticateBody = request.body
         outcome = await self._account.reauthenticate(
-            caller_of(request), password=Secret(body.password), now=request.now
+            caller_of(request),
+            password=Secret(body.password) if body.password is not None else None,
+            factor=_factor(body),
+            now=request.now,
         )
         return _renewed(outcome, request)
+
+    async def send_code(self, request: Request) -> Answer:
+        """Send a code to prove oneself again with."""
+        body: SendCodeBody = request.body
+        await self._account.send_code(caller_of(request), Factor(body.method), now=request.now)
+        return Answer(202)
+
+    async def passkey(self, request: Request) -> Answer:
+        """Begin to use a passkey to prove oneself again with."""
+        ceremony = await self._account.begin_passkey(caller_of(request), now=request.now)
+        return Answer(200, CeremonyBody.of(ceremony))
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes of this door."""
@@ -217,15 +239,6 @@ class AccountDoor:
                 body=ProfileChange,
                 answers={200: ProfileBody},
                 problems=(ProblemCode.NOT_FOUND,),
-            ),
-            Route(
-                method="DELETE",
-                path="/v1/me",
-                handler=self.delete,
-                guard=signed_in(recent=True),
-                summary="Delete the account",
-                tag=_TAG,
-                answers={204: None},
             ),
             Route(
                 method="GET",
@@ -267,7 +280,11 @@ class AccountDoor:
                 tag=_TAG,
                 body=PasswordBody,
                 answers={200: TokensBody},
-                problems=(*proof_problems, ProblemCode.PASSWORD_UNACCEPTABLE),
+                problems=(
+                    *proof_problems,
+                    ProblemCode.PASSWORD_UNACCEPTABLE,
+                    ProblemCode.SECOND_FACTOR_REQUIRED,
+                ),
             ),
             Route(
                 method="POST",
@@ -275,18 +292,53 @@ class AccountDoor:
                 handler=self.reauthenticate,
                 guard=signed_in(),
                 summary="Prove again who you are",
-                description="Replaces the session by one that was authenticated just now.",
+                description=(
+                    "Replaces the session by one that was authenticated just now. Where the account has a second"
+                    " factor, it is shown as well, or alone."
+                ),
                 tag=_TAG,
                 body=ReauthenticateBody,
                 answers={200: TokensBody},
-                problems=proof_problems,
+                problems=(*proof_problems, ProblemCode.SECOND_FACTOR_REQUIRED),
+            ),
+            Route(
+                method="POST",
+                path="/v1/me/reauthenticate/send",
+                handler=self.send_code,
+                guard=signed_in(),
+                summary="Send a code to prove again who you are",
+                tag=_TAG,
+                body=SendCodeBody,
+                answers={202: None},
+            ),
+            Route(
+                method="POST",
+                path="/v1/me/reauthenticate/passkey",
+                handler=self.passkey,
+                guard=signed_in(),
+                summary="Begin to use a passkey to prove again who you are",
+                tag=_TAG,
+                answers={200: CeremonyBody},
             ),
         )
+
+
+def _factor(body: ReauthenticateBody) -> Shown | None:
+    """Read the second factor of a body, if it names one beside the password or instead of it."""
+    if body.method is not None:
+        return shown_factor(body.method, body.code, body.ceremony, body.credential)
+    if body.password is not None and not (body.code or body.ceremony or body.credential):
+        return None
+    expected = "Send the password, a second factor by its method, or both."
+    error = FieldError("method", ProblemCode.INVALID_REQUEST.value, expected)
+    raise HttpProblem(ProblemCode.INVALID_REQUEST, errors=[error])
 
 
 def _renewed(outcome: Tokens | ProofRefused, request: Request) -> Answer:
     """Hand over a new session the way the old one came, or say that the proof failed."""
     if isinstance(outcome, ProofRefused):
+        if outcome.needs_factor:
+            raise HttpProblem(ProblemCode.SECOND_FACTOR_REQUIRED)
         code = ProblemCode.TOO_MANY_ATTEMPTS if outcome.retry_after else ProblemCode.INVALID_CREDENTIALS
         raise HttpProblem(code, retry_after=outcome.retry_after)
     delivery: Delivery = "cookie" if request.credential == "cookie" else "body"

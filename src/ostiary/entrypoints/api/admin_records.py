@@ -10,13 +10,14 @@ from msgspec import Meta, Struct
 from ostiary.entrypoints.api.guards import OPERATORS
 from ostiary.entrypoints.api.operators import TAG, Limit, operator_of, page_of, shown_id
 from ostiary.entrypoints.http.answers import Answer
+from ostiary.entrypoints.http.errors import ProblemCode
 from ostiary.entrypoints.http.routes import Route
-from ostiary.features.audit import Action, Event, EventFilter, EventPlace
-from ostiary.foundation.ids import format_id
+from ostiary.features.audit import Action, Event, EventFilter
+from ostiary.foundation.ids import parse_id
 
 if TYPE_CHECKING:
     from ostiary.entrypoints.http.request import Request
-    from ostiary.features.audit import Audit, EventListing, EventRecord
+    from ostiary.features.audit import Audit, AuditLog, RecordedEvent
 
 _EVENT_PREFIX: Final = "evt"
 _Moment = Annotated[datetime, Meta(tz=True)]
@@ -63,23 +64,22 @@ class EventBody(Struct, frozen=True):
     erased: bool
 
     @classmethod
-    def of(cls, record: EventRecord) -> EventBody:
+    def of(cls, event: RecordedEvent) -> EventBody:
         """Write an event as operators see it."""
-        event = record.stored
         return cls(
-            id=format_id(_EVENT_PREFIX, event.id),
+            id=event.external_id,
             occurred_at=event.occurred_at,
             action=event.action,
-            actor=WhoBody(event.actor_kind, event.actor_id),
+            actor=WhoBody(event.actor.kind, event.actor.id),
             target=WhoBody(event.target_kind, event.target_id),
             session_id=shown_id("ses", event.session_id),
-            ip_address=event.ip_address,
-            user_agent=event.user_agent,
+            ip_address=event.origin.ip_address,
+            user_agent=event.origin.user_agent,
             success=event.success,
             reason=event.reason,
             metadata=event.metadata,
-            personal=record.personal,
-            erased=record.is_erased,
+            personal=event.personal,
+            erased=event.is_erased,
         )
 
 
@@ -93,8 +93,8 @@ class EventsBody(Struct, frozen=True):
 class AdminRecordsDoor:
     """The door to the log."""
 
-    def __init__(self, listing: EventListing, audit: Audit) -> None:
-        self._listing = listing
+    def __init__(self, log: AuditLog, audit: Audit) -> None:
+        self._log = log
         self._audit = audit
 
     async def events(self, request: Request) -> Answer:
@@ -107,13 +107,13 @@ class AdminRecordsDoor:
             since=query.since,
             until=query.until,
         )
-        before = EventPlace.parse(query.before) if query.before else None
-        found = await self._listing.events(matching, limit=query.limit + 1, before=before)
+        before = parse_id(_EVENT_PREFIX, query.before) if query.before else None
+        found = await self._log.list(matching, limit=query.limit + 1, before=before)
         page, more = page_of(found, query.limit)
         target_kind = query.target_kind if query.target is not None else None
         read = Event(Action.AUDIT_READ, operator_of(request), target_kind=target_kind, target_id=query.target)
         await self._audit.record_read(read, now=request.now)
-        body = EventsBody([EventBody.of(record) for record in page], str(page[-1].place) if more else None)
+        body = EventsBody([EventBody.of(event) for event in page], page[-1].external_id if more else None)
         return Answer(200, body)
 
     def routes(self) -> tuple[Route, ...]:
@@ -129,5 +129,6 @@ class AdminRecordsDoor:
                 tag=TAG,
                 query=EventsQuery,
                 answers={200: EventsBody},
+                problems=(ProblemCode.NOT_FOUND,),
             ),
         )

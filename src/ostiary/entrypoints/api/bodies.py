@@ -9,10 +9,12 @@ from msgspec import UNSET, Struct, UnsetType
 
 from ostiary.entrypoints.http.answers import Answer
 from ostiary.entrypoints.http.cookies import Cookie, CookieName
-from ostiary.features.flows import FactorRequired
+from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
+from ostiary.features.flows import Factor, FactorRequired, Shown
 from ostiary.features.profiles import PROFILE_TYPES
 from ostiary.features.sessions import external_session_id
 from ostiary.foundation.ids import format_id
+from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
     from ostiary.features.flows import SignedIn
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from ostiary.features.sessions import Session, Tokens
 
 Delivery = Literal["body", "cookie"]
+FactorMethod = Literal["passkey", "totp", "sms", "email", "recovery_code"]
 
 _PREFIXES = {kind.entity_type: kind.prefix for kind in PROFILE_TYPES}
 
@@ -147,10 +150,15 @@ class SessionBody(Struct, frozen=True):
 
 
 class SignedInBody(Struct, frozen=True, tag_field="status", tag="signed_in"):
-    """Somebody is signed in."""
+    """Somebody is signed in.
+
+    `recovery_codes` come once, with a factor enrolled on the way; `device` is the secret of a device that was remembered.
+    """
 
     identity: IdentityBody
     tokens: TokensBody
+    recovery_codes: list[str] | UnsetType = UNSET
+    device: str | UnsetType = UNSET
 
 
 class FactorRequiredBody(Struct, frozen=True, tag_field="status", tag="factor_required"):
@@ -192,8 +200,33 @@ def sign_in_answer(
         return Answer(status, body)
     if identity is None:
         raise ValueError("Whoever is signed in is shown who they are: read the identity.")
-    signed_in = SignedInBody(IdentityBody.of(identity), TokensBody.of(outcome.tokens, delivery))
-    return Answer(status, signed_in, cookies=cookies(outcome.tokens, delivery))
+    device, codes = outcome.device, outcome.recovery_codes
+    signed_in = SignedInBody(
+        IdentityBody.of(identity),
+        TokensBody.of(outcome.tokens, delivery),
+        recovery_codes=[code.reveal() for code in codes] if codes else UNSET,
+        device=device.secret.reveal() if device and delivery == "body" else UNSET,
+    )
+    set_cookies = cookies(outcome.tokens, delivery)
+    if device is not None and delivery == "cookie":
+        set_cookies += (Cookie(CookieName.DEVICE, device.secret.reveal(), device.lifetime),)
+    return Answer(status, signed_in, cookies=set_cookies)
+
+
+def shown_factor(
+    method: FactorMethod, code: str | None, ceremony: str | None, credential: dict[str, Any] | None
+) -> Shown:
+    """Read a second factor from a body: a passkey by its ceremony and credential, every other one by its code.
+
+    Raises `HttpProblem` for what is neither, or half of both.
+    """
+    if method == "passkey" and ceremony is not None and credential is not None and code is None:
+        return Shown(Factor.PASSKEY, Secret(ceremony), credential)
+    if method != "passkey" and code is not None and ceremony is None and credential is None:
+        return Shown(Factor(method), Secret(code))
+    expected = "Send the code of the method, or for a passkey its ceremony and credential."
+    error = FieldError("method", ProblemCode.INVALID_REQUEST.value, expected)
+    raise HttpProblem(ProblemCode.INVALID_REQUEST, errors=[error])
 
 
 def tokens_answer(tokens: Tokens, delivery: Delivery) -> Answer:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from ostiary.entrypoints.http.request import Request
     from ostiary.features.factors import FactorManagement, FactorOverview, LostFactors
+    from ostiary.features.mfa import Enrolment
 
 _TAG: Final = "Second factors"
 _ASK_AGAIN: Final = timedelta(hours=1)
@@ -99,6 +100,16 @@ class EnrolmentBody(Struct, frozen=True):
     otpauth_uri: str
     qr_svg: str
 
+    @classmethod
+    def of(cls, begun: Enrolment) -> EnrolmentBody:
+        """Write out what is shown once."""
+        return cls(
+            external_totp_factor_id(begun.id),
+            begun.secret.reveal(),
+            begun.otpauth_uri.reveal(),
+            begun.qr_svg.reveal(),
+        )
+
 
 class CodeBody(Struct, frozen=True, forbid_unknown_fields=True):
     """The six digits the app shows now."""
@@ -145,8 +156,7 @@ class FactorsDoor:
         """Begin to add an authenticator app."""
         body: NewTotpBody = request.body
         begun = await self._factors.begin_totp(caller_of(request), label=body.label, now=request.now)
-        shown = (begun.secret.reveal(), begun.otpauth_uri.reveal(), begun.qr_svg.reveal())
-        return Answer(200, EnrolmentBody(external_totp_factor_id(begun.id), *shown))
+        return Answer(200, EnrolmentBody.of(begun))
 
     async def confirm_totp(self, request: Request) -> Answer:
         """Show that the app works."""

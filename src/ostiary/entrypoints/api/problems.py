@@ -13,7 +13,6 @@ from ostiary.features.administration import (
     NotSuspended,
     OwnAccount,
 )
-from ostiary.features.audit import InvalidEventPlace
 from ostiary.features.factors import (
     FactorDemanded,
     NothingToReset,
@@ -27,6 +26,7 @@ from ostiary.features.mfa import FactorNotFound, FactorUnavailable, TooManyFacto
 from ostiary.features.onboarding import OnboardingRefused
 from ostiary.features.passkeys import TooManyPasskeys
 from ostiary.features.passwords import UnacceptablePassword
+from ostiary.features.privacy import DeletionNotUndone, ErasureNotFound
 from ostiary.features.profiles import InvalidProfile, ProfileNotFound
 from ostiary.features.registration import RegistrationRefused
 from ostiary.features.roles import (
@@ -115,10 +115,6 @@ def _expiry(error: ExpiryPassed) -> HttpProblem:
     return _of_field("expires_at", error)
 
 
-def _event_place(error: InvalidEventPlace) -> HttpProblem:
-    return _of_field("before", error)
-
-
 def _scopes(error: InvalidScope) -> HttpProblem:
     return _of_field("scopes", error)
 
@@ -129,6 +125,11 @@ def _state(error: NoAddress | NotSuspended | SigningKeyInUse) -> HttpProblem:
 
 def _verification(error: VerificationRefused) -> HttpProblem:
     return _of_field(error.field, error)
+
+
+def _deletion(error: DeletionNotUndone) -> HttpProblem:
+    code = ProblemCode.IDENTIFIER_TAKEN
+    return HttpProblem(code, str(error), errors=[FieldError(error.field, code.value, str(error))])
 
 
 def _onboarding(error: OnboardingRefused) -> HttpProblem:
@@ -155,6 +156,8 @@ def _own_reset(error: OwnReset) -> HttpProblem:
 
 
 FOLDS: Final[Mapping[type[Exception], Fold]] = {
+    DeletionNotUndone: _deletion,
+    ErasureNotFound: ProblemCode.NOT_FOUND,
     ExpiryPassed: _expiry,
     FactorDemanded: ProblemCode.FACTOR_DEMANDED,
     FactorNotFound: ProblemCode.NOT_FOUND,
@@ -165,7 +168,6 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     InvalidAddress: _address,
     InvalidCursor: _cursor,
     InvalidDescription: _description,
-    InvalidEventPlace: _event_place,
     InvalidId: ProblemCode.NOT_FOUND,
     InvalidPermission: _permissions,
     InvalidProfile: _profile,

@@ -1,4 +1,4 @@
-"""`ostiary audit`: whether the records are what was written, and the records as a file."""
+"""`ostiary audit`: the records, whether they are what was written, and the records as a file."""
 
 from __future__ import annotations
 
@@ -16,9 +16,19 @@ from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TimeEla
 from rich.text import Text
 
 from ostiary import schema
-from ostiary.entrypoints.cli.output import print_json, print_line
-from ostiary.features.audit import SEAL_KEY, ExportVerification, Seals, Selection, Verification
+from ostiary.entrypoints.cli.output import print_json, print_line, print_table
+from ostiary.features.audit import (
+    SEAL_KEY,
+    AuditLog,
+    EventFilter,
+    ExportVerification,
+    PersonalData,
+    Seals,
+    Selection,
+    Verification,
+)
 from ostiary.features.identities import IDENTITY_PREFIX
+from ostiary.features.sessions import external_session_id
 from ostiary.first_run import KEY_FILE, root_keys
 from ostiary.foundation.clock import SystemClock
 from ostiary.foundation.entropy import Entropy
@@ -30,9 +40,11 @@ from ostiary.settings import Settings, load
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
-    from ostiary.features.audit import Tally
+    from ostiary.features.audit import RecordedEvent, Tally
+    from ostiary.foundation.crypto import RootKeys
+    from ostiary.foundation.storage import Database
 
-app = App(name="audit", help="Verify and export the audit events.", help_format="markdown")
+app = App(name="audit", help="List, verify and export the audit events.", help_format="markdown")
 
 Json = Annotated[bool, Parameter(help="Print JSON.")]
 
@@ -69,7 +81,7 @@ async def verify(
         No row younger than this may have been purged.
     """
     settings = load()
-    key = _seals_key(settings)
+    key = _root_keys(settings).derive(SEAL_KEY)
     root = _root(expect_root)
     since = None if kept_for_days is None else SystemClock().now() - timedelta(days=kept_for_days)
     if file is not None:
@@ -78,7 +90,8 @@ async def verify(
         with _opened(file) as lines:
             look = ExportVerification(lines, key, kept_since=since, expected_root=root)
             return await _report(look, None, json=json)
-    async with _seals(settings, key) as seals:
+    async with _database(settings) as database:
+        seals = Seals(database, key)
         last = await seals.last_seq()
         verification = seals.verify(from_seq=from_, to_seq=to, kept_since=since, expected_root=root)
         return await _report(verification, last if to is None else min(to, last), json=json)
@@ -106,7 +119,8 @@ async def export(
     identity:
         Only what was done by or to this identity (idn_…).
     format_:
-        ndjson has every column and the seals, for `ostiary audit verify --file`; csv is for spreadsheets.
+        ndjson has every column and the seals, for `ostiary audit verify --file`, and what is personal stays sealed in
+        it; csv is for spreadsheets, and what is personal and was not erased can be read in it.
     output:
         The file to write, readable by its owner alone; it must not exist. Without it, the standard output.
     """
@@ -114,15 +128,86 @@ async def export(
         parse_id(IDENTITY_PREFIX, identity)
     selection = Selection(_aware(from_), _aware(to), identity)
     settings = load()
-    async with _seals(settings, _seals_key(settings)) as seals:
+    keys = _root_keys(settings)
+    async with _database(settings) as database:
+        seals = Seals(database, keys.derive(SEAL_KEY))
         lines = (
-            seals.export_csv(selection)
+            seals.export_csv(selection, PersonalData(database, keys, Entropy()))
             if format_ == "csv"
             else seals.export_ndjson(selection, now=SystemClock().now())
         )
         with _written_to(output) as write:
             async for line in lines:
                 write(line)
+
+
+@app.command(name="list")
+async def list_(
+    *,
+    identity: str | None = None,
+    action: str | None = None,
+    since: datetime | None = None,
+    limit: int = 50,
+    json: Json = False,
+) -> None:
+    """List audit events, the newest first, with what is personal in them unless it was erased.
+
+    Example: `ostiary audit list --action identity:session:refused --limit 20`.
+
+    Parameters
+    ----------
+    identity:
+        Only what was done by or to this identity (idn_…).
+    action:
+        Only this action.
+    since:
+        Only what happened at this moment or later; without a time zone, UTC.
+    limit:
+        At most so many.
+    """
+    if identity is not None:
+        parse_id(IDENTITY_PREFIX, identity)
+    matching = EventFilter(identity_id=identity, action=action, since=_aware(since))
+    settings = load()
+    keys = _root_keys(settings)
+    async with _database(settings) as database:
+        log = AuditLog(database, PersonalData(database, keys, Entropy()))
+        events = await log.list(matching, limit=limit)
+    if json:
+        print_json([_facts(event) for event in events])
+        return
+    columns = ("when", "action", "by", "to", "from", "success", "reason")
+    print_table(f"{len(events)} events", columns, map(_cells, events))
+
+
+def _facts(event: RecordedEvent) -> dict[str, Any]:
+    return {
+        "id": event.external_id,
+        "occurred_at": event.occurred_at,
+        "action": event.action,
+        "actor": {"kind": event.actor.kind, "id": event.actor.id},
+        "target": {"kind": event.target_kind, "id": event.target_id},
+        "session_id": external_session_id(event.session_id) if event.session_id else None,
+        "ip_address": event.origin.ip_address,
+        "user_agent": event.origin.user_agent,
+        "success": event.success,
+        "reason": event.reason,
+        "metadata": event.metadata,
+        "personal": event.personal,
+        "erased": event.is_erased,
+    }
+
+
+def _cells(event: RecordedEvent) -> tuple[object, ...]:
+    return (
+        _written(event.occurred_at),
+        event.action,
+        event.actor.id or event.actor.kind,
+        event.target_id or event.target_kind,
+        "erased" if event.is_erased else event.origin.ip_address,
+        "yes" if event.success else "no",
+        event.reason,
+    )
 
 
 async def _report(look: Verification | ExportVerification, last: int | None, *, json: bool) -> int:
@@ -192,7 +277,7 @@ def _progress(tally: Tally, last: int | None, *, shown: bool) -> Progress:
 
 
 @asynccontextmanager
-async def _seals(settings: Settings, key: bytes) -> AsyncIterator[Seals]:
+async def _database(settings: Settings) -> AsyncIterator[Database]:
     """Open the database and nothing else: a look at the records starts no installation and changes nothing."""
     revision = await schema.current(settings.database)
     if revision != schema.HEAD:
@@ -203,20 +288,20 @@ async def _seals(settings: Settings, key: bytes) -> AsyncIterator[Seals]:
     database = database_at(settings.database)
     await database.open()
     try:
-        yield Seals(database, key)
+        yield database
     finally:
         await database.close()
 
 
-def _seals_key(settings: Settings) -> bytes:
-    """Return the key of the seals. A fresh root key would fit none, so none is made here."""
+def _root_keys(settings: Settings) -> RootKeys:
+    """Return the root keys. A fresh one would fit no seal and open nothing, so none is made here."""
     is_configured = settings.root_keys is not None or settings.root_keys_file is not None
     if not is_configured and not (settings.data / KEY_FILE).exists():
         raise OstiaryError(
-            "The root key is missing, and seals can be checked with it alone: set OSTIARY_ROOT_KEYS_FILE, or "
+            "The root key is missing, and the records can be checked and read with it alone: set OSTIARY_ROOT_KEYS_FILE, or "
             "OSTIARY_DATA to the folder that holds root.key."
         )
-    return root_keys(settings, Entropy()).derive(SEAL_KEY)
+    return root_keys(settings, Entropy())
 
 
 def _root(text: str | None) -> bytes | None:

@@ -8,6 +8,10 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class ProofRefused:
-    """The password was not theirs; `retry_after` when the failure budget is spent."""
+    """What they gave was not theirs, or not enough: `needs_factor` where a second factor has to be shown as well.
+
+    `retry_after` when the failure budget is spent.
+    """
 
     retry_after: timedelta | None = None
+    needs_factor: bool = False

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from ostiary.features.account.model import ProofRefused
 from ostiary.features.audit import Action, Event
+from ostiary.features.flows import Proof
 from ostiary.features.passwords import PasswordHash
-from ostiary.features.sessions import Authentication, EndReason
+from ostiary.features.sessions import EndReason
 from ostiary.foundation.crypto import equal
 
 if TYPE_CHECKING:
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ostiary.features.audit import Audit
-    from ostiary.features.flows import Flows
+    from ostiary.features.flows import Factor, FactorFacts, FactorProofs, Flows, Shown
     from ostiary.features.identities import Credentials, Identities
+    from ostiary.features.passkeys import Ceremony
     from ostiary.features.passwords import Passwords
     from ostiary.features.profiles import Profile, ProfileChange, Profiles
-    from ostiary.features.roles import Roles
     from ostiary.features.sessions import Caller, Sessions, Tokens
     from ostiary.foundation.secret import Secret
     from ostiary.foundation.storage import Database, Statements, Transaction
@@ -36,18 +37,18 @@ class Account:
         identities: Identities,
         profiles: Profiles,
         passwords: Passwords,
-        roles: Roles,
         sessions: Sessions,
         flows: Flows,
+        factor_proofs: FactorProofs,
         audit: Audit,
     ) -> None:
         self._database = database
         self._identities = identities
         self._profiles = profiles
         self._passwords = passwords
-        self._roles = roles
         self._sessions = sessions
         self._flows = flows
+        self._factor_proofs = factor_proofs
         self._audit = audit
 
     async def change_profile(self, caller: Caller, change: ProfileChange, *, now: datetime) -> Profile:
@@ -70,9 +71,13 @@ class Account:
         eased = await self._is_mfa_enforced(self._database, proven, now)
         self._check(new, proven, mfa_enforced=eased)
         hashed = await self._passwords.hash(new)
+        proof, authenticated_at = _kept(caller)
         async with self._database.transaction() as tx:
             if not await self._is_unchanged(tx, proven):
                 return ProofRefused()
+            facts = await self._flows.facts(tx, proven.id, now=now)
+            if not self._flows.is_enough(proven.entity_type, proof, facts):
+                return ProofRefused(needs_factor=True)
             if eased:
                 # The last factor may have gone while the password was hashed.
                 self._check(new, proven, mfa_enforced=await self._is_mfa_enforced(tx, proven, now))
@@ -83,23 +88,61 @@ class Account:
                 tx, caller.identity_id, reason=EndReason.PASSWORD_CHANGED, now=now
             )
             self._record(tx, caller, Action.IDENTITY_PASSWORD_CHANGED, now)
-            return await self._start(tx, replace(proven, token_epoch=epoch), caller, now)
+            return self._renew(
+                tx, replace(proven, token_epoch=epoch), proof, facts, caller, now, authenticated_at
+            )
+
+    async def send_code(self, caller: Caller, factor: Factor, *, now: datetime) -> None:
+        """Send the code of a message factor of the caller's, good for this session alone, as far as limits permit."""
+        owner = await self._identities.get(caller.identity_id)
+        facts = await self._flows.facts(self._database, owner.id, now=now)
+        permitted = await self._factor_proofs.permits(
+            owner, factor, ip_address=caller.origin.ip_address, now=now
+        )
+        if permitted and factor in facts.factors:
+            async with self._database.transaction() as tx:
+                self._factor_proofs.send(tx, owner, factor, bound_to=caller.session_id, now=now)
+
+    async def begin_passkey(self, caller: Caller, *, now: datetime) -> Ceremony:
+        """Begin to use a passkey of the caller's to prove themselves again, in this session alone."""
+        async with self._database.transaction() as tx:
+            return await self._factor_proofs.begin_passkey(
+                tx, caller.identity_id, bound_to=caller.session_id, now=now
+            )
 
     async def reauthenticate(
-        self, caller: Caller, *, password: Secret, now: datetime
+        self,
+        caller: Caller,
+        *,
+        password: Secret | None = None,
+        factor: Shown | None = None,
+        now: datetime,
     ) -> Tokens | ProofRefused:
-        """Replace the caller's session by one that has just been authenticated (SES-02, SES-08)."""
-        proven = await self._prove(caller, password, Action.IDENTITY_REAUTHENTICATION_FAILED, now)
+        """Replace the caller's session by one that has just been authenticated (SES-02, SES-08).
+
+        By the password, by a second factor beside what the session began with, or by both: where the account has a second
+        factor, or must have one, the password alone is not enough.
+        """
+        failure = Action.IDENTITY_REAUTHENTICATION_FAILED
+        proven = await self._prove(caller, password, failure, now)
         if isinstance(proven, ProofRefused):
             return proven
         async with self._database.transaction() as tx:
             if not await self._is_unchanged(tx, proven):
                 return ProofRefused()
+            facts = await self._flows.facts(tx, proven.id, now=now)
+            shown = await self._show(tx, caller, proven, factor, facts, now)
+            if shown is None:
+                self._record(tx, caller, failure, now, success=False)
+                return ProofRefused()
+            proof = Proof.again(caller.amr, by_password=password is not None, factor=shown)
+            if not self._flows.is_enough(proven.entity_type, proof, facts):
+                return ProofRefused(needs_factor=True)
             await self._sessions.end(
                 tx, caller.identity_id, caller.session_id, reason=EndReason.REAUTHENTICATED, now=now
             )
             self._record(tx, caller, Action.IDENTITY_REAUTHENTICATED, now)
-            return await self._start(tx, proven, caller, now)
+            return self._renew(tx, proven, proof, facts, caller, now)
 
     async def log_out(self, caller: Caller, *, refresh_token: Secret | None, now: datetime) -> None:
         """End the caller's session, and that of a refresh token of theirs if another is presented."""
@@ -156,26 +199,49 @@ class Account:
             if session_id is not None:
                 await self._end(tx, caller, session_id, EndReason.TOKEN_REVOKED, now)
 
-    async def delete(self, caller: Caller, *, now: datetime) -> None:
-        """Delete the caller's account: nothing of it signs in or is shown again, and its addresses are free."""
-        async with self._database.transaction() as tx:
-            await self._sessions.end_all(tx, caller.identity_id, reason=EndReason.IDENTITY_DELETED, now=now)
-            await self._profiles.delete(tx, caller.entity_type, caller.identity_id, now=now)
-            await self._identities.delete(tx, caller.identity_id, now=now)
-            self._record(tx, caller, Action.IDENTITY_DELETED, now)
+    async def _show(
+        self,
+        tx: Transaction,
+        caller: Caller,
+        owner: Credentials,
+        given: Shown | None,
+        facts: FactorFacts,
+        now: datetime,
+    ) -> tuple[str, ...] | None:
+        """Use a factor up and return how RFC 8176 names it: nothing for none, None for a wrong one."""
+        if given is None:
+            return ()
+        if given.factor not in facts.factors:
+            return None
+        return await self._factor_proofs.verify(
+            tx, owner, given, bound_to=caller.session_id, origin=caller.origin, now=now
+        )
 
-    async def _start(self, tx: Transaction, proven: Credentials, caller: Caller, now: datetime) -> Tokens:
-        grants = await self._roles.granted(tx, proven.id, now=now)
-        return self._sessions.start(tx, Authentication.by_password(proven, grants, caller.origin), now=now)
+    def _renew(
+        self,
+        tx: Transaction,
+        owner: Credentials,
+        proof: Proof,
+        facts: FactorFacts,
+        caller: Caller,
+        now: datetime,
+        authenticated_at: datetime | None = None,
+    ) -> Tokens | ProofRefused:
+        tokens = self._flows.renew(
+            tx, owner, proof, facts, authenticated_at=authenticated_at, origin=caller.origin, now=now
+        )
+        return tokens or ProofRefused(needs_factor=True)
 
     async def _prove(
-        self, caller: Caller, password: Secret, failure: Action, now: datetime
+        self, caller: Caller, password: Secret | None, failure: Action, now: datetime
     ) -> Credentials | ProofRefused:
-        """Check the caller's password against the budget every other channel shares (ABU-01)."""
+        """Count an attempt, and check the caller's password if they give it, against the budget every other channel shares (ABU-01)."""
         attempt = await self._identities.reserve_attempt_by_id(caller.identity_id, now=now)
         credentials = attempt.credentials
         if not attempt.granted or credentials is None:
             return ProofRefused(retry_after=attempt.retry_after(now))
+        if password is None:
+            return credentials
         stored = PasswordHash.stored(credentials.password_hash, credentials.password_scheme)
         verification = await self._passwords.verify(password, stored)
         if verification.valid:
@@ -230,3 +296,14 @@ class Account:
             success=success,
         )
         self._audit.record(tx, event, now=now)
+
+
+def _kept(caller: Caller) -> tuple[Proof, datetime | None]:
+    """Return what the session after a change of the password is proven by, and when if that is not now.
+
+    The password was given, but the second factor a session began with was not shown again: it counts as of that moment.
+    """
+    if caller.showed_two_factors:
+        names = tuple(dict.fromkeys(("pwd", *caller.amr)))
+        return Proof("password", names, is_multi_factor=True), caller.authenticated_at
+    return Proof("password", ("pwd",)), None

@@ -1,4 +1,4 @@
-"""Administration: what an operator does to somebody else's account, to roles, and to the installation.
+"""Administration: what an operator does to somebody else's account, to roles, to the installation, and about messages.
 
 Each change is one transaction with the sessions and tokens it must end and the audit row that names the operator. No
 operator can leave the installation without one.
@@ -13,6 +13,7 @@ from ostiary.features.administration.errors import (
     NotSuspended,
     OwnAccount,
 )
+from ostiary.features.administration.messaging import Messaging
 from ostiary.features.administration.restore_guard import RestoreGuard
 from ostiary.features.administration.roles import RoleAdministration
 from ostiary.features.administration.service import Administration
@@ -24,6 +25,7 @@ __all__ = [
     "Changes",
     "ExpiryPassed",
     "LastOperator",
+    "Messaging",
     "NoAddress",
     "NotPending",
     "NotSuspended",

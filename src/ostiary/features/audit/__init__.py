@@ -5,9 +5,10 @@ transaction: `record` takes the transaction and lets a failure refuse the change
 may be lost: `record_read`. docs/guides/secure.md has the table of which is which.
 """
 
-from ostiary.features.audit.errors import InvalidEventPlace, PurgedMeanwhile, SealNotOurs, UnreadableExport
+from ostiary.features.audit.errors import PurgedMeanwhile, SealNotOurs, UnreadableExport
 from ostiary.features.audit.export import ExportVerification, Selection
-from ostiary.features.audit.listing import EventFilter, EventListing, EventPlace, EventRecord
+from ostiary.features.audit.keys import PersonalData
+from ostiary.features.audit.log import AuditLog
 from ostiary.features.audit.model import (
     NOBODY,
     NOWHERE,
@@ -15,9 +16,11 @@ from ostiary.features.audit.model import (
     Action,
     Actor,
     Event,
+    EventFilter,
     Login,
     LoginRecord,
     Origin,
+    RecordedEvent,
 )
 from ostiary.features.audit.sealing import SEAL_KEY, Seals, Verification
 from ostiary.features.audit.seals import Seal
@@ -32,19 +35,18 @@ __all__ = [
     "Action",
     "Actor",
     "Audit",
+    "AuditLog",
     "Event",
     "EventFilter",
-    "EventListing",
-    "EventPlace",
-    "EventRecord",
     "ExportVerification",
     "Finding",
-    "InvalidEventPlace",
     "Kind",
     "Login",
     "LoginRecord",
     "Origin",
+    "PersonalData",
     "PurgedMeanwhile",
+    "RecordedEvent",
     "Seal",
     "SealNotOurs",
     "Seals",

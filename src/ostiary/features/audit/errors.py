@@ -33,10 +33,3 @@ class UnreadableExport(OstiaryError):
             f"Line {line} is not one of an audit export: give a file that `ostiary audit export` wrote as ndjson."
         )
         self.line = line
-
-
-class InvalidEventPlace(OstiaryError):
-    """A text is not a place in the log."""
-
-    def __init__(self) -> None:
-        super().__init__("This is no place in the log: leave it away to begin with the newest event.")

@@ -2,7 +2,8 @@
 
 An ndjson export holds a header, every seal with the rows under it, and a last line with a MAC over all lines before
 it. So rows are held against their seals, and what seals cannot show, as in an export of some rows only, against the
-MAC. A CSV export is for spreadsheets.
+MAC. What is personal stays sealed in it, so that an erasure reaches the file. A CSV export is for spreadsheets, and opens
+what is personal.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from uuid import UUID
 import msgspec
 
 from ostiary.features.audit.errors import UnreadableExport
+from ostiary.features.audit.model import EVENT_PREFIX
 from ostiary.features.audit.seals import Record, Seal, microseconds, moment_of
-from ostiary.features.audit.verification import EVENT_PREFIX, Examination, Finding, Kind
+from ostiary.features.audit.verification import Examination, Finding, Kind
 from ostiary.foundation import crypto
 from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.ids import format_id, parse_id
@@ -27,10 +29,13 @@ from ostiary.foundation.ids import format_id, parse_id
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
 
+    from ostiary.features.audit.keys import Opened
+
 _SESSION_PREFIX: Final = "ses"
 _ID_SIZE: Final = 16
 _MAC: Final = b"ostiary audit export 1"
 _VERSION: Final = 1
+_ERASED: Final = "erased"
 # What makes a spreadsheet calculate, also in full width.
 _FORMULA: Final = tuple("=+-@|%\t\r\n\uff1d\uff0b\uff0d\uff20")
 
@@ -165,11 +170,16 @@ class CsvExport:
 
     def header(self) -> str:
         """Return the line with the names of the columns."""
-        return _csv_line([field.name for field in fields(Record)])
+        return _csv_line([*(field.name for field in fields(Record)), "personal"])
 
-    def line(self, record: Record) -> str:
-        """Return a row."""
+    def line(self, record: Record, opened: Opened) -> str:
+        """Return a row with what is personal in it, or `erased` where that was."""
         cells = msgspec.structs.asdict(_event_line(record))
+        for name in ("ip_address", "user_agent"):
+            cells[name] = (
+                cells[name] or getattr(opened.origin, name) or (_ERASED if opened.is_erased else None)
+            )
+        cells["personal"] = msgspec.json.encode(opened.personal).decode() if opened.personal else None
         cells["occurred_at"] = cells["occurred_at"].isoformat()
         cells["success"] = str(cells["success"]).lower()
         cells["metadata"] = bytes(cells["metadata"]).decode()
@@ -238,6 +248,15 @@ class ExportVerification:
             raise UnreadableExport(1)
         self._digest.update(text)
         return line.export
+
+
+def document_of(record: Record) -> tuple[UUID, dict[str, Any]]:
+    """Return the id and metadata of a row, as far as they are what we write."""
+    try:
+        metadata = msgspec.json.decode(record.metadata, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        metadata = {}
+    return UUID(bytes=record.id[:_ID_SIZE].rjust(_ID_SIZE, b"\0")), metadata
 
 
 def _decoded(text: bytes) -> _Line | None:

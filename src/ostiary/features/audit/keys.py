@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 ORIGIN: Final = "origin"
 PERSONAL: Final = "personal"
-_PARTS: Final = (ORIGIN, PERSONAL)
+PARTS: Final = (ORIGIN, PERSONAL)
 _KEY_PREFIX: Final = "aky"
 # Bounded in time, so that no memory of a worker outlives an erasure by much, and in number.
 _KEPT_FOR: Final = timedelta(hours=1)
@@ -95,7 +95,7 @@ class PersonalData:
 
     async def open(self, events: Sequence[tuple[UUID, Mapping[str, Any]]]) -> list[Opened]:
         """Open what is personal in some events, each given as its id and metadata, by one query for all of them."""
-        found = [{name: _part(metadata.get(name)) for name in _PARTS} for _, metadata in events]
+        found = [{name: _part(metadata.get(name)) for name in PARTS} for _, metadata in events]
         keys = await self._keys(part.key for parts in found for part in parts.values() if part is not None)
         return [_opened(keys, event_id, parts) for (event_id, _), parts in zip(events, found, strict=True)]
 

@@ -10,6 +10,8 @@ from uuid import UUID
 
 from ostiary.foundation.ids import InvalidId, format_id, parse_id
 
+EVENT_PREFIX: Final = "evt"
+
 _IDENTITY: Final = "identity"
 _IDENTITY_PREFIX: Final = "idn"
 _USER_AGENT_LENGTH: Final = 400
@@ -36,6 +38,8 @@ class Action(StrEnum):
     IDENTITY_SIGN_IN_FAILED = "identity:session:refused"
     IDENTITY_REAUTHENTICATED = "identity:session:reauthenticated"
     IDENTITY_REAUTHENTICATION_FAILED = "identity:session:reauthentication_refused"
+    DEVICE_REMEMBERED = "identity:device:remembered"
+    DEVICE_FORGOTTEN = "identity:device:forgotten"
     SIGN_IN_LINK_REQUESTED = "identity:sign_in_link:requested"
     SIGN_IN_CODE_REQUESTED = "identity:sign_in_code:requested"
     PASSWORD_RESET_REQUESTED = "identity:password:reset_requested"  # noqa: S105 - the name of an event
@@ -44,7 +48,10 @@ class Action(StrEnum):
     IDENTITY_PASSWORD_CHANGED = "identity:password:changed"  # noqa: S105 - the name of an event
     IDENTITY_PASSWORD_CHANGE_FAILED = "identity:password:change_refused"  # noqa: S105 - the name of an event
     IDENTITY_PROFILE_CHANGED = "identity:profile:changed"
+    IDENTITY_EXPORTED = "identity:account:exported"
     IDENTITY_DELETED = "identity:account:deleted"
+    IDENTITY_RESTORED = "identity:account:restored"
+    IDENTITY_ERASED = "identity:account:erased"
     IDENTITY_SUSPENDED = "identity:account:suspended"
     IDENTITY_REACTIVATED = "identity:account:reactivated"
     IDENTITY_UNLOCKED = "identity:account:unlocked"
@@ -90,6 +97,13 @@ class Action(StrEnum):
     SIGNING_KEY_ACTIVATED = "signing_key:key:activated"
     SIGNING_KEY_RETIRING = "signing_key:key:retiring"
     SIGNING_KEY_RETIRED = "signing_key:key:retired"
+    WEBHOOK_ADDED = "webhook:endpoint:added"
+    WEBHOOK_REMOVED = "webhook:endpoint:removed"
+    WEBHOOK_DISABLED = "webhook:endpoint:disabled"
+    WEBHOOK_ENABLED = "webhook:endpoint:enabled"
+    WEBHOOK_GONE = "webhook:endpoint:gone"
+    WEBHOOK_SECRET_ROTATED = "webhook:secret:rotated"  # noqa: S105 - the name of an event
+    MESSAGE_RETRIED = "outbox:message:retried"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +186,52 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events: by or to the identity `idn_…`, or of one session, or of an actor or a target; of one action; when.
+
+    A target is its kind and its id. Raises `ValueError` for an identity and a session at once.
+    """
+
+    identity_id: str | None = None
+    session_id: UUID | None = None
+    actor_id: str | None = None
+    target: tuple[str, str] | None = None
+    action: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.identity_id is not None and self.session_id is not None:
+            raise ValueError("Events are looked for by an identity or by a session, not by both.")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """An event as it is read, with what is personal in it; `is_erased` where no key opens that any more."""
+
+    id: UUID
+    occurred_at: datetime
+    action: str
+    actor: Actor
+    target_kind: str | None
+    target_id: str | None
+    session_id: UUID | None
+    origin: Origin
+    success: bool
+    reason: str | None
+    metadata: dict[str, Any]
+    personal: dict[str, Any] = field(repr=False)
+    is_erased: bool
+
+    @property
+    def external_id(self) -> str:
+        """The id as it is shown outside, `evt_…`."""
+        return format_id(EVENT_PREFIX, self.id)
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
-    """One attempt to sign in, successful or not."""
+    """One attempt to sign in, successful or not; `device` is what its owner would call it."""
 
     identity_id: UUID | None
     session_id: UUID | None
@@ -182,6 +240,7 @@ class Login:
     failure_reason: str | None = None
     provider: str = "ostiary"
     origin: Origin = NOWHERE
+    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

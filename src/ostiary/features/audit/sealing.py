@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from ostiary.features.audit import store
 from ostiary.features.audit.errors import PurgedMeanwhile, SealNotOurs
-from ostiary.features.audit.export import CsvExport, NdjsonExport
+from ostiary.features.audit.export import CsvExport, NdjsonExport, document_of
 from ostiary.features.audit.reading import LARGEST_SEQ, SMALLEST_SEQ, RecordReader, walk
 from ostiary.features.audit.seals import NO_ROOT, Record, Seal, microseconds, moment_of, seal_over
 from ostiary.features.audit.verification import Examination, Finding, Tally
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ostiary.features.audit.export import Selection
+    from ostiary.features.audit.keys import PersonalData
     from ostiary.foundation.storage import Database
 
 SEAL_KEY: Final = "audit seals"
@@ -29,6 +30,8 @@ SEAL_KEY: Final = "audit seals"
 SEAL_LIMIT: Final = 10_000
 """At most so many rows are under one seal."""
 
+# So many rows are opened at a time.
+_PAGE: Final = 500
 # What a transaction may last, what clocks may differ, and as much again for whatever is slow in between.
 _SETTLED_AFTER: Final = timedelta(seconds=30)
 
@@ -104,13 +107,16 @@ class Seals:
             raise PurgedMeanwhile
         yield export.end()
 
-    async def export_csv(self, selection: Selection) -> AsyncIterator[str]:
-        """Yield the lines of a table for people, without seals."""
+    async def export_csv(self, selection: Selection, personal_data: PersonalData) -> AsyncIterator[str]:
+        """Yield the lines of a table for people, without seals, with what is personal opened."""
         export = CsvExport()
         yield export.header()
-        async for record in RecordReader(self._database, from_seq=SMALLEST_SEQ).through(LARGEST_SEQ):
-            if selection.includes(record):
-                yield export.line(record)
+        reader = RecordReader(self._database, from_seq=SMALLEST_SEQ)
+        async for page in _pages(reader.through(LARGEST_SEQ)):
+            wanted = [record for record in page if selection.includes(record)]
+            opened = await personal_data.open([document_of(record) for record in wanted])
+            for record, found in zip(wanted, opened, strict=True):
+                yield export.line(record, found)
 
     async def _settled_through(self) -> int:
         """Return a number up to which nothing can appear any more, 0 if none is known to be.
@@ -216,6 +222,16 @@ class Verification:
         if seq > self._given_out_through:
             self._given_out_through = await self._database.fetch_one(store.GIVEN_OUT_THROUGH) or 0
         return seq > self._given_out_through
+
+
+async def _pages(records: AsyncIterator[Record]) -> AsyncIterator[list[Record]]:
+    page: list[Record] = []
+    async for record in records:
+        page.append(record)
+        if len(page) == _PAGE:
+            yield page
+            page = []
+    yield page
 
 
 def _is_recent(record: Record, time: datetime) -> bool:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from ostiary.features.audit import store
+from ostiary.features.audit.devices import device_digest, told_of_device
 from ostiary.features.audit.keys import ORIGIN, PersonalData
 from ostiary.features.audit.model import NOWHERE
+from ostiary.features.outbox import Message, Template
 from ostiary.foundation.errors import Unavailable
 from ostiary.foundation.ids import first_id_at, new_id
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ostiary.features.audit.model import Event, Login, LoginRecord
-    from ostiary.features.outbox import Outbox
+    from ostiary.features.outbox import Outbox, Recipient
     from ostiary.foundation.crypto import RootKeys
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.storage import Database, Parameter, Transaction
@@ -33,10 +35,20 @@ _AHEAD: Final = timedelta(days=93)
 class Audit:
     """The records of one installation."""
 
-    def __init__(self, database: Database, entropy: Entropy, *, root_keys: RootKeys, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        database: Database,
+        entropy: Entropy,
+        *,
+        root_keys: RootKeys,
+        outbox: Outbox,
+        tells_new_devices: bool = True,
+    ) -> None:
         self._database = database
         self._entropy = entropy
         self._outbox = outbox
+        self._tells_new_devices = tells_new_devices
+        self._device_key = root_keys.derive("login devices")
         self.personal_data: Final = PersonalData(database, root_keys, entropy)
         """What seals and opens the personal data in events."""
 
@@ -58,8 +70,17 @@ class Audit:
         except Exception:  # noqa: BLE001 - whatever it is, the read it concerns was allowed and is answered
             _log.warning("The audit line of a read (%s) could not be written.", event.action, exc_info=True)
 
-    def record_login(self, tx: Transaction, login: Login, *, now: datetime) -> None:
-        """Write one line of login history."""
+    def record_login(
+        self, tx: Transaction, login: Login, *, owner: Recipient | None = None, now: datetime
+    ) -> None:
+        """Write one line of login history, and tell the `owner` if it is given and the device is a new one.
+
+        What is told is decided where it is written, by what the history said before this line.
+        """
+        device = None
+        if login.success and login.identity_id is not None:
+            device = device_digest(self._device_key, login.identity_id, login)
+            self._notify_of_device(tx, login, device, owner, now)
         origin = login.origin.facts()
         tx.defer(
             store.ADD_LOGIN,
@@ -73,6 +94,7 @@ class Audit:
             login.failure_reason,
             origin.get("ip_address"),
             origin.get("user_agent"),
+            device,
         )
 
     def session_ended(self, tx: Transaction, session_id: UUID, *, now: datetime) -> None:
@@ -112,6 +134,16 @@ class Audit:
         await tx.execute(store.WAIT_BRIEFLY)
         dropped = await tx.fetch_all(store.DROP_LOGIN_MONTHS, before)
         return sum(dropped) + await tx.execute(store.PURGE_LOGINS, first_id_at(before), limit)
+
+    def _notify_of_device(
+        self, tx: Transaction, login: Login, device: bytes, owner: Recipient | None, now: datetime
+    ) -> None:
+        if owner is None or not self._tells_new_devices:
+            return
+        message = Message.to_owner(Template.NEW_DEVICE, owner, told_of_device(login, now=now))
+        if message is not None:
+            row = self._outbox.row_of(message, now=now)
+            tx.defer(store.NOTIFY_OF_DEVICE, *row, login.identity_id, device)
 
     def _add(self, tx: Transaction, event: Event, now: datetime) -> None:
         tx.defer(store.ADD_EVENT, *self._columns(tx, event, now))

@@ -12,26 +12,6 @@ from ostiary.features.audit.model import LoginRecord
 from ostiary.features.audit.seals import Record, Seal
 from ostiary.foundation.storage import Query, bounded_delete
 
-
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """An event as it is stored, what is personal in it sealed."""
-
-    id: UUID
-    occurred_at: datetime
-    action: str
-    actor_kind: str | None
-    actor_id: str | None
-    target_kind: str | None
-    target_id: str | None
-    session_id: UUID | None
-    ip_address: str | None
-    user_agent: str | None
-    success: bool
-    reason: str | None
-    metadata: dict[str, Any]
-
-
 _EVENT: Final = """id, occurred_at, action, actor_kind, actor_id, target_kind, target_id,
             session_id, ip_address, user_agent, success, reason, metadata"""
 _VALUES: Final = "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13"
@@ -75,11 +55,87 @@ KEYS = Query(
     into=KeyRow,
 )
 
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """A row of the log as its readers want it."""
+
+    id: UUID
+    occurred_at: datetime
+    action: str
+    actor_kind: str | None
+    actor_id: str | None
+    target_kind: str | None
+    target_id: str | None
+    session_id: UUID | None
+    ip_address: str | None
+    user_agent: str | None
+    success: bool
+    reason: str | None
+    metadata: dict[str, Any]
+
+
+# The newest first: $1 the id they are older than, $2 and $3 since and until when, $4 an action or none, $5 how many at
+# the most, $6 what the index is asked for. Ids and moments are in the same order.
+_NEWEST: Final = "ORDER BY occurred_at DESC, id DESC LIMIT $5"
+
+
+def _events(where: str) -> str:
+    return f"""
+    SELECT {_EVENT} FROM ostiary.audit_events
+     WHERE {where} AND id < $1 AND occurred_at >= $2 AND occurred_at < $3
+       AND (CAST($4 AS text) IS NULL OR action = $4)
+     {_NEWEST}"""
+
+
+_BY_THEM: Final = _events("actor_id = $6")
+_TO_THEM: Final = _events("target_kind = 'identity' AND target_id = $6 AND coalesce(actor_id, '') <> $6")
+
+# By what is looked for. Each combination is a statement of its own, so that each is planned by the index that fits it.
+_LOOKED_FOR: Final = {
+    "actor_id": ("actor_id",),
+    "target": ("target_kind", "target_id"),
+    "action": ("action",),
+}
+
+
+def _looked_for(names: tuple[str, ...]) -> str:
+    columns = [column for name in names for column in _LOOKED_FOR[name]]
+    return " AND ".join(f"{column} = ${number}" for number, column in enumerate(columns, start=6)) or "TRUE"
+
+
+EVENTS: Final = {
+    names: Query(_events(_looked_for(names)), into=EventRow)
+    for size in range(len(_LOOKED_FOR) + 1)
+    for names in combinations(_LOOKED_FOR, size)
+}
+EVENTS_OF_SESSION = Query(_events("session_id = $6"), into=EventRow)
+# Each half has an index of its own, which an OR over both would not use.
+EVENTS_OF_IDENTITY = Query(
+    f"""
+    SELECT * FROM (SELECT * FROM ({_BY_THEM}) AS by_them UNION ALL SELECT * FROM ({_TO_THEM}) AS to_them) AS events
+    {_NEWEST}
+    """,
+    into=EventRow,
+)
+
 ADD_LOGIN: Query[Any] = Query(
     """
     INSERT INTO ostiary.login_history
-           (id, identity_id, session_id, occurred_at, provider, method, success, failure_reason, ip_address, user_agent)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+           (id, identity_id, session_id, occurred_at, provider, method, success, failure_reason, ip_address, user_agent,
+            device)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    """
+)
+
+# A message about a device nobody has signed in from before, if anybody has signed in before. $7 identity, $8 device.
+_SIGNED_IN_BEFORE: Final = "SELECT 1 FROM ostiary.login_history WHERE identity_id = $7 AND success AND device"
+NOTIFY_OF_DEVICE: Query[Any] = Query(
+    f"""
+    INSERT INTO ostiary.outbox
+           (id, topic, subject, payload_sealed, recipient_digest, created_at, available_at, attempts)
+    SELECT $1, $2, $3, $4, $5, $6, $6, 0
+     WHERE EXISTS ({_SIGNED_IN_BEFORE} IS NOT NULL) AND NOT EXISTS ({_SIGNED_IN_BEFORE} = $8)
     """
 )
 
@@ -104,32 +160,6 @@ LOGINS_OF_IDENTITY = Query(
     """,
     into=LoginRecord,
 )
-
-# Searches, the newest first. $1 since when, $2 and $3 the moment and id to stay before, $4 how many; then what is looked
-# for. Each combination is a statement of its own, so that each is planned by the index that fits it.
-_LOOKED_FOR: Final = {
-    "actor_id": ("actor_id",),
-    "target": ("target_kind", "target_id"),
-    "action": ("action",),
-}
-
-
-def _search(names: tuple[str, ...]) -> Query[StoredEvent]:
-    columns = [column for name in names for column in _LOOKED_FOR[name]]
-    conditions = "".join(f" AND {column} = ${number}" for number, column in enumerate(columns, start=5))
-    return Query(
-        f"""
-        SELECT {_EVENT} FROM ostiary.audit_events
-         WHERE occurred_at >= $1 AND (occurred_at, id) < ($2, $3){conditions}
-         ORDER BY occurred_at DESC, id DESC LIMIT $4
-        """,
-        into=StoredEvent,
-    )
-
-
-EVENTS: Final = {
-    names: _search(names) for size in range(len(_LOOKED_FOR) + 1) for names in combinations(_LOOKED_FOR, size)
-}
 
 # Rows and seals are read as bytes and numbers, and moments no earlier and no later than Python knows, so that nothing
 # put into the tables by force keeps them from being read.

@@ -12,13 +12,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from ostiary.features.audit.model import EVENT_PREFIX
 from ostiary.features.audit.seals import NO_ROOT, Leaf, Record, Seal, merkle_root, moment_of
 from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-EVENT_PREFIX: Final = "evt"
 
 
 class Kind(StrEnum):

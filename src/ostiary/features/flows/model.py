@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Self
+from typing import Any, Final, Self
 from uuid import UUID
 
+from ostiary.features.identities import Credentials, Identity, Status
 from ostiary.features.roles import Grant
 from ostiary.features.sessions import Tokens
+from ostiary.foundation.ids import format_id, parse_id
 from ostiary.foundation.secret import Secret
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 FLOW_KIND: Final = "flow"
 DEVICE_KIND: Final = "device"
+DEVICE_PREFIX: Final = "dev"
 FLOW_LIFETIME: Final = timedelta(minutes=10)
 MULTI_FACTOR: Final = "mfa"
 """RFC 8176: two different factors, or a passkey that knew its owner, were proven."""
 REMEMBERED: Final = "device"
 """A device that was remembered after a second factor; not registered, and never `mfa`."""
 _ROLE: Final = "role:"
+_ENROL: Final = "enrol:"
 
 
 class Factor(StrEnum):
@@ -52,6 +53,20 @@ class Proof:
     provider: str = "ostiary"
     is_multi_factor: bool = False
 
+    @classmethod
+    def again(cls, earlier: Sequence[str], *, by_password: bool, factor: Sequence[str] = ()) -> Self:
+        """Return what somebody proves who is signed in, their session being proven by `earlier`.
+
+        A factor that is shown now counts as a second one beside a password that is given now, or beside what the session
+        began with, unless that went the same way: a code by e-mail adds nothing to a link by e-mail.
+        """
+        first = ("pwd",) if by_password else tuple(earlier)
+        first = tuple(name for name in first if name not in {MULTI_FACTOR, REMEMBERED})
+        is_multi = MULTI_FACTOR in factor or (bool(factor) and not set(first) <= {*factor, "otp", "user"})
+        kept = first if factor or by_password else ()
+        names = dict.fromkeys((*kept, *factor, *((MULTI_FACTOR,) if is_multi else ())))
+        return cls("reauthentication", tuple(names), is_multi_factor=is_multi)
+
 
 @dataclass(frozen=True, slots=True)
 class FactorFacts:
@@ -73,6 +88,11 @@ class Missing:
 
     factors: tuple[Factor, ...]
     enrol: tuple[Factor, ...] = ()
+
+    @property
+    def steps(self) -> list[str]:
+        """What a flow accepts next, as it is stored: a factor to show is never mistaken for one to make."""
+        return [*self.factors, *(f"{_ENROL}{factor}" for factor in self.enrol)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +139,38 @@ class FactorPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class NewDevice:
+    """What a device shows from now on instead of a second factor, and for how long."""
+
+    secret: Secret
+    lifetime: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A remembered device as its owner sees it."""
+
+    id: UUID
+    label: str
+    ip_address: str | None
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+
+    @property
+    def external_id(self) -> str:
+        """The id as it is shown outside, `dev_…`."""
+        return format_id(DEVICE_PREFIX, self.id)
+
+
+@dataclass(frozen=True, slots=True)
 class SignedIn:
     """It was they; here are their tokens. `recovery_codes` were made with a factor enrolled on the way, shown once."""
 
     identity_id: UUID
     tokens: Tokens
     recovery_codes: tuple[Secret, ...] = ()
+    device: NewDevice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,5 +194,63 @@ class OpenFlow:
     method: str
     completed: list[str]
     required: list[str]
+    enrolling: UUID | None
     created_at: datetime
     expires_at: datetime
+
+    def accepts(self, factor: Factor) -> bool:
+        """Say whether this factor is what the flow waits for, be it to show or, once begun, to make."""
+        return factor in self.required or (self.enrolling is not None and self.can_enrol(factor))
+
+    def can_enrol(self, factor: Factor) -> bool:
+        """Say whether the flow waits for this factor to be made, as its owner has none."""
+        return f"{_ENROL}{factor}" in self.required
+
+    def fits(self, owner: Credentials | Identity) -> bool:
+        """Say whether nothing has overtaken the flow since its first proof was checked."""
+        return owner.token_epoch == self.token_epoch and owner.status is Status.ACTIVE
+
+    def proof(self, factor: Factor, amr: Iterable[str]) -> Proof:
+        """Return what was proven altogether when a second factor was shown, named `amr`."""
+        names = dict.fromkeys((*self.completed, *amr, MULTI_FACTOR))
+        return Proof(f"{self.method}+{factor}", tuple(names), self.provider, is_multi_factor=True)
+
+
+class StepRefusal(StrEnum):
+    """Why a step of a flow was not made: precise for the records, one and the same outside."""
+
+    NO_FLOW = "no_flow"
+    WRONG_STEP = "wrong_step"
+    WRONG_PROOF = "wrong_proof"
+    LOCKED = "locked"
+
+
+@dataclass(frozen=True, slots=True)
+class StepRefused:
+    """A step was not made; `retry_after` when the failure budget is spent."""
+
+    reason: StepRefusal
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A second factor that is shown: by its code, or by a passkey's ceremony and what the authenticator answered."""
+
+    factor: Factor
+    secret: Secret
+    credential: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Somebody shows a second factor in a flow, and may wish not to be asked on this device for a while."""
+
+    flow: Secret
+    shown: Shown
+    remember_device: bool = False
+
+
+def parse_device_id(text: str) -> UUID:
+    """Read the external id of a device. Raises `InvalidId`."""
+    return parse_id(DEVICE_PREFIX, text)

@@ -30,21 +30,33 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ostiary.features.audit import Audit, Origin
+    from ostiary.features.flows.devices import Devices
     from ostiary.features.flows.model import FactorPolicy, Missing
     from ostiary.features.identities import Credentials
-    from ostiary.features.sessions import Sessions
+    from ostiary.features.sessions import Sessions, Tokens
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.secret import Secret
     from ostiary.foundation.storage import Statements, Transaction
 
 
 class Flows:
-    """The sign-ins of one installation, under one policy."""
+    """The sign-ins of one installation, under one policy; `offered` are the factors that may be used here."""
 
-    def __init__(self, entropy: Entropy, *, policy: FactorPolicy, sessions: Sessions, audit: Audit) -> None:
+    def __init__(
+        self,
+        entropy: Entropy,
+        *,
+        policy: FactorPolicy,
+        offered: frozenset[Factor],
+        sessions: Sessions,
+        devices: Devices,
+        audit: Audit,
+    ) -> None:
         self._entropy = entropy
         self._policy = policy
+        self._offered = offered
         self._sessions = sessions
+        self._devices = devices
         self._audit = audit
 
     async def facts(
@@ -59,7 +71,7 @@ class Flows:
             for row in rows
             if row.kind == "role" and row.granted_at is not None
         ]
-        factors = frozenset(Factor(row.name) for row in rows if row.kind == "factor")
+        factors = self._offered & {row.name for row in rows if row.kind == "factor"}
         is_remembered = any(row.kind == "device" for row in rows)
         return FactorFacts(grants, factors, presented.id if presented and is_remembered else None)
 
@@ -85,28 +97,84 @@ class Flows:
         missing = self._policy.missing(credentials.entity_type, proof, known)
         if missing is not None:
             return self._wait(tx, credentials, proof, missing, origin, now)
-        amr = proof.amr
         if known.device_id is not None and not proof.is_multi_factor:
             tx.defer(store.TOUCH_DEVICE, known.device_id, now)
-            amr = (*amr, REMEMBERED)
-        tokens = self._sessions.start(
-            tx,
-            Authentication(
-                identity_id=credentials.id,
-                entity_type=credentials.entity_type,
-                entity_id=credentials.entity_id,
-                epoch=credentials.token_epoch,
-                method=proof.method,
-                amr=amr,
-                grants=known.grants,
-                origin=origin,
-                provider=proof.provider,
-            ),
-            now=now,
-        )
-        event = _event(Action.IDENTITY_SIGNED_IN, credentials.id, origin, session_id=tokens.session_id)
-        self._audit.record(tx, event, now=now)
+            proof = replace(proof, amr=(*proof.amr, REMEMBERED))
+        tokens = self._start(tx, credentials, proof, known, origin, now)
+        self._note(tx, Action.IDENTITY_SIGNED_IN, credentials.id, origin, now, session_id=tokens.session_id)
         return SignedIn(credentials.id, tokens)
+
+    async def complete(
+        self,
+        tx: Transaction,
+        credentials: Credentials,
+        proof: Proof,
+        *,
+        remember_device: bool = False,
+        recovery_codes: tuple[Secret, ...] = (),
+        origin: Origin,
+        now: datetime,
+    ) -> SignedIn:
+        """Start the session of a flow whose second factor was shown, and remember the device if that is wished."""
+        facts = await self.facts(tx, credentials.id, now=now)
+        device = None
+        if remember_device:
+            device = self._devices.remember(tx, credentials.id, origin=origin, now=now)
+        tokens = self._start(tx, credentials, proof, facts, origin, now)
+        self._note(tx, Action.IDENTITY_SIGNED_IN, credentials.id, origin, now, session_id=tokens.session_id)
+        return SignedIn(credentials.id, tokens, recovery_codes, device)
+
+    def is_enough(self, entity_type: str, proof: Proof, facts: FactorFacts) -> bool:
+        """Say whether a proof may be all a session rests on."""
+        return self._policy.missing(entity_type, proof, facts) is None
+
+    def renew(
+        self,
+        tx: Transaction,
+        credentials: Credentials,
+        proof: Proof,
+        facts: FactorFacts,
+        *,
+        authenticated_at: datetime | None = None,
+        origin: Origin,
+        now: datetime,
+    ) -> Tokens | None:
+        """Start the session that replaces one, None where the proof is not enough for a session at all.
+
+        `authenticated_at` is when it was proven, if not now.
+        """
+        if not self.is_enough(credentials.entity_type, proof, facts):
+            return None
+        return self._start(tx, credentials, proof, facts, origin, now, authenticated_at)
+
+    def _start(
+        self,
+        tx: Transaction,
+        credentials: Credentials,
+        proof: Proof,
+        facts: FactorFacts,
+        origin: Origin,
+        now: datetime,
+        authenticated_at: datetime | None = None,
+    ) -> Tokens:
+        authentication = Authentication(
+            identity_id=credentials.id,
+            entity_type=credentials.entity_type,
+            entity_id=credentials.entity_id,
+            epoch=credentials.token_epoch,
+            method=proof.method,
+            amr=proof.amr,
+            grants=facts.grants,
+            origin=origin,
+            provider=proof.provider,
+            authenticated_at=authenticated_at,
+            owner=credentials.recipient if authenticated_at is None else None,
+        )
+        return self._sessions.start(tx, authentication, now=now)
+
+    async def purge(self, tx: Transaction, *, expired_by: datetime, limit: int) -> int:
+        """Delete up to `limit` flows that had expired by then, finished or not; return how many."""
+        return await tx.execute(store.PURGE_FLOWS, expired_by, limit)
 
     def demands_factor(self, entity_type: str, facts: FactorFacts) -> bool:
         """Say whether an account of this kind, with these roles, must have a second factor."""
@@ -143,12 +211,33 @@ class Flows:
             proof.provider,
             proof.method,
             list(proof.amr),
-            list(missing.factors),
+            missing.steps,
             now,
             now + FLOW_LIFETIME,
         )
-        self._audit.record(tx, _event(Action.IDENTITY_FACTOR_REQUIRED, credentials.id, origin), now=now)
+        self._note(tx, Action.IDENTITY_FACTOR_REQUIRED, credentials.id, origin, now)
         return FactorRequired(credentials.id, token.text, missing.factors, missing.enrol)
+
+    def _note(
+        self,
+        tx: Transaction,
+        action: Action,
+        identity_id: UUID,
+        origin: Origin,
+        now: datetime,
+        *,
+        session_id: UUID | None = None,
+    ) -> None:
+        external_id = format_id(IDENTITY_PREFIX, identity_id)
+        event = Event(
+            action,
+            Actor.identity(external_id),
+            target_kind="identity",
+            target_id=external_id,
+            session_id=session_id,
+            origin=origin,
+        )
+        self._audit.record(tx, event, now=now)
 
 
 def _parsed(kind: str, presented: Secret | None) -> BearerSecret | None:
@@ -158,15 +247,3 @@ def _parsed(kind: str, presented: Secret | None) -> BearerSecret | None:
         return BearerSecret.parse(kind, presented)
     except InvalidBearerSecret:
         return None
-
-
-def _event(action: Action, identity_id: UUID, origin: Origin, *, session_id: UUID | None = None) -> Event:
-    external_id = format_id(IDENTITY_PREFIX, identity_id)
-    return Event(
-        action,
-        Actor.identity(external_id),
-        target_kind="identity",
-        target_id=external_id,
-        session_id=session_id,
-        origin=origin,
-    )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
-from ostiary.features.flows.model import OpenFlow
-from ostiary.foundation.storage import Query
+from ostiary.features.flows.model import Device, OpenFlow
+from ostiary.foundation.storage import Query, bounded_delete
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +85,52 @@ _OPEN: Final = f"""
 FIND_FLOW = Query(
     f"""
     SELECT flow.id, flow.identity_id, flow.token_epoch, flow.provider, flow.method, flow.completed, flow.required,
-           flow.created_at, flow.expires_at
+           flow.enrolling, flow.created_at, flow.expires_at
       FROM ostiary.sign_in_flows AS flow {_OPEN}
     """,
     into=OpenFlow,
+)
+
+CONSUME_FLOW = Query(
+    # The row count decides the race, and what expired, was used or taken away meanwhile is refused with the rest.
+    f"""
+    UPDATE ostiary.sign_in_flows AS flow SET consumed_at = $2
+     WHERE flow.id = $1 AND flow.consumed_at IS NULL AND flow.expires_at > $2
+       AND NOT EXISTS {_all_ended("flow.created_at")}
+    RETURNING id
+    """,
+    into=UUID,
+)
+
+ENROL: Query[Any] = Query(
+    "UPDATE ostiary.sign_in_flows SET enrolling = $2 WHERE id = $1 AND consumed_at IS NULL"
+)
+
+PURGE_FLOWS: Query[Any] = bounded_delete(
+    "sign_in_flows", key="id", where="expires_at <= $1", order="expires_at", limit="$2"
+)
+
+INSERT_DEVICE: Query[Any] = Query(
+    """
+    INSERT INTO ostiary.remembered_devices
+           (id, identity_id, secret_digest, label, ip_address, created_at, last_used_at, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $6, $7)
+    """
+)
+
+LIST_DEVICES = Query(
+    f"""
+    SELECT id, label, ip_address, created_at, last_used_at, expires_at FROM ostiary.remembered_devices AS device
+     WHERE identity_id = $1 AND expires_at > $2 AND NOT EXISTS {_all_ended("device.created_at")}
+     ORDER BY last_used_at DESC, id DESC
+    """,
+    into=Device,
+)
+
+FORGET_DEVICE: Query[Any] = Query("DELETE FROM ostiary.remembered_devices WHERE id = $1 AND identity_id = $2")
+
+PURGE_DEVICES: Query[Any] = bounded_delete(
+    "remembered_devices", key="id", where="expires_at <= $1", order="expires_at", limit="$2"
 )
 
 TOUCH_DEVICE: Query[Any] = Query("UPDATE ostiary.remembered_devices SET last_used_at = $2 WHERE id = $1")

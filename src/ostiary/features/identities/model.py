@@ -152,6 +152,18 @@ class IdentityFilter:
     made_from: datetime | None = None
     made_before: datetime | None = None
 
+    @property
+    def wanted(self) -> dict[str, str]:
+        """What is looked for, by name; a status that few have is a name of its own."""
+        status = "status" if self.status is Status.ACTIVE else "rare_status"
+        found = {
+            "email_normalized": self.email_normalized,
+            "phone": self.phone,
+            "entity_type": self.entity_type,
+            status: self.status,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
     def begins_behind(self, after: UUID) -> UUID:
         """Return the id behind which the list begins: ids begin with the time they were made at."""
         return after if self.made_from is None else max(after, UUID(int=first_id_at(self.made_from).int - 1))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ostiary.features.identities.addresses import Address
     from ostiary.features.identities.entity_types import EntityType
     from ostiary.foundation.entropy import Entropy
-    from ostiary.foundation.storage import Database, Transaction
+    from ostiary.foundation.storage import Database, Statements, Transaction
 
 _FIRST_ID: Final = UUID(int=0)
 _TAKEN: Final = {
@@ -144,12 +144,11 @@ class Identities:
         self, matching: IdentityFilter, *, limit: int, after: UUID | None = None
     ) -> Sequence[Identity]:
         """Return up to `limit` identities in the order they were made, after the one with id `after`."""
-        wanted = {name: value for name in store.SEARCHED_BY if (value := getattr(matching, name)) is not None}
-        few = matching.status not in {None, Status.ACTIVE}
+        wanted = matching.wanted
         bounds = (matching.begins_behind(after or _FIRST_ID), matching.ends_before)
-        return await self._database.fetch_all(
-            store.SEARCHES[tuple(wanted), few], *bounds, limit, *wanted.values()
-        )
+        names = tuple(name for name in store.SEARCHED_BY if name in wanted)
+        values = (wanted[name] for name in names)
+        return await self._database.fetch_all(store.SEARCHES[names], *bounds, limit, *values)
 
     async def count(self, tx: Transaction, entity_type: str) -> int:
         """Return how many live identities of a type there are."""
@@ -289,6 +288,24 @@ class Identities:
     async def delete(self, tx: Transaction, identity_id: UUID, *, now: datetime) -> None:
         """Soft-delete: the row stays for the retention time, its addresses are free, its password is gone."""
         await tx.execute(store.SOFT_DELETE, identity_id, now)
+
+    async def find_deleted(self, source: Statements, identity_id: UUID) -> Identity | None:
+        """Return an identity that was deleted and not erased yet."""
+        return await source.fetch_one(store.FIND_DELETED, identity_id)
+
+    async def restore(self, tx: Transaction, identity_id: UUID, status: Status, *, now: datetime) -> None:
+        """Take a deletion back; the password stays gone.
+
+        Raises `IdentifierTaken` when an address has another owner by now.
+        """
+        try:
+            await tx.execute(store.RESTORE, identity_id, status, now)
+        except UniqueViolation as violation:
+            raise IdentifierTaken(_TAKEN[violation.constraint]) from None
+
+    async def erase(self, tx: Transaction, identity_id: UUID) -> None:
+        """Delete the row of a deleted identity for good, and with it all that belongs to it."""
+        await tx.execute(store.ERASE, identity_id)
 
     async def purge_unknown(self, tx: Transaction, *, expired_by: datetime, limit: int) -> int:
         """Forget up to `limit` counts of guesses at identifiers nobody holds; return how many.

@@ -81,28 +81,19 @@ FIND_BY_PHONE = Query(
 
 # Searches. $1 the id to go on behind, $2 the first id that is too late, $3 how many; what is looked for follows. Each
 # combination is a statement of its own, so that each is planned by the index that fits it.
-_ONLY_FEW: Final = " AND status <> 'active'"
-SEARCHED_BY: Final = ("email_normalized", "phone", "entity_type", "status")
-
-
-def _search(columns: tuple[str, ...], *, few: bool) -> Query[Identity]:
-    conditions = "".join(f" AND {column} = ${number}" for number, column in enumerate(columns, start=4))
-    return Query(
-        f"""
-        SELECT {_IDENTITY} FROM ostiary.identities
-         WHERE deleted_at IS NULL AND id > $1 AND id < $2{conditions}{_ONLY_FEW if few else ""}
-         ORDER BY id LIMIT $3
-        """,
-        into=Identity,
-    )
-
-
-SEARCHES: Final = {
-    (columns, few): _search(columns, few=few)
-    for size in range(len(SEARCHED_BY) + 1)
-    for columns in combinations(SEARCHED_BY, size)
-    for few in ((False, True) if "status" in columns else (False,))
+SEARCHED_BY: Final = {
+    **{name: f"{name} = {{}}" for name in ("email_normalized", "phone", "entity_type", "status")},
+    "rare_status": "status = {} AND status <> 'active'",
 }
+
+
+def _search(names: tuple[str, ...]) -> Query[Identity]:
+    asked = "".join(f" AND {SEARCHED_BY[name].format(f'${n}')}" for n, name in enumerate(names, start=4))
+    found = f"deleted_at IS NULL AND id > $1 AND id < $2{asked} ORDER BY id LIMIT $3"
+    return Query(f"SELECT {_IDENTITY} FROM ostiary.identities WHERE {found}", into=Identity)
+
+
+SEARCHES: Final = {names: _search(names) for size in range(5) for names in combinations(SEARCHED_BY, size)}
 
 COUNT_OF_TYPE = Query(
     "SELECT count(*) FROM ostiary.identities WHERE entity_type = $1 AND deleted_at IS NULL", into=int
@@ -216,9 +207,8 @@ RAISE_EPOCH = Query(
     into=int,
 )
 
-# The next holders of the role $1 behind the identity $2, those whose grant lives at $3, $4 of them. Locked in the order of
-# their ids, as everybody does who locks several. The grants' own feature owns their table; it is read here so that many
-# are raised by one statement.
+# The next $4 holders of the role $1 behind the identity $2, whose grants live at $3; locked in the order of their ids, as
+# everybody does who locks several. The roles' own feature owns the grants; read here so that one statement raises many.
 _NEXT_HOLDERS: Final = """
     SELECT held.identity_id FROM ostiary.role_grants AS held
      WHERE held.role_id = $1 AND held.identity_id > $2 AND (held.expires_at IS NULL OR held.expires_at > $3)
@@ -262,6 +252,18 @@ SOFT_DELETE: Query[Any] = Query(
      WHERE id = $1 AND deleted_at IS NULL
     """
 )
+
+# What is deleted and not erased yet.
+FIND_DELETED = Query(
+    f"SELECT {_IDENTITY} FROM ostiary.identities WHERE id = $1 AND deleted_at IS NOT NULL", into=Identity
+)
+RESTORE: Query[Any] = Query(
+    """
+    UPDATE ostiary.identities SET status = $2, deleted_at = NULL, updated_at = $3
+     WHERE id = $1 AND deleted_at IS NOT NULL
+    """
+)
+ERASE: Query[Any] = Query("DELETE FROM ostiary.identities WHERE id = $1 AND deleted_at IS NOT NULL")
 
 
 # The failure budget. Counting, locking and reading the hash are one statement, so of 200 parallel guesses only

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ostiary.features.identities import Identities
     from ostiary.features.maintenance.model import Retention
     from ostiary.features.maintenance.service import Lease
+    from ostiary.features.outbox import Messages
     from ostiary.features.passkeys import Passkeys
     from ostiary.features.sessions import Sessions
     from ostiary.foundation.storage import Transaction
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _DAILY: Final = daily(hour=2)
 _WEEKLY: Final = weekly(hour=3)
+# An event goes with its whole month, a key certainly after it.
+_MONTHS: Final = timedelta(days=62)
 
 
 def standard_tasks(
@@ -39,6 +42,7 @@ def standard_tasks(
     passkeys: Passkeys,
     identities: Identities,
     audit: Audit,
+    messages: Messages,
 ) -> tuple[Task, ...]:
     """Return every task of this release, in the order they are run in."""
     return (
@@ -131,6 +135,17 @@ def standard_tasks(
             _days(retention.records),
         ),
         Task(
+            "audit-keys",
+            "Remove the keys of personal data in audit events that are gone.",
+            _DAILY,
+            _until_none(
+                lambda lease, tx: audit.personal_data.purge(
+                    tx, created_by=lease.now - retention.records - _MONTHS, limit=lease.batch_size
+                )
+            ),
+            _days(retention.records + _MONTHS),
+        ),
+        Task(
             "login-history",
             "Remove old login history: whole months on PostgreSQL, batches on SQLite.",
             _DAILY,
@@ -140,6 +155,21 @@ def standard_tasks(
                 )
             ),
             _days(retention.records),
+        ),
+        Task(
+            "messages",
+            "Remove messages that were delivered, and those that could not be.",
+            _DAILY,
+            _until_none(
+                lambda lease, tx: messages.purge(
+                    tx,
+                    delivered_by=lease.now - retention.delivered_messages,
+                    failed_by=lease.now - retention.dead_messages,
+                    limit=lease.batch_size,
+                )
+            ),
+            f"{_days(retention.delivered_messages)} after they were delivered, "
+            f"{_days(retention.dead_messages)} after they died",
         ),
         Task(
             "runs",

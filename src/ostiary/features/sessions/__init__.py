@@ -21,6 +21,7 @@ from ostiary.features.sessions.model import (
     SessionFigures,
     SessionRecord,
     Tokens,
+    device_label,
     external_session_id,
     parse_session_id,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "Sessions",
     "SignInOvertaken",
     "Tokens",
+    "device_label",
     "external_session_id",
     "parse_session_id",
 ]

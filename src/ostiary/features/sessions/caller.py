@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -23,6 +24,7 @@ class Caller:
     session_id: UUID
     entity_type: str
     amr: tuple[str, ...]
+    authenticated_at: datetime
     origin: Origin
 
     @classmethod
@@ -33,6 +35,7 @@ class Caller:
             parse_session_id(principal.session_id),
             principal.entity_type,
             principal.amr,
+            principal.authenticated_at,
             origin,
         )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from ostiary.features.audit import Origin
+from ostiary.features.outbox import Recipient
 from ostiary.features.roles import Grant
 from ostiary.foundation.ids import format_id, parse_id
 from ostiary.foundation.secret import Secret
@@ -64,7 +65,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """A finished authentication from which a session starts.
+    """A finished authentication from which a session starts, proven just now or at `authenticated_at`.
 
     `epoch` is the token epoch that was read together with the credentials: if it has moved since, the sign-in has
     been overtaken. Losing a role moves it, so `grants` may have been read at any time after that.
@@ -79,6 +80,9 @@ class Authentication:
     grants: Sequence[Grant]
     origin: Origin
     provider: str = "ostiary"
+    authenticated_at: datetime | None = None
+    owner: Recipient | None = None
+    """Who is told if the device is a new one; nobody where a session only follows another."""
 
     @classmethod
     def by_password(cls, credentials: Credentials, grants: Sequence[Grant], origin: Origin) -> Authentication:

@@ -98,6 +98,7 @@ class Sessions:
         self._identities.complete_sign_in(
             tx, authentication.identity_id, epoch=authentication.epoch, overtaken=SignInOvertaken(), now=now
         )
+        authenticated_at = authentication.authenticated_at or now
         session_id = new_id(now, self._entropy)
         refresh_token = BearerSecret.new(REFRESH_KIND, new_id(now, self._entropy), self._entropy)
         expires_at = now + self._lifetimes.refresh
@@ -110,8 +111,9 @@ class Sessions:
             user_agent and user_agent[:_USER_AGENT_LENGTH],
             device_label(user_agent),
             list(authentication.amr),
-            now,
+            authenticated_at,
             {},
+            now,
             now + self._lifetimes.idle,
             expires_at,
         )
@@ -127,7 +129,9 @@ class Sessions:
                 success=True,
                 provider=authentication.provider,
                 origin=authentication.origin,
+                device=device_label(user_agent),
             ),
+            owner=authentication.owner,
             now=now,
         )
         access_token, expires_in = self._access_tokens.issue(
@@ -135,7 +139,7 @@ class Sessions:
             entity=(authentication.entity_type, authentication.entity_id),
             session_id=session_id,
             epoch=authentication.epoch,
-            authenticated_at=now,
+            authenticated_at=authenticated_at,
             amr=authentication.amr,
             roles=[grant.role for grant in authentication.grants],
             permissions=permissions_of(authentication.grants),

@@ -26,7 +26,7 @@ INSERT_SESSION: Query[Any] = Query(
     INSERT INTO ostiary.sessions
            (id, identity_id, ip_address, user_agent, device_label, amr, authenticated_at, metadata,
             created_at, updated_at, last_used_at, idle_expires_at, expires_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7, $7, $7, $9, $10)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $9, $10, $11)
     """
 )
 

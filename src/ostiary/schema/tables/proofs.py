@@ -144,6 +144,8 @@ sign_in_flows = table(
     Column("method", TEXT, nullable=False),
     Column("completed", DOCUMENT, nullable=False),
     Column("required", DOCUMENT, nullable=False),
+    # The factor that is made on the way, by somebody who must have one and has none.
+    Column("enrolling", UUID),
     Column("created_at", MOMENT, nullable=False),
     Column("expires_at", MOMENT, nullable=False),
     Column("consumed_at", MOMENT),

@@ -60,6 +60,8 @@ login_history = table(
     Column("ip_address", TEXT),
     Column("user_agent", TEXT),
     Column("session_ended_at", MOMENT),
+    # A keyed digest of the kind of device and the network it was in, of sign-ins that succeeded.
+    Column("device", BYTES),
     Index(None, "identity_id", "occurred_at"),
     Index(None, "session_id"),
     Index(None, "occurred_at"),
@@ -151,11 +153,14 @@ outbox = table(
     Column("delivered_at", MOMENT),
     Column("failed_at", MOMENT),
     Column("last_error", TEXT),
+    # A keyed digest of the address, by which somebody's messages are found when they are to be forgotten.
+    Column("recipient_digest", BYTES),
     one_of("topic", "email", "sms", "event", "webhook"),
     Index(None, "topic", "available_at", **where("delivered_at IS NULL AND failed_at IS NULL")),
     Index(None, "delivered_at", **where("delivered_at IS NOT NULL")),
     Index(None, "failed_at", **where("failed_at IS NOT NULL")),
     Index(None, "endpoint_id", **where("endpoint_id IS NOT NULL")),
+    Index(None, "recipient_digest", **where("recipient_digest IS NOT NULL")),
 )
 
 # A wish to be forgotten, from the day it was made; once fulfilled, the receipt of it, which names nobody any more.
@@ -165,6 +170,8 @@ erasures = table(
     Column("identity_id", UUID, nullable=False),
     Column("requested_at", MOMENT, nullable=False),
     Column("requested_by", TEXT, nullable=False),
+    # What the identity is again if the wish is taken back: a deletion must not undo a suspension.
+    Column("status_before", TEXT, nullable=False),
     Column("erase_after", MOMENT, nullable=False),
     Column("cancelled_at", MOMENT),
     Column("completed_at", MOMENT),

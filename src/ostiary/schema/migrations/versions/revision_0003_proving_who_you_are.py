@@ -15,6 +15,7 @@ from ostiary.schema.migrations.operations import (
     primary_key,
     unique,
 )
+from ostiary.schema.migrations.triggers_0003 import FORGETTING, REMEMBERING
 
 revision = "0003"
 down_revision = "0002"
@@ -62,9 +63,15 @@ def upgrade() -> None:
     _webhook_endpoints()
     _outbox()
     _erasures()
+    op.add_column("login_history", sa.Column("device", BYTES), schema=SCHEMA)
+    for statement in FORGETTING[op.get_context().dialect.name]:
+        op.execute(statement)
 
 
 def downgrade() -> None:
+    for statement in REMEMBERING[op.get_context().dialect.name]:
+        op.execute(statement)
+    op.drop_column("login_history", "device", schema=SCHEMA)
     for name in _NEW_TABLES:
         op.drop_table(name, schema=SCHEMA)
     op.execute("CREATE TABLE ostiary.challenges_before AS SELECT * FROM ostiary.challenges")
@@ -234,6 +241,7 @@ def _sign_in_flows() -> None:
         sa.Column("method", TEXT, nullable=False),
         sa.Column("completed", DOCUMENT, nullable=False),
         sa.Column("required", DOCUMENT, nullable=False),
+        sa.Column("enrolling", UUID),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("expires_at", MOMENT, nullable=False),
         sa.Column("consumed_at", MOMENT),
@@ -351,6 +359,7 @@ def _outbox() -> None:
         sa.Column("delivered_at", MOMENT),
         sa.Column("failed_at", MOMENT),
         sa.Column("last_error", TEXT),
+        sa.Column("recipient_digest", BYTES),
         sa.CheckConstraint("topic IN ('email', 'sms', 'event', 'webhook')", name="ck_outbox_topic"),
         foreign_key("outbox", "endpoint_id", "webhook_endpoints"),
         primary_key("outbox", "id"),
@@ -360,6 +369,7 @@ def _outbox() -> None:
     create_index("outbox", "delivered_at", where="delivered_at IS NOT NULL")
     create_index("outbox", "endpoint_id", where="endpoint_id IS NOT NULL")
     create_index("outbox", "failed_at", where="failed_at IS NOT NULL")
+    create_index("outbox", "recipient_digest", where="recipient_digest IS NOT NULL")
 
 
 def _erasures() -> None:
@@ -369,6 +379,7 @@ def _erasures() -> None:
         sa.Column("identity_id", UUID, nullable=False),
         sa.Column("requested_at", MOMENT, nullable=False),
         sa.Column("requested_by", TEXT, nullable=False),
+        sa.Column("status_before", TEXT, nullable=False),
         sa.Column("erase_after", MOMENT, nullable=False),
         sa.Column("cancelled_at", MOMENT),
         sa.Column("completed_at", MOMENT),
