@@ -18,7 +18,9 @@ from ostiary.testing.auth import PASSWORD
 if TYPE_CHECKING:
     from ostiary import Ostiary
     from ostiary.features.flows import SignedIn
+    from ostiary.features.outbox import Rendered, Template
     from ostiary.features.sessions import Refused, Rotated
+    from ostiary.testing import AuthForTests
 
 ORIGIN = Origin("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0")
 WRONG = "a phrase that is not theirs"
@@ -57,6 +59,19 @@ async def rotate(auth: Ostiary, refresh_token: Secret | str) -> Rotated | Refuse
     """Exchange a refresh token."""
     presented = refresh_token if isinstance(refresh_token, Secret) else Secret(refresh_token)
     return await auth.services.sessions.rotate(presented, origin=ORIGIN, now=auth.clock.now())
+
+
+async def delivered(
+    running: AuthForTests, template: Template | None = None, to: str | None = None
+) -> list[Rendered]:
+    """Deliver what is due, and return what was ever sent: of a template, to somebody."""
+    await running.deliver()
+    return [sent for sent in running.sent if template in {None, sent.template} and to in {None, sent.to}]
+
+
+async def sent_values(running: AuthForTests, template: Template, to: str | None = None) -> dict[str, str]:
+    """Deliver what is due, and return what the newest message of a template says."""
+    return dict((await delivered(running, template, to))[-1].values)
 
 
 async def count(auth: Ostiary, table: str, where: str = "TRUE") -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ostiary.features.account import Account
-from ostiary.features.administration import Administration, Approvals, RestoreGuard
+from ostiary.features.administration import Administration, Approvals, Messaging, RestoreGuard
 from ostiary.features.factors import FactorChanges, FactorManagement, LostFactors, PasskeyManagement
 from ostiary.features.onboarding import Onboarding
 from ostiary.features.recovery import Recovery
@@ -48,6 +48,7 @@ class Journeys:
     lost_factors: LostFactors
     onboarding: Onboarding
     administration: Administration
+    messaging: Messaging
     restore_guard: RestoreGuard
 
 
@@ -85,6 +86,8 @@ def build_journeys(
         claims=grants.address_claims,
         outbox=records.outbox,
     )
+    messaging = Messaging(database, webhooks=records.webhooks, messages=records.messages, audit=audit)
+    records.webhooks.on_gone = messaging.gone
     return Journeys(
         registration=Registration(
             database,
@@ -209,5 +212,6 @@ def build_journeys(
             signing_keys=facts.signing_keys,
             audit=audit,
         ),
+        messaging=messaging,
         restore_guard=RestoreGuard(database, revocations=grants.revocations, audit=audit),
     )

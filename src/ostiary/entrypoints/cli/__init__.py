@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "keys": ("keys:app", "Make root keys; list, rotate and retire signing keys."),
     "service": ("service:app", "Make, list and revoke credentials of services."),
     "revoke": ("revoke:revoke", "End every session and token there is."),
+    "factor-reset": ("factor_reset:app", "Decide about lost second factors."),
     "audit": ("audit:app", "List, verify and export the audit events."),
     "maintenance": ("maintenance:app", "Remove what is over, and look at how that goes."),
     "onboarding": ("onboarding:app", "See how far people come in their onboarding."),

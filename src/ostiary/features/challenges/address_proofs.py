@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -28,7 +29,6 @@ CHANGE: Final[Mapping[Channel, Purpose]] = MappingProxyType(
 _TEMPLATES: Final[Mapping[Purpose, Template]] = MappingProxyType(
     {
         Purpose.REGISTER: Template.REGISTER,
-        Purpose.INVITE: Template.INVITATION,
         Purpose.VERIFY_EMAIL: Template.VERIFY_EMAIL,
         Purpose.VERIFY_PHONE: Template.VERIFY_PHONE,
         Purpose.CHANGE_EMAIL: Template.CHANGE_EMAIL,
@@ -114,9 +114,10 @@ class AddressProofs:
         locale: str | None,
         now: datetime,
     ) -> None:
-        values = {"token": token.reveal()}
+        lifetime = lifetime_of(purpose, Format.LINK)
+        values = {"token": token.reveal(), "minutes": _minutes(lifetime)}
         message = Message.email(_TEMPLATES[purpose], address.text, locale=locale, values=values)
-        self._outbox.add(tx, message, lifetime=lifetime_of(purpose, Format.LINK), now=now)
+        self._outbox.add(tx, message, lifetime=lifetime, now=now)
 
     def _send_code(
         self,
@@ -127,6 +128,14 @@ class AddressProofs:
         locale: str | None,
         now: datetime,
     ) -> None:
+        lifetime = lifetime_of(purpose, Format.CODE)
+        values = {"code": code.reveal(), "minutes": _minutes(lifetime)}
+        # A newcomer proves a phone number as its owner does.
+        template = Template.VERIFY_PHONE if purpose is Purpose.REGISTER else _TEMPLATES[purpose]
         write = Message.email if address.channel is Channel.EMAIL else Message.sms
-        message = write(_TEMPLATES[purpose], address.text, locale=locale, values={"code": code.reveal()})
-        self._outbox.add(tx, message, lifetime=lifetime_of(purpose, Format.CODE), now=now)
+        message = write(template, address.text, locale=locale, values=values)
+        self._outbox.add(tx, message, lifetime=lifetime, now=now)
+
+
+def _minutes(lifetime: timedelta) -> str:
+    return str(lifetime // timedelta(minutes=1))

@@ -163,10 +163,15 @@ class Challenges:
         await tx.execute(store.CANCEL, identity_id)
 
     async def withdraw_from(
-        self, tx: Transaction, identity_id: UUID, purposes: Iterable[Purpose], *, after: UUID | None = None
+        self,
+        tx: Transaction,
+        identity_id: UUID,
+        purposes: Iterable[Purpose],
+        *,
+        since: datetime | None = None,
     ) -> None:
-        """Take the live challenges of these purposes away from an identity, or those made after the one with id `after`."""
-        await tx.execute(store.WITHDRAW_FROM, identity_id, list(purposes), after or store.FIRST_ID)
+        """Take the live challenges of these purposes away from an identity, or those made at that moment or later."""
+        await tx.execute(store.WITHDRAW_FROM, identity_id, list(purposes), since)
 
     async def find_active(self, identity_id: UUID, purpose: Purpose, *, now: datetime) -> Sequence[Challenge]:
         """Return an identity's live challenges of one purpose, the newest last, by one indexed query."""

@@ -72,11 +72,13 @@ CANCEL: Query[Any] = Query(
 WITHDRAW_FROM: Query[Any] = Query(
     postgresql="""
     DELETE FROM ostiary.challenges
-     WHERE identity_id = $1 AND jsonb_exists($2::jsonb, purpose) AND id > $3 AND consumed_at IS NULL
+     WHERE identity_id = $1 AND jsonb_exists($2::jsonb, purpose) AND consumed_at IS NULL
+       AND ($3::timestamptz IS NULL OR created_at >= $3)
     """,
     sqlite="""
     DELETE FROM ostiary.challenges
-     WHERE identity_id = $1 AND purpose IN (SELECT value FROM json_each($2)) AND id > $3 AND consumed_at IS NULL
+     WHERE identity_id = $1 AND purpose IN (SELECT value FROM json_each($2)) AND consumed_at IS NULL
+       AND ($3 IS NULL OR created_at >= $3)
     """,
 )
 
@@ -113,14 +115,16 @@ CONSUME = Query(
 
 
 def _guess(whose: str, *, digest: str, now: str) -> Query[Guess]:
-    # Counting the guess and using the code up are one step, so neither can happen without the other.
+    # Counting the guess and using the code up are one step, so neither can happen without the other. What was right is
+    # said by comparing again: of a STRICT table SQLite 3.40 answers that a column is NOT NULL which has just become NULL
+    # by a CASE, and a wrong code was right.
     return Query(
         f"""
         UPDATE ostiary.challenges AS challenges
            SET attempts = attempts + 1, consumed_at = CASE WHEN secret_digest = {digest} THEN {now} END
          WHERE {whose} AND format = 'code' AND consumed_at IS NULL
            AND expires_at > {now} AND attempts < max_attempts AND NOT EXISTS {_ALL_ENDED}
-        RETURNING consumed_at IS NOT NULL AS right, {_CONSUMED}
+        RETURNING secret_digest = {digest} AS right, {_CONSUMED}
         """,
         into=Guess,
     )

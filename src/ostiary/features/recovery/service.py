@@ -18,7 +18,7 @@ from ostiary.features.identities import (
 )
 from ostiary.features.outbox import Message, Template
 from ostiary.features.recovery import store
-from ostiary.features.recovery.model import CodeReset, LinkReset, Refusal, Refused, destination_of, refusal
+from ostiary.features.recovery.model import CodeReset, LinkReset, Refusal, Refused, refusal
 from ostiary.features.sessions import EndReason
 from ostiary.foundation.ids import format_id
 
@@ -73,8 +73,8 @@ class Recovery:
         address = parse_identifier(identifier)
         identity = await self._identities.find(entity_type, address)
         is_permitted = await self._sending.permits(
-            destination=destination_of(address),
-            account=identity.external_id if identity else destination_of(address),
+            destination=address.key,
+            account=identity.external_id if identity else address.key,
             ip_address=origin.ip_address,
             now=now,
         )
@@ -118,7 +118,7 @@ class Recovery:
                 Purpose.RESET_PASSWORD,
                 proof.code,
                 identity_id=known.id if known else _NOBODY_ID,
-                destination=destination_of(address),
+                destination=address.key,
                 now=now,
             )
             return await self._apply(tx, used, new_password, hashed, origin, now)

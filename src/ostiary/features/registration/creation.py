@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ostiary.features.audit import Actor, Audit, Origin
-    from ostiary.features.flows import FactorRequired, Flows, SignedIn
+    from ostiary.features.flows import Flows
     from ostiary.features.identities import (
         EmailAddress,
         EntityType,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         PhoneNumber,
     )
     from ostiary.features.passwords import PasswordHash, Passwords
-    from ostiary.features.registration.model import Draft, NewAccount
+    from ostiary.features.registration.model import Arrival, Draft, NewAccount
     from ostiary.features.roles import Roles
     from ostiary.foundation.secret import Secret
     from ostiary.foundation.storage import Transaction
@@ -126,7 +126,7 @@ class Creation:
         by: Actor | None,
         origin: Origin,
         now: datetime,
-    ) -> SignedIn | FactorRequired | AwaitsApproval:
+    ) -> Arrival:
         """Make an account and sign its owner in, by what they have proven, unless they have to be approved first."""
         identity = await self.make(tx, draft, by=by, origin=origin, now=now)
         if draft.awaits_approval:

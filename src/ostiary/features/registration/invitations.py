@@ -12,7 +12,7 @@ from ostiary.features.identities import IDENTITY_PREFIX, Channel, IdentityNotFou
 from ostiary.features.outbox import Message, Template
 from ostiary.features.registration.creation import LINK
 from ostiary.features.registration.model import (
-    AwaitsApproval,
+    Arrival,
     Draft,
     InvitationAccepted,
     RegistrationRefused,
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from ostiary.features.audit import Audit
     from ostiary.features.challenges import Challenge, Challenges, Consumed
-    from ostiary.features.flows import FactorRequired, SignedIn
     from ostiary.features.identities import EmailAddress, Identities, Identity
     from ostiary.features.outbox import Outbox
     from ostiary.features.passwords import PasswordHash
@@ -110,9 +109,10 @@ class Invitations:
                 payload=msgspec.json.encode(wish),
                 now=now,
             )
-            values = {"token": token.reveal()}
+            lifetime = lifetime_of(Purpose.INVITE, Format.LINK)
+            values = {"token": token.reveal(), "days": str(lifetime.days)}
             message = Message.email(Template.INVITATION, address.text, locale=locale, values=values)
-            self._outbox.add(tx, message, lifetime=lifetime_of(Purpose.INVITE, Format.LINK), now=now)
+            self._outbox.add(tx, message, lifetime=lifetime, now=now)
             event = Event(
                 Action.IDENTITY_INVITED,
                 by,
@@ -144,7 +144,7 @@ class Invitations:
         caller: Caller | None,
         origin: Origin,
         now: datetime,
-    ) -> SignedIn | FactorRequired | AwaitsApproval | InvitationAccepted:
+    ) -> Arrival | InvitationAccepted:
         """Make the account that was offered and sign its owner in, or give its roles to the caller whose address it is.
 
         What the inviter said about the profile stands; the rest is said by whoever accepts. Raises
@@ -152,21 +152,25 @@ class Invitations:
         of an account and its owner is not the one who asks: the invitation is good again then.
         """
         chosen = await self._creation.hash_unchecked(password)
-        async with self._database.transaction() as tx:
-            used = await self._challenges.consume(tx, Purpose.INVITE, token, now=now)
-            if used is None:
-                raise RegistrationRefused(RegistrationRefused.Reason.NOT_INVITED)
-            wish = msgspec.json.decode(used.payload or b"", type=Wish)
-            await self._require_standing(tx, wish, now)
-            address = parse_email(wish.address)
-            if caller is not None:
-                holder = await self._identities.lock(tx, caller.identity_id)
-                if _is_owner(holder, used, address):
-                    return await self._join(tx, caller, wish, now)
-            said = dict(profile) | wish.profile
-            if password is not None:
-                self._creation.check_password(password, address, said)
-            return await self._register(tx, used, address, wish, said, chosen, origin, now)
+
+        async def take_up() -> Arrival | InvitationAccepted:
+            async with self._database.transaction() as tx:
+                used = await self._challenges.consume(tx, Purpose.INVITE, token, now=now)
+                if used is None:
+                    raise RegistrationRefused(RegistrationRefused.Reason.NOT_INVITED)
+                wish = msgspec.json.decode(used.payload or b"", type=Wish)
+                await self._require_standing(tx, wish, now)
+                address = parse_email(wish.address)
+                if caller is not None:
+                    holder = await self._identities.lock(tx, caller.identity_id)
+                    if _is_owner(holder, used, address):
+                        return await self._join(tx, caller, wish, now)
+                said = dict(profile) | wish.profile
+                if password is not None:
+                    self._creation.check_password(password, address, said)
+                return await self._register(tx, used, address, wish, said, chosen, origin, now)
+
+        return await self._claims.settle(take_up)
 
     async def _register(
         self,
@@ -178,7 +182,7 @@ class Invitations:
         password: PasswordHash | None,
         origin: Origin,
         now: datetime,
-    ) -> SignedIn | FactorRequired | AwaitsApproval:
+    ) -> Arrival:
         await self._claims.take(tx, used.entity_type, address, now=now)
         draft = Draft(
             self._creation.entity_types.get(used.entity_type),

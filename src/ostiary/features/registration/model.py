@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from ostiary.features.flows import FactorRequired, SignedIn
 from ostiary.features.identities import EmailAddress, EntityType, PhoneNumber
 from ostiary.features.passwords import PasswordHash
 from ostiary.foundation.errors import OstiaryError
@@ -68,6 +69,10 @@ class AwaitsApproval:
     """A newcomer whom an operator has yet to let in."""
 
     identity_id: UUID
+
+
+Arrival = SignedIn | FactorRequired | AwaitsApproval
+"""What becomes of somebody whose account was just made."""
 
 
 @dataclass(frozen=True, slots=True)

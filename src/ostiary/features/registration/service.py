@@ -8,6 +8,7 @@ from ostiary.features.audit import SYSTEM, Action, Actor, Event, Origin
 from ostiary.features.challenges import VERIFY, Format, Purpose
 from ostiary.features.registration.creation import PASSWORD, addresses_of
 from ostiary.features.registration.model import (
+    Arrival,
     AwaitsApproval,
     AwaitsProof,
     Draft,
@@ -62,9 +63,7 @@ class Registration:
         self._service_credentials = service_credentials
         self._verify_first = verify_first
 
-    async def register(
-        self, account: NewAccount, *, origin: Origin, now: datetime
-    ) -> SignedIn | FactorRequired | AwaitsApproval | AwaitsProof:
+    async def register(self, account: NewAccount, *, origin: Origin, now: datetime) -> Arrival | AwaitsProof:
         """Register somebody who came to the door: at once, or as soon as their address is proven.
 
         At once they are signed in, unless they have to be approved, and asked to prove their addresses. Raises

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ostiary.features.challenges import Purpose
-from ostiary.features.identities import EmailAddress, PhoneNumber, parse_identifier
-from ostiary.features.outbox import Message, Recipient, Template
+from ostiary.features.identities import Channel, EmailAddress, PhoneNumber, parse_identifier
+from ostiary.features.outbox import Message, Template
 from ostiary.features.registration.creation import CODE, LINK, addresses_of
 from ostiary.features.registration.model import (
-    AwaitsApproval,
+    Arrival,
     AwaitsProof,
     Draft,
     NewAccount,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from ostiary.features.audit import Origin
     from ostiary.features.challenges import AddressProofs, Challenges, Consumed, Sending
-    from ostiary.features.flows import FactorRequired, SignedIn
     from ostiary.features.identities import Address, Identities, Identity
     from ostiary.features.outbox import Outbox
     from ostiary.features.passwords import PasswordHash
@@ -108,7 +107,7 @@ class VerifyFirst:
             return AwaitsProof(flow.text)
         async with self._database.transaction() as tx:
             if holder is not None and holder.verified_at(address.channel) is not None:
-                self._tell_owner(tx, holder, address, now)
+                self._tell_owner(tx, holder, address.channel, now)
             else:
                 self._proofs.ask_nobody(
                     tx,
@@ -124,48 +123,58 @@ class VerifyFirst:
 
     async def confirm(
         self, token: Secret, *, flow: Secret | None, choice: PasswordChoice, origin: Origin, now: datetime
-    ) -> SignedIn | FactorRequired | AwaitsApproval:
+    ) -> Arrival:
         """Make the account whose address the link has proven, once.
 
         The password chosen at registration counts only for the client that registered, which shows the `flow`; anybody
         else chooses one now. Raises `RegistrationRefused`, `UnacceptablePassword`, `IdentifierTaken` when the address
         was proven by another account meanwhile, and what the entity type's hooks raise; the link is good again then.
         """
+        begun = _parsed(flow)
         chosen = await self._creation.hash_unchecked(choice.password)
-        async with self._database.transaction() as tx:
-            used = await self._challenges.consume(tx, Purpose.REGISTER, token, now=now)
-            if used is not None:
-                return await self._finish(tx, used, _parsed(flow), choice, chosen, origin, now)
-        raise RegistrationRefused(RegistrationRefused.Reason.NOT_PROVEN)
+
+        async def make() -> Arrival | None:
+            async with self._database.transaction() as tx:
+                used = await self._challenges.consume(tx, Purpose.REGISTER, token, now=now)
+                return await self._finish(tx, used, begun, choice, chosen, origin, now)
+
+        return _arrived(await self._claims.settle(make))
 
     async def confirm_code(
         self, code: Secret, *, flow: Secret, choice: PasswordChoice, origin: Origin, now: datetime
-    ) -> SignedIn | FactorRequired | AwaitsApproval:
+    ) -> Arrival:
         """Make the account whose phone number the code has proven; a wrong code costs one of five guesses (REC-04).
 
         Raises what `confirm` raises.
         """
         begun = _parsed(flow)
-        if begun is not None:
-            chosen = await self._creation.hash_unchecked(choice.password)
+        if begun is None:
+            raise RegistrationRefused(RegistrationRefused.Reason.NOT_PROVEN)
+        flow_id = begun.id
+        chosen = await self._creation.hash_unchecked(choice.password)
+
+        async def make() -> Arrival | None:
             async with self._database.transaction() as tx:
                 used = await self._challenges.consume_code_of_nobody(
-                    tx, Purpose.REGISTER, code, flow_id=begun.id, now=now
+                    tx, Purpose.REGISTER, code, flow_id=flow_id, now=now
                 )
-                if used is not None:
-                    return await self._finish(tx, used, begun, choice, chosen, origin, now)
-        raise RegistrationRefused(RegistrationRefused.Reason.NOT_PROVEN)
+                # A wrong guess has to be remembered: the transaction ends well.
+                return await self._finish(tx, used, begun, choice, chosen, origin, now)
+
+        return _arrived(await self._claims.settle(make))
 
     async def _finish(
         self,
         tx: Transaction,
-        used: Consumed,
+        used: Consumed | None,
         flow: BearerSecret | None,
         choice: PasswordChoice,
         chosen: PasswordHash | None,
         origin: Origin,
         now: datetime,
-    ) -> SignedIn | FactorRequired | AwaitsApproval:
+    ) -> Arrival | None:
+        if used is None:
+            return None
         wish = msgspec.json.decode(used.payload or b"", type=Wish)
         address = parse_identifier(wish.address)
         is_same_client = flow is not None and equal(flow.digest, wish.flow_digest)
@@ -195,11 +204,20 @@ class VerifyFirst:
             tx, draft, proof=LINK if email else CODE, by=None, origin=origin, now=now
         )
 
-    def _tell_owner(self, tx: Transaction, holder: Identity, address: Address, now: datetime) -> None:
-        write = Message.email if isinstance(address, EmailAddress) else Message.sms
-        reached: Recipient = holder.recipient
-        message = write(Template.ALREADY_REGISTERED, address.text, locale=reached.locale)
+    def _tell_owner(self, tx: Transaction, holder: Identity, channel: Channel, now: datetime) -> None:
+        # As its owner wrote it, and never as somebody else did.
+        address = holder.proven_address(channel)
+        if address is None:
+            return
+        write = Message.email if channel is Channel.EMAIL else Message.sms
+        message = write(Template.ALREADY_REGISTERED, address.text, locale=holder.locale)
         self._outbox.add(tx, message, now=now)
+
+
+def _arrived(outcome: Arrival | None) -> Arrival:
+    if outcome is None:
+        raise RegistrationRefused(RegistrationRefused.Reason.NOT_PROVEN)
+    return outcome
 
 
 def _wish(account: NewAccount, address: Address, hashed: PasswordHash | None, flow: BearerSecret) -> Wish:

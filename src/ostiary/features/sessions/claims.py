@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ostiary.features.audit import SYSTEM, Action, Event
-from ostiary.features.identities import IDENTITY_PREFIX
+from ostiary.features.identities import IDENTITY_PREFIX, IdentifierTaken
 from ostiary.features.sessions.endings import EndReason
 from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from ostiary.features.audit import Audit
     from ostiary.features.identities import Address, Identities
     from ostiary.features.sessions.service import Sessions
     from ostiary.foundation.storage import Transaction
+
+T = TypeVar("T")
 
 
 class AddressClaims:
@@ -25,6 +28,17 @@ class AddressClaims:
         self._identities = identities
         self._sessions = sessions
         self._audit = audit
+
+    async def settle(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Do something with an address that is being proven, in a transaction of its own, once more if it was taken.
+
+        Somebody who never proved it may have registered it between the taking and the keeping. Raises
+        `IdentifierTaken` for an address that stays taken.
+        """
+        try:
+            return await act()
+        except IdentifierTaken:
+            return await act()
 
     async def take(self, tx: Transaction, entity_type: str, address: Address, *, now: datetime) -> None:
         """Free an address of an identity that never proved it, and end all its sessions; a proven one stays.

@@ -113,7 +113,7 @@ class SignInByMessage:
                 Purpose.SIGN_IN_CODE,
                 attempt.code,
                 identity_id=known.id if known else _NOBODY_ID,
-                destination=_destination(address),
+                destination=address.key,
                 now=now,
             )
             return await self._enter(tx, used, proof, attempt.device, origin, now, known)
@@ -128,7 +128,7 @@ class SignInByMessage:
     ) -> None:
         self._entity_types.get(entity_type)
         identity = await self._identities.find(entity_type, address)
-        destination = _destination(address)
+        destination = address.key
         is_permitted = await self._sending.permits(
             destination=destination,
             account=identity.external_id if identity else destination,
@@ -151,7 +151,7 @@ class SignInByMessage:
         address: EmailAddress | PhoneNumber,
         now: datetime,
     ) -> None:
-        destination = _destination(address)
+        destination = address.key
         if purpose is Purpose.SIGN_IN_LINK:
             token = self._challenges.issue(
                 tx, purpose, identity_id=identity.id, destination=destination, now=now
@@ -217,10 +217,6 @@ def _unsent(
     if (identity.email_verified_at if by_email else identity.phone_verified_at) is None:
         return Refusal.NOT_VERIFIED
     return None if is_permitted else Refusal.TOO_MANY_MESSAGES
-
-
-def _destination(address: EmailAddress | PhoneNumber) -> str:
-    return address.normalized if isinstance(address, EmailAddress) else address.e164
 
 
 def _addresses(owner: Credentials) -> set[str | None]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ostiary.features.audit import NOBODY, Action, Event
-from ostiary.features.challenges import CHANGE, VERIFY, Format, Purpose
+from ostiary.features.challenges import CHANGE, VERIFY, Format, Purpose, lifetime_of
 from ostiary.features.identities import IDENTITY_PREFIX, Channel, IdentityNotFound, parse_address
 from ostiary.features.outbox import Message, Template
 from ostiary.features.sessions import EndReason
@@ -133,7 +133,7 @@ class Verification:
             )
             told = identity.proven_address(channel, *Channel)
             if told is not None:
-                self._tell(tx, told, REQUESTED[channel], identity, {}, now)
+                self._tell(tx, told, REQUESTED[channel], identity, {"address": address.text}, now)
             self._record(tx, Action.ADDRESS_CHANGE_REQUESTED, caller, channel, now)
 
     async def confirm_link(
@@ -174,6 +174,7 @@ class Verification:
             if challenge.format is Format.CODE
         ]
         async with self._database.transaction() as tx:
+            await self._identities.lock(tx, caller.identity_id)
             for challenge in asked:
                 used = await self._challenges.consume_code(
                     tx,
@@ -212,7 +213,7 @@ class Verification:
                 tx, identity.id, before.channel, old, verified_at=before.verified_at, now=now
             )
             await self._challenges.withdraw_from(
-                tx, identity.id, (Purpose.UNDO_ADDRESS_CHANGE,), after=used.id
+                tx, identity.id, (Purpose.UNDO_ADDRESS_CHANGE,), since=used.created_at
             )
             await self._sessions.end_all(tx, identity.id, reason=EndReason.ADDRESS_CHANGE_UNDONE, now=now)
             for address in (old, new):
@@ -270,7 +271,9 @@ class Verification:
                 payload=msgspec.json.encode(undo),
                 now=now,
             )
-            self._tell(tx, told, CHANGED[channel], identity, {"token": token.reveal()}, now)
+            days = lifetime_of(Purpose.UNDO_ADDRESS_CHANGE, Format.LINK).days
+            values = {"token": token.reveal(), "address": address.text, "days": str(days)}
+            self._tell(tx, told, CHANGED[channel], identity, values, now)
         self._record_about(tx, Action.ADDRESS_CHANGED, identity.id, NOBODY, origin, channel, now)
 
     async def _permits(self, address: Address, caller: Caller, now: datetime) -> bool:
