@@ -9,6 +9,7 @@ NAMES = {
     "revocations",
     "sessions",
     "refresh-tokens",
+    "ceremonies",
     "challenges",
     "onboarding",
     "rate-limits",
