@@ -16,6 +16,7 @@ NAMES = {
     "audit",
     "audit-keys",
     "login-history",
+    "messages",
     "runs",
     "stale-sessions",
     "restore-guard",
