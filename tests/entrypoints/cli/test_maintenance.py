@@ -24,6 +24,7 @@ NAMES = {
     "sign-in-flows",
     "unconfirmed-factors",
     "login-history",
+    "messages",
     "runs",
     "stale-sessions",
     "restore-guard",
