@@ -16,7 +16,6 @@ NAMES = {
     "unknown-identifiers",
     "audit",
     "audit-keys",
-    "ceremonies",
     "erasures",
     "factor-resets",
     "lost-factors",
