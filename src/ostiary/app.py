@@ -228,6 +228,7 @@ class Ostiary:
         if self._services is not None:
             services, self._services = self._services, None
             await services.courier.stop()
+            await services.outbound.close()
             await services.follower.stop()
             services.passwords.close()
             if services.cache is not None:

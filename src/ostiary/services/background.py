@@ -72,6 +72,7 @@ def build_background(
                 passkeys=proofs.passkeys,
                 identities=facts.identities,
                 audit=records.audit,
+                messages=records.messages,
             ),
             purge_task(
                 "unconfirmed-factors",
@@ -126,9 +127,10 @@ def build_background(
         holder=holder_name(ground.entropy),
         batch_size=ground.settings.maintenance.batch_size,
     )
-    return Background(
-        maintenance, Statistics(ground.database, sessions=grants.sessions, maintenance=maintenance)
+    statistics = Statistics(
+        ground.database, sessions=grants.sessions, messages=records.messages, maintenance=maintenance
     )
+    return Background(maintenance, statistics)
 
 
 def _retention(settings: Settings) -> Retention:
@@ -142,6 +144,8 @@ def _retention(settings: Settings) -> Retention:
         unknown_identifiers=wanted.unknown_identifiers,
         records=wanted.records,
         runs=wanted.runs,
+        delivered_messages=wanted.delivered_messages,
+        dead_messages=wanted.dead_messages,
     )
 
 

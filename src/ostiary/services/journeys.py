@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ostiary.features.account import Account
-from ostiary.features.administration import Administration, Approvals, RestoreGuard
+from ostiary.features.administration import Administration, Approvals, Messaging, RestoreGuard
 from ostiary.features.factors import FactorChanges, FactorManagement, LostFactors, PasskeyManagement
 from ostiary.features.onboarding import Onboarding
 from ostiary.features.privacy import PersonalExport, Privacy
@@ -51,6 +51,7 @@ class Journeys:
     privacy: Privacy
     personal_export: PersonalExport
     administration: Administration
+    messaging: Messaging
     restore_guard: RestoreGuard
 
 
@@ -59,6 +60,16 @@ def build_journeys(
 ) -> Journeys:
     """Build the journeys."""
     database, audit = ground.database, records.audit
+    changes = FactorChanges(
+        identities=facts.identities,
+        second_factors=proofs.second_factors,
+        resets=proofs.factor_resets,
+        flows=grants.flows,
+        passwords=proofs.passwords,
+        sessions=grants.sessions,
+        outbox=records.outbox,
+        audit=audit,
+    )
     creation = Creation(
         entity_types=ground.entity_types,
         identities=facts.identities,
@@ -78,15 +89,8 @@ def build_journeys(
         claims=grants.address_claims,
         outbox=records.outbox,
     )
-    changes = FactorChanges(
-        identities=facts.identities,
-        second_factors=proofs.second_factors,
-        resets=proofs.factor_resets,
-        flows=grants.flows,
-        passwords=proofs.passwords,
-        sessions=grants.sessions,
-        outbox=records.outbox,
-    )
+    messaging = Messaging(database, webhooks=records.webhooks, messages=records.messages, audit=audit)
+    records.webhooks.on_gone = messaging.gone
     return Journeys(
         registration=Registration(
             database,
@@ -161,12 +165,7 @@ def build_journeys(
             audit=audit,
         ),
         passkey_management=PasskeyManagement(
-            database,
-            identities=facts.identities,
-            profiles=facts.profiles,
-            passkeys=proofs.passkeys,
-            changes=changes,
-            audit=audit,
+            database, profiles=facts.profiles, passkeys=proofs.passkeys, changes=changes
         ),
         account=Account(
             database,
@@ -184,7 +183,6 @@ def build_journeys(
             second_factors=proofs.second_factors,
             flows=grants.flows,
             changes=changes,
-            audit=audit,
         ),
         lost_factors=LostFactors(
             database,
@@ -238,5 +236,6 @@ def build_journeys(
             signing_keys=facts.signing_keys,
             audit=audit,
         ),
+        messaging=messaging,
         restore_guard=RestoreGuard(database, revocations=grants.revocations, audit=audit),
     )

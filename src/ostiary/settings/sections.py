@@ -187,6 +187,10 @@ class SmsSettings(Section):
 
     url: SecretStr = SecretStr("console:")
     """`twilio://sid:token@/?from=+1…`, `sns://key:secret@region`, the `https://…` of a gateway, or `console:`."""
+    token: SecretStr | None = None
+    """What a gateway of your own takes as `Authorization: Bearer …`."""
+    fields: dict[str, str] = {"id": "{id}", "to": "{to}", "text": "{text}"}
+    """The JSON object that a gateway of your own takes."""
 
 
 class MessageSettings(Section):

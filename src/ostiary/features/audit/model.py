@@ -88,6 +88,13 @@ class Action(StrEnum):
     SIGNING_KEY_ACTIVATED = "signing_key:key:activated"
     SIGNING_KEY_RETIRING = "signing_key:key:retiring"
     SIGNING_KEY_RETIRED = "signing_key:key:retired"
+    WEBHOOK_ADDED = "webhook:endpoint:added"
+    WEBHOOK_REMOVED = "webhook:endpoint:removed"
+    WEBHOOK_DISABLED = "webhook:endpoint:disabled"
+    WEBHOOK_ENABLED = "webhook:endpoint:enabled"
+    WEBHOOK_GONE = "webhook:endpoint:gone"
+    WEBHOOK_SECRET_ROTATED = "webhook:secret:rotated"  # noqa: S105 - the name of an event
+    MESSAGE_RETRIED = "outbox:message:retried"
 
 
 @dataclass(frozen=True, slots=True)

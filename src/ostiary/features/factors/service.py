@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ostiary.features.audit import Action, Event
+from ostiary.features.audit import Action
 from ostiary.features.factors.model import Confirmed, FactorOverview, WrongCode
 from ostiary.features.flows import Factor
 from ostiary.features.mfa import FactorKind, FactorUnavailable
-from ostiary.features.outbox import Template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
-    from ostiary.features.audit import Audit
     from ostiary.features.factors.changes import FactorChanges
     from ostiary.features.flows import Flows
     from ostiary.features.identities import Identities
     from ostiary.features.mfa import Enrolment, SecondFactors
     from ostiary.features.sessions import Caller
     from ostiary.foundation.secret import Secret
-    from ostiary.foundation.storage import Database, Transaction
+    from ostiary.foundation.storage import Database
 
 
 class FactorManagement:
@@ -40,14 +38,12 @@ class FactorManagement:
         second_factors: SecondFactors,
         flows: Flows,
         changes: FactorChanges,
-        audit: Audit,
     ) -> None:
         self._database = database
         self._identities = identities
         self._second_factors = second_factors
         self._flows = flows
         self._changes = changes
-        self._audit = audit
 
     async def overview(self, caller: Caller, *, now: datetime) -> FactorOverview:
         """Return the caller's factors, without anything secret."""
@@ -65,12 +61,12 @@ class FactorManagement:
         Raises `TooManyFactors`.
         """
         async with self._database.transaction() as tx:
-            owner, _ = await self._changes.begin(tx, caller, now=now)
+            owner, _ = await self._changes.allowed(tx, caller, now)
             account = owner.email or owner.phone or caller.external_id
             enrolment = await self._second_factors.begin_totp(
                 tx, caller.identity_id, account=account, label=label, now=now
             )
-            self._record(tx, caller, Action.FACTOR_BEGUN, FactorKind.TOTP, now)
+            self._changes.record(tx, caller, Action.FACTOR_BEGUN, FactorKind.TOTP, now)
             return enrolment
 
     async def confirm_totp(
@@ -84,24 +80,22 @@ class FactorManagement:
         if not attempt.granted:
             return WrongCode(attempt.retry_after(now))
         async with self._database.transaction() as tx:
-            owner, facts = await self._changes.begin(tx, caller, now=now)
+            owner, facts = await self._changes.allowed(tx, caller, now)
             if not await self._second_factors.confirm_totp(tx, caller.identity_id, factor_id, code, now=now):
-                self._record(tx, caller, Action.FACTOR_REFUSED, FactorKind.TOTP, now, success=False)
+                self._changes.record(tx, caller, Action.FACTOR_REFUSED, FactorKind.TOTP, now, success=False)
                 return WrongCode()
             codes: Sequence[Secret] = ()
             if Factor.RECOVERY_CODE not in facts.factors:
                 codes = await self._second_factors.renew_recovery_codes(tx, caller.identity_id, now=now)
-            self._record(tx, caller, Action.FACTOR_ADDED, FactorKind.TOTP, now)
-            await self._changes.made(tx, caller, owner, Template.FACTOR_ADDED, Factor.TOTP, now=now)
+            await self._changes.made(tx, caller, owner, Action.FACTOR_ADDED, FactorKind.TOTP, now)
             return Confirmed(codes)
 
     async def remove_totp(self, caller: Caller, factor_id: UUID, *, now: datetime) -> None:
         """Remove an authenticator app. Raises `FactorNotFound`, `FactorDemanded`."""
         async with self._database.transaction() as tx:
-            owner, _ = await self._changes.begin(tx, caller, now=now)
+            owner, _ = await self._changes.allowed(tx, caller, now)
             await self._second_factors.remove_totp(tx, caller.identity_id, factor_id)
-            self._record(tx, caller, Action.FACTOR_REMOVED, FactorKind.TOTP, now)
-            await self._changes.removed(tx, caller, owner, Factor.TOTP, now=now)
+            await self._changes.removed(tx, caller, owner, FactorKind.TOTP, now)
 
     async def renew_recovery_codes(self, caller: Caller, *, now: datetime) -> Sequence[Secret]:
         """Make a new set of recovery codes; the old one is dead (MFA-04).
@@ -109,15 +103,14 @@ class FactorManagement:
         Raises `FactorUnavailable` where there is no factor they could stand in for.
         """
         async with self._database.transaction() as tx:
-            owner, facts = await self._changes.begin(tx, caller, now=now)
+            owner, facts = await self._changes.allowed(tx, caller, now)
             if not facts.factors - {Factor.RECOVERY_CODE}:
                 raise FactorUnavailable(
                     "Recovery codes stand in for a second factor, and this account has none: add one first."
                 )
             codes = await self._second_factors.renew_recovery_codes(tx, caller.identity_id, now=now)
-            self._record(tx, caller, Action.RECOVERY_CODES_RENEWED, FactorKind.RECOVERY_CODE, now)
-            template, factor = Template.RECOVERY_CODES_RENEWED, Factor.RECOVERY_CODE
-            await self._changes.made(tx, caller, owner, template, factor, now=now)
+            action = Action.RECOVERY_CODES_RENEWED
+            await self._changes.made(tx, caller, owner, action, FactorKind.RECOVERY_CODE, now)
             return codes
 
     async def add_message(self, caller: Caller, kind: FactorKind, *, now: datetime) -> None:
@@ -134,37 +127,13 @@ class FactorManagement:
                 "Only an address that was verified can be a second factor: verify it first."
             )
         async with self._database.transaction() as tx:
-            owner, _ = await self._changes.begin(tx, caller, now=now)
+            owner, _ = await self._changes.allowed(tx, caller, now)
             if await self._second_factors.add_message(tx, caller.identity_id, kind, now=now):
-                self._record(tx, caller, Action.FACTOR_ADDED, kind, now)
-                await self._changes.made(tx, caller, owner, Template.FACTOR_ADDED, Factor(kind), now=now)
+                await self._changes.made(tx, caller, owner, Action.FACTOR_ADDED, kind, now)
 
     async def remove_message(self, caller: Caller, kind: FactorKind, *, now: datetime) -> None:
         """Send no more codes that way. Raises `FactorNotFound`, `FactorDemanded`."""
         async with self._database.transaction() as tx:
-            owner, _ = await self._changes.begin(tx, caller, now=now)
+            owner, _ = await self._changes.allowed(tx, caller, now)
             await self._second_factors.remove_message(tx, caller.identity_id, kind)
-            self._record(tx, caller, Action.FACTOR_REMOVED, kind, now)
-            await self._changes.removed(tx, caller, owner, Factor(kind), now=now)
-
-    def _record(
-        self,
-        tx: Transaction,
-        caller: Caller,
-        action: Action,
-        kind: FactorKind,
-        now: datetime,
-        *,
-        success: bool = True,
-    ) -> None:
-        event = Event(
-            action,
-            caller.actor,
-            target_kind="identity",
-            target_id=caller.external_id,
-            session_id=caller.session_id,
-            origin=caller.origin,
-            success=success,
-            metadata={"factor": kind.value},
-        )
-        self._audit.record(tx, event, now=now)
+            await self._changes.removed(tx, caller, owner, kind, now)

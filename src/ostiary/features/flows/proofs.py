@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -85,8 +86,10 @@ class FactorProofs:
             tx, purpose, identity_id=owner.id, destination=way.destination, flow_id=bound_to, now=now
         )
         write = Message.email if factor is Factor.EMAIL else Message.sms
-        message = write(Template.FACTOR_CODE, way.to, locale=owner.locale, values={"code": code.reveal()})
-        self._outbox.add(tx, message, lifetime=lifetime_of(purpose, Format.CODE), now=now)
+        lifetime = lifetime_of(purpose, Format.CODE)
+        values = {"code": code.reveal(), "minutes": str(lifetime // timedelta(minutes=1))}
+        message = write(Template.FACTOR_CODE, way.to, locale=owner.locale, values=values)
+        self._outbox.add(tx, message, lifetime=lifetime, now=now)
 
     async def verify(
         self,

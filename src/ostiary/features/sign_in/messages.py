@@ -6,6 +6,7 @@ prepared there. Asking is answered alike, and costs the same, for every identifi
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -166,8 +167,10 @@ class SignInByMessage:
         # To the address as it is kept: what was typed may only look the same.
         to = (identity.email if by_email else identity.phone) or destination
         write = Message.email if by_email else Message.sms
+        lifetime = lifetime_of(purpose, form)
+        values["minutes"] = str(lifetime // timedelta(minutes=1))
         message = write(template, to, locale=identity.locale, values=values)
-        self._outbox.add(tx, message, lifetime=lifetime_of(purpose, form), now=now)
+        self._outbox.add(tx, message, lifetime=lifetime, now=now)
 
     async def _enter(
         self,
