@@ -10,6 +10,7 @@ import pytest
 from tests.factories import count, registered
 
 from ostiary.features.challenges import Purpose
+from ostiary.features.sessions import EndReason
 from ostiary.foundation.secret import Secret
 
 pytestmark = pytest.mark.anyio
@@ -98,6 +99,35 @@ async def test_rec_01_another_secret_for_the_same_row_opens_nothing(auth):
     forged = "_".join((*named, secret))
 
     assert await consume(auth, Secret(forged)) is None
+
+
+@pytest.mark.parametrize("form", ["link", "code"])
+async def test_using_one_while_everything_of_its_owner_ends_waits_in_line(auth, form):
+    """Both lock the account first, so neither waits for the other for ever: whoever comes first wins, and nobody fails."""
+    owner = (await registered(auth)).identity_id
+    services, now = auth.services, auth.clock.now()
+
+    async def use(destination):
+        async with services.database.transaction() as tx:
+            issued = services.challenges.issue if form == "link" else services.challenges.issue_code
+            secret = issued(tx, Purpose.RESET_PASSWORD, identity_id=owner, destination=destination, now=now)
+        async with services.database.transaction() as tx:
+            if form == "link":
+                await services.challenges.consume(tx, Purpose.RESET_PASSWORD, secret, now=now)
+            else:
+                bound = {"identity_id": owner, "destination": destination}
+                await services.challenges.consume_code(tx, Purpose.RESET_PASSWORD, secret, **bound, now=now)
+            await services.identities.lock_for_change(tx, owner)
+
+    async def end():
+        async with services.database.transaction() as tx:
+            await services.sessions.end_all(tx, owner, reason=EndReason.OPERATOR, now=now)
+
+    outcomes = await asyncio.gather(
+        *(work for number in range(6) for work in (use(f"place {number}"), end())), return_exceptions=True
+    )
+
+    assert outcomes == [None] * 12
 
 
 ELSEWHERE = UUID(int=7)

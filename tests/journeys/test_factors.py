@@ -163,7 +163,7 @@ async def test_mfa_06_a_factor_added_ends_other_sessions_and_is_told(running, au
     """The session that added it goes on, every other one is over, and the owner hears of it on every address."""
     await auth.services.database.execute(Query("UPDATE ostiary.identities SET phone = '+41446681800'"))
     elsewhere = (await attempt(auth, "ada@example.org")).tokens
-    running.sent.clear()
+    await running.deliver()
 
     await enrol(running, client, ada)
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ostiary.features.account import Account
-from ostiary.features.administration import Administration, Approvals, RestoreGuard
+from ostiary.features.administration import Administration, Approvals, Messaging, RestoreGuard
 from ostiary.features.factors import FactorChanges, FactorManagement, LostFactors, PasskeyManagement
 from ostiary.features.onboarding import Onboarding
+from ostiary.features.privacy import PersonalExport, Privacy
 from ostiary.features.recovery import Recovery
 from ostiary.features.registration import (
     ApplicationRecords,
@@ -47,7 +48,10 @@ class Journeys:
     factor_management: FactorManagement
     lost_factors: LostFactors
     onboarding: Onboarding
+    privacy: Privacy
+    personal_export: PersonalExport
     administration: Administration
+    messaging: Messaging
     restore_guard: RestoreGuard
 
 
@@ -85,6 +89,8 @@ def build_journeys(
         claims=grants.address_claims,
         outbox=records.outbox,
     )
+    messaging = Messaging(database, webhooks=records.webhooks, messages=records.messages, audit=audit)
+    records.webhooks.on_gone = messaging.gone
     return Journeys(
         registration=Registration(
             database,
@@ -201,6 +207,27 @@ def build_journeys(
             audit=audit,
             lifetime=ground.settings.onboarding.lifetime,
         ),
+        privacy=Privacy(
+            database,
+            ground.entropy,
+            identities=facts.identities,
+            profiles=facts.profiles,
+            sessions=grants.sessions,
+            challenges=proofs.challenges,
+            outbox=records.outbox,
+            audit=audit,
+            hooks=ground.personal_data_hooks,
+            grace=ground.settings.privacy.erasure_grace,
+        ),
+        personal_export=PersonalExport(
+            database,
+            identities=facts.identities,
+            profiles=facts.profiles,
+            outbox=records.outbox,
+            audit=audit,
+            audit_log=records.audit_log,
+            hooks=ground.personal_data_hooks,
+        ),
         administration=Administration(
             database,
             identities=facts.identities,
@@ -209,5 +236,6 @@ def build_journeys(
             signing_keys=facts.signing_keys,
             audit=audit,
         ),
+        messaging=messaging,
         restore_guard=RestoreGuard(database, revocations=grants.revocations, audit=audit),
     )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from msgspec import Meta, Struct
 
 from ostiary.entrypoints.api.bodies import (
-    FORGET_COOKIES,
     Delivery,
     FactorMethod,
     IdentityBody,
@@ -100,6 +99,8 @@ class LoginBody(Struct, frozen=True):
     ip_address: str | None
     user_agent: str | None
     session_ended_at: datetime | None
+    session_seconds: int | None
+    """How long the session lasted, once it has ended."""
 
     @classmethod
     def of(cls, record: LoginRecord) -> LoginBody:
@@ -115,6 +116,7 @@ class LoginBody(Struct, frozen=True):
             ip_address=record.ip_address,
             user_agent=record.user_agent,
             session_ended_at=record.session_ended_at,
+            session_seconds=record.session_seconds,
         )
 
 
@@ -157,11 +159,6 @@ class AccountDoor:
         caller = caller_of(request)
         profile = await self._account.change_profile(caller, request.body, now=request.now)
         return Answer(200, ProfileBody.of(caller.entity_type, profile))
-
-    async def delete(self, request: Request) -> Answer:
-        """Delete the account."""
-        await self._account.delete(caller_of(request), now=request.now)
-        return Answer(204, cookies=FORGET_COOKIES if request.cookies.carried else ())
 
     async def sessions(self, request: Request) -> Answer:
         """List the live sessions."""
@@ -243,15 +240,6 @@ class AccountDoor:
                 body=ProfileChange,
                 answers={200: ProfileBody},
                 problems=(ProblemCode.NOT_FOUND,),
-            ),
-            Route(
-                method="DELETE",
-                path="/v1/me",
-                handler=self.delete,
-                guard=signed_in(recent=True),
-                summary="Delete the account",
-                tag=_TAG,
-                answers={204: None},
             ),
             Route(
                 method="GET",

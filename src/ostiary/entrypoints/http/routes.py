@@ -54,6 +54,8 @@ class Guard:
     def __post_init__(self) -> None:
         if not self.identified and (self.entity_types or self.roles or self.recent or self.second_factor):
             raise ValueError("A guard that asks something of somebody must identify them: use signed_in(…).")
+        if self.knows_callers and (self.identified or self.scope):
+            raise ValueError("A guard that lets everybody pass asks nobody for anything: use anybody().")
 
     @property
     def is_public(self) -> bool:
@@ -127,7 +129,8 @@ class Route:
 
     `answers` lists every status and the type of its body: whatever else a handler returns is an error, so
     nothing undeclared can leave (ADM-03). `query` is never read unless declared. `oauth` routes take a form as
-    well as JSON and answer errors as RFC 6749 does. A route that `streams` may answer with server-sent events.
+    well as JSON and answer errors as RFC 6749 does. A route that `streams` may answer piece by piece, in the media type it
+    names there.
     """
 
     method: str
@@ -143,7 +146,7 @@ class Route:
     query: type[Struct] | None = None
     limit: AddressLimit | None = None
     oauth: bool = False
-    streams: bool = False
+    streams: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.guard, Guard):

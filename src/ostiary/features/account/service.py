@@ -199,14 +199,6 @@ class Account:
             if session_id is not None:
                 await self._end(tx, caller, session_id, EndReason.TOKEN_REVOKED, now)
 
-    async def delete(self, caller: Caller, *, now: datetime) -> None:
-        """Delete the caller's account: nothing of it signs in or is shown again, and its addresses are free."""
-        async with self._database.transaction() as tx:
-            await self._sessions.end_all(tx, caller.identity_id, reason=EndReason.IDENTITY_DELETED, now=now)
-            await self._profiles.delete(tx, caller.entity_type, caller.identity_id, now=now)
-            await self._identities.delete(tx, caller.identity_id, now=now)
-            self._record(tx, caller, Action.IDENTITY_DELETED, now)
-
     async def _show(
         self,
         tx: Transaction,

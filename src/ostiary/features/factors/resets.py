@@ -11,7 +11,8 @@ from ostiary.features.audit import NOWHERE, SYSTEM, Action, Actor, Event
 from ostiary.features.challenges import Purpose
 from ostiary.features.factors.errors import NothingToReset, OwnReset, ResetNotFound
 from ostiary.features.factors.model import ResetRequest
-from ostiary.features.identities import IDENTITY_PREFIX, IdentityNotFound, Status
+from ostiary.features.flows import Factor
+from ostiary.features.identities import IDENTITY_PREFIX, IdentityNotFound
 from ostiary.features.mfa import OPEN_FOR
 from ostiary.features.outbox import Message, Template
 from ostiary.features.sessions import EndReason
@@ -79,7 +80,7 @@ class LostFactors:
         waiting = await self._flows.read(self._database, flow, now=now)
         if waiting is None:
             return ResetRequest.NO_FLOW
-        if not waiting.required:
+        if waiting.can_enrol(Factor.TOTP):
             raise NothingToReset
         account = format_id(IDENTITY_PREFIX, waiting.identity_id)
         # Whoever knows the password could fill the owner's mailbox.
@@ -89,7 +90,7 @@ class LostFactors:
             return ResetRequest.TOO_OFTEN
         async with self._database.transaction() as tx:
             owner = await self._identities.lock_for_change(tx, waiting.identity_id)
-            if owner.token_epoch != waiting.token_epoch or owner.status is not Status.ACTIVE:
+            if not waiting.fits(owner):
                 return ResetRequest.NO_FLOW
             if await self._resets.request(tx, owner.id, now=now):
                 template = Template.FACTOR_RESET_REQUESTED
