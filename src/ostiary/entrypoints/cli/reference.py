@@ -81,6 +81,8 @@ def _fields(model: type[BaseModel], path: tuple[str, ...]) -> Iterable[tuple[tup
 def _written(default: Any) -> str:
     if default in (None, [], {}):
         return ""
+    if isinstance(default, list):
+        return ",".join(default)
     if isinstance(default, SecretStr):
         return default.get_secret_value()
     if hasattr(default, "total_seconds"):
