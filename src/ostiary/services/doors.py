@@ -33,9 +33,11 @@ from ostiary.entrypoints.api import (
 from ostiary.entrypoints.http.application import HttpApplication
 from ostiary.entrypoints.http.documents import document_routes
 from ostiary.entrypoints.http.gate import Gate
+from ostiary.entrypoints.http.links import link_routes
 from ostiary.entrypoints.http.routes import Route
 from ostiary.entrypoints.http.settings import HttpSettings
 from ostiary.entrypoints.metrics import Metrics, Sources
+from ostiary.features.outbox import ACTIONS
 from ostiary.foundation.limits import MemoryLimits, SharedLimits
 from ostiary.version import VERSION
 
@@ -138,7 +140,7 @@ def build_doors(
         routes=routes,
         gate=gate,
         http=HttpApplication(
-            (*routes, *document_routes(routes, http, version=VERSION)),
+            (*routes, *document_routes(routes, http, version=VERSION), *link_routes(ACTIONS)),
             http,
             gate=gate,
             limits=ground.limits,
