@@ -14,6 +14,7 @@ from ostiary import settings as environment
 from ostiary.entrypoints.http.openapi import openapi_document
 from ostiary.features.identities import EntityType, EntityTypes, NewIdentity
 from ostiary.features.onboarding import OnboardingFlow, OnboardingFlows, read_flows
+from ostiary.features.privacy import PersonalDataHooks
 from ostiary.features.profiles import PROFILE_TYPES, ProfileType, check_fields
 from ostiary.first_run import root_keys
 from ostiary.foundation.clock import SystemClock
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from ostiary.entrypoints.http.routes import Route
     from ostiary.features.identities import CheckProfile, CreateProfile, OnRegistered
     from ostiary.features.outbox import Topic, Transport
+    from ostiary.features.privacy import OnErasure, OnExport
     from ostiary.features.registration import ApplicationRecords
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.storage import Transaction
@@ -89,6 +91,7 @@ class Ostiary:
         self._entropy: Final = Entropy()
         self._entity_types = EntityTypes()
         self._onboarding_flows = OnboardingFlows()
+        self._personal_data_hooks = PersonalDataHooks()
         self.transports: Final[dict[Topic, Transport]] = {}
         """The application's own ways for messages, instead of those of the settings; given before the start."""
         self._services: Services | None = None
@@ -144,6 +147,17 @@ class Ostiary:
     def onboarding_flow(self, flow: OnboardingFlow) -> None:
         """Declare what people are asked after they registered. Raises `InvalidFlow`."""
         self._onboarding_flows.register(flow)
+
+    def on_export(self, hook: OnExport) -> None:
+        """Add what `await hook(identity)` returns, a mapping that JSON can write, to what somebody exports of themselves."""
+        self._personal_data_hooks.on_export.append(hook)
+
+    def on_erasure(self, hook: OnErasure) -> None:
+        """Run `await hook(tx, identity)` when somebody is erased, in the transaction that does it.
+
+        Raw SQL through `tx` only, and no outgoing I/O. What it raises leaves everything in place, to be tried again.
+        """
+        self._personal_data_hooks.on_erasure.append(hook)
 
     @property
     def services(self) -> Services:
@@ -214,6 +228,7 @@ class Ostiary:
         if self._services is not None:
             services, self._services = self._services, None
             await services.courier.stop()
+            await services.outbound.close()
             await services.follower.stop()
             services.passwords.close()
             if services.cache is not None:
@@ -327,5 +342,6 @@ class Ostiary:
             clock=self.clock,
             entity_types=self._entity_types,
             onboarding_flows=self._onboarding_flows,
+            personal_data_hooks=self._personal_data_hooks,
             transports=self.transports,
         )

@@ -8,6 +8,8 @@ from ostiary import Ostiary
 from ostiary.entrypoints.http.routes import Guard
 
 PUBLIC = {
+    "POST /v1/account-deletion/cancel",
+    "GET /v1/erasures/{id}",
     "POST /v1/register",
     "POST /v1/register/confirm",
     "POST /v1/address-change/undo",
@@ -16,6 +18,7 @@ PUBLIC = {
     "POST /v1/login/factor",
     "POST /v1/login/factor/send",
     "POST /v1/login/enrol",
+    "POST /v1/login/factor/passkey",
     "POST /v1/login/passkey/options",
     "POST /v1/login/passkey",
     "POST /v1/login/factor/lost",
@@ -50,6 +53,7 @@ SIGNED_IN = {
     "GET /v1/me",
     "PATCH /v1/me",
     "DELETE /v1/me",
+    "GET /v1/me/export",
     "GET /v1/me/sessions",
     "DELETE /v1/me/sessions/{id}",
     "GET /v1/me/login-history",
@@ -58,6 +62,7 @@ SIGNED_IN = {
     "POST /v1/me/password",
     "POST /v1/me/reauthenticate",
     "POST /v1/me/reauthenticate/send",
+    "POST /v1/me/reauthenticate/passkey",
     "POST /v1/me/passkeys/options",
     "POST /v1/me/passkeys",
     "GET /v1/me/passkeys",
@@ -108,6 +113,7 @@ RECENT = {
     "GET /v1/admin/stats",
     "POST /v1/logout-all",
     "DELETE /v1/me",
+    "GET /v1/me/export",
     "DELETE /v1/me/sessions/{id}",
     "POST /v1/me/passkeys/options",
     "POST /v1/me/passkeys",

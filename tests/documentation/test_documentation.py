@@ -119,7 +119,7 @@ async def test_the_guides_test_runs(ostiary_auth):
 
 
 def _commands():
-    for guide in ("serve.md", "scale.md", "operate.md", "register.md"):
+    for guide in ("serve.md", "scale.md", "operate.md", "factors.md", "register.md"):
         for block in blocks(GUIDES / guide, "ostiary", "bash"):
             yield from block.strip().splitlines()
 

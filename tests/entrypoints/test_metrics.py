@@ -27,6 +27,8 @@ def metrics():
             connections=lambda: {"busy": 2, "open": 5, "limit": 10},
             last_successes=lambda: {"sessions": DONE_AT},
             is_leader=lambda: True,
+            messages=lambda: {"email": {"delivered": 5, "put_off": 1, "dead": 0}},
+            waiting_messages=lambda: {"pending": 4, "dead": 2, "oldest_age": 1.5},
         ),
     )
     made.answered("POST", "/v1/login", 200, 0.05)
@@ -64,6 +66,9 @@ def test_the_parts_are_asked_when_prometheus_asks(metrics):
     assert told["ostiary_database_connections", "limit"] == 10
     assert told["ostiary_maintenance_last_success_timestamp_seconds", "sessions"] == DONE_AT.timestamp()
     assert told["ostiary_maintenance_leader",] == 1
+    assert told["ostiary_messages_total", "delivered", "email"] == 5
+    assert told["ostiary_outbox_messages", "dead"] == 2
+    assert told["ostiary_outbox_oldest_pending_age_seconds",] == 1.5
     assert told["ostiary_http_answers_total", "POST", "/v1/login", "200"] == 1
 
 

@@ -113,10 +113,12 @@ async def test_s3_any_failure_leaves_nothing(clinic, broken):
     else:
         await auth.services.database.execute(_renamed(auth, broken, "elsewhere"))
 
-    therapist = {"metadata": {"licence": "T-1"}}
-    begun = registered(auth, ADA) if broken == "challenges" else make(auth, ["therapist"], profile=therapist)
+    if broken == "challenges":
+        joining = registered(auth, ADA)
+    else:
+        joining = make(auth, ["therapist"], profile={"metadata": {"licence": "T-1"}})
     with pytest.raises(Exception):  # noqa: B017, PT011 - what fails differs, that nothing is left does not
-        await begun
+        await joining
 
     if broken not in {"hook", "therapists"}:
         await auth.services.database.execute(_renamed(auth, "elsewhere", broken, back=True))

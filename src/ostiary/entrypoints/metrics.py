@@ -18,10 +18,12 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from prometheus_client.core import Metric
 
     from ostiary.verifier import RevocationSet
 
@@ -40,6 +42,10 @@ class Sources:
     """When each maintenance task was last done."""
     is_leader: Callable[[], bool]
     """Whether this process does the installation's background work."""
+    messages: Callable[[], Mapping[str, Mapping[str, int]]]
+    """By topic: how many messages this process has `delivered`, `put_off`, and given up as `dead`."""
+    waiting_messages: Callable[[], Mapping[str, float]]
+    """How many messages of all were `pending` and `dead` when last looked, and the `oldest_age` in seconds."""
 
 
 class _Asked:
@@ -48,7 +54,7 @@ class _Asked:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         """Ask, as Prometheus asks."""
         connections = GaugeMetricFamily(
             "ostiary_database_connections", "Database connections of this process.", labels=["state"]
@@ -64,6 +70,26 @@ class _Asked:
         for task, moment in self._sources.last_successes().items():
             tasks.add_metric([task], moment.timestamp())
         yield tasks
+        yield from self._messages()
+
+    def _messages(self) -> Iterator[Metric]:
+        sent = CounterMetricFamily(
+            "ostiary_messages", "What became of messages in this process.", labels=["topic", "outcome"]
+        )
+        for topic, outcomes in self._sources.messages().items():
+            for outcome, times in outcomes.items():
+                sent.add_metric([topic, outcome], times)
+        yield sent
+        waiting = self._sources.waiting_messages()
+        if waiting:
+            states = GaugeMetricFamily(
+                "ostiary_outbox_messages", "Messages of all workers.", labels=["state"]
+            )
+            for state in ("pending", "dead"):
+                states.add_metric([state], waiting[state])
+            yield states
+            text = "Seconds since the oldest message that waits was written."
+            yield GaugeMetricFamily("ostiary_outbox_oldest_pending_age_seconds", text, waiting["oldest_age"])
 
 
 class Metrics:

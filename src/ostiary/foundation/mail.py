@@ -203,12 +203,13 @@ class SmtpServer:
         message["Subject"] = mail.subject
         message["Date"] = format_datetime(mail.sent_at)
         message["Message-ID"] = f"<{mail.id}@{self._sender.domain}>"
-        message["Content-Language"] = mail.locale
         # Answering machines stay silent (RFC 3834).
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(mail.text)
         if mail.html is not None:
             message.add_alternative(mail.html, subtype="html")
+        # Last: whatever begins with Content- would have become the first part's.
+        message["Content-Language"] = mail.locale
         return message
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ostiary.features.identities import EntityTypes
     from ostiary.features.onboarding import OnboardingFlows
     from ostiary.features.outbox import Topic, Transport
+    from ostiary.features.privacy import PersonalDataHooks
     from ostiary.foundation.cache import SharedCache  # noqa: TC004 - needs an extra; no row is built from it
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.crypto import RootKeys
@@ -51,10 +52,21 @@ def build(
     clock: Clock,
     entity_types: EntityTypes,
     onboarding_flows: OnboardingFlows,
+    personal_data_hooks: PersonalDataHooks,
     transports: Mapping[Topic, Transport],
 ) -> Services:
     """Build every object of an installation around a database, which need not be open yet."""
-    ground = Ground(settings, database, keys, entropy, clock, entity_types, onboarding_flows, transports)
+    ground = Ground(
+        settings,
+        database,
+        keys,
+        entropy,
+        clock,
+        entity_types,
+        onboarding_flows,
+        personal_data_hooks,
+        transports,
+    )
     clock_check = ClockCheck()
     records = build_records(ground)
     facts = build_facts(ground, records)

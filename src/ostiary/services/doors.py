@@ -19,6 +19,7 @@ from ostiary.entrypoints.api import (
     OnboardingDoor,
     OperationsDoor,
     PasskeyDoor,
+    PrivacyDoor,
     RecoveryDoor,
     RegistrationDoor,
     ResourceServerDoor,
@@ -37,6 +38,10 @@ from ostiary.foundation.limits import MemoryLimits, SharedLimits
 from ostiary.version import VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from ostiary.features.outbox import OutboxFigures
     from ostiary.foundation.clock import ClockCheck
     from ostiary.services.background import Background
     from ostiary.services.facts import Facts
@@ -80,7 +85,7 @@ def build_doors(
 ) -> Doors:
     """Build the doors."""
     settings, cache = ground.settings, ground.cache
-    metrics = _metrics(ground, proofs, grants, background)
+    metrics = _metrics(ground, records, proofs, grants, background)
     routes = tuple(
         chain.from_iterable(
             door.routes()
@@ -108,6 +113,7 @@ def build_doors(
                 ),
                 FactorsDoor(journeys.factor_management, journeys.lost_factors),
                 FactorResetsDoor(journeys.lost_factors),
+                PrivacyDoor(journeys.privacy, journeys.personal_export),
                 OnboardingDoor(journeys.onboarding),
                 OperationsDoor(ground.database, grants.revocations, metrics),
                 StatisticsDoor(background.statistics),
@@ -139,7 +145,9 @@ def build_doors(
     )
 
 
-def _metrics(ground: Ground, proofs: Proofs, grants: Grants, background: Background) -> Metrics:
+def _metrics(
+    ground: Ground, records: Records, proofs: Proofs, grants: Grants, background: Background
+) -> Metrics:
     live, clock, maintenance = grants.live, ground.clock, background.maintenance
     return Metrics(
         live,
@@ -149,5 +157,15 @@ def _metrics(ground: Ground, proofs: Proofs, grants: Grants, background: Backgro
             connections=lambda: ground.database.connections()._asdict(),
             last_successes=lambda: maintenance.last_successes,
             is_leader=lambda: maintenance.is_leader,
+            messages=lambda: records.courier.tally,
+            waiting_messages=lambda: _waiting(records.courier.figures, clock.now()),
         ),
     )
+
+
+def _waiting(figures: OutboxFigures | None, now: datetime) -> Mapping[str, float]:
+    if figures is None:
+        return {}
+    oldest = figures.oldest_pending_at
+    age = 0.0 if oldest is None else (now - oldest).total_seconds()
+    return {"pending": figures.pending, "dead": figures.dead, "oldest_age": age}

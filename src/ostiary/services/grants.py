@@ -80,6 +80,7 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
     )
     factor_proofs = FactorProofs(
         second_factors=proofs.second_factors,
+        passkeys=proofs.passkeys,
         challenges=proofs.challenges,
         sending=proofs.sending,
         outbox=records.outbox,

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ostiary.features.account import Account
-from ostiary.features.administration import Administration, Approvals, RestoreGuard
-from ostiary.features.factors import FactorManagement, LostFactors, PasskeyManagement
+from ostiary.features.administration import Administration, Approvals, Messaging, RestoreGuard
+from ostiary.features.factors import FactorChanges, FactorManagement, LostFactors, PasskeyManagement
 from ostiary.features.onboarding import Onboarding
+from ostiary.features.privacy import PersonalExport, Privacy
 from ostiary.features.recovery import Recovery
 from ostiary.features.registration import (
     ApplicationRecords,
@@ -47,7 +48,10 @@ class Journeys:
     factor_management: FactorManagement
     lost_factors: LostFactors
     onboarding: Onboarding
+    privacy: Privacy
+    personal_export: PersonalExport
     administration: Administration
+    messaging: Messaging
     restore_guard: RestoreGuard
 
 
@@ -56,6 +60,16 @@ def build_journeys(
 ) -> Journeys:
     """Build the journeys."""
     database, audit = ground.database, records.audit
+    changes = FactorChanges(
+        identities=facts.identities,
+        second_factors=proofs.second_factors,
+        resets=proofs.factor_resets,
+        flows=grants.flows,
+        passwords=proofs.passwords,
+        sessions=grants.sessions,
+        outbox=records.outbox,
+        audit=audit,
+    )
     creation = Creation(
         entity_types=ground.entity_types,
         identities=facts.identities,
@@ -75,6 +89,8 @@ def build_journeys(
         claims=grants.address_claims,
         outbox=records.outbox,
     )
+    messaging = Messaging(database, webhooks=records.webhooks, messages=records.messages, audit=audit)
+    records.webhooks.on_gone = messaging.gone
     return Journeys(
         registration=Registration(
             database,
@@ -149,13 +165,7 @@ def build_journeys(
             audit=audit,
         ),
         passkey_management=PasskeyManagement(
-            database,
-            identities=facts.identities,
-            profiles=facts.profiles,
-            passkeys=proofs.passkeys,
-            sessions=grants.sessions,
-            outbox=records.outbox,
-            audit=audit,
+            database, profiles=facts.profiles, passkeys=proofs.passkeys, changes=changes
         ),
         account=Account(
             database,
@@ -171,18 +181,15 @@ def build_journeys(
             database,
             identities=facts.identities,
             second_factors=proofs.second_factors,
-            resets=proofs.factor_resets,
             flows=grants.flows,
-            passwords=proofs.passwords,
-            sessions=grants.sessions,
-            outbox=records.outbox,
-            audit=audit,
+            changes=changes,
         ),
         lost_factors=LostFactors(
             database,
             identities=facts.identities,
             passwords=proofs.passwords,
             second_factors=proofs.second_factors,
+            passkeys=proofs.passkeys,
             resets=proofs.factor_resets,
             challenges=proofs.challenges,
             sending=proofs.sending,
@@ -200,6 +207,27 @@ def build_journeys(
             audit=audit,
             lifetime=ground.settings.onboarding.lifetime,
         ),
+        privacy=Privacy(
+            database,
+            ground.entropy,
+            identities=facts.identities,
+            profiles=facts.profiles,
+            sessions=grants.sessions,
+            challenges=proofs.challenges,
+            outbox=records.outbox,
+            audit=audit,
+            hooks=ground.personal_data_hooks,
+            grace=ground.settings.privacy.erasure_grace,
+        ),
+        personal_export=PersonalExport(
+            database,
+            identities=facts.identities,
+            profiles=facts.profiles,
+            outbox=records.outbox,
+            audit=audit,
+            audit_log=records.audit_log,
+            hooks=ground.personal_data_hooks,
+        ),
         administration=Administration(
             database,
             identities=facts.identities,
@@ -208,5 +236,6 @@ def build_journeys(
             signing_keys=facts.signing_keys,
             audit=audit,
         ),
+        messaging=messaging,
         restore_guard=RestoreGuard(database, revocations=grants.revocations, audit=audit),
     )

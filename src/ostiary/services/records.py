@@ -6,8 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ostiary.features.audit import SEAL_KEY, Audit, AuditLog, Seals
-from ostiary.features.outbox import Courier, MailTransport, Outbox, Renderer, Topic
+from ostiary.features.outbox import (
+    Courier,
+    MailTransport,
+    Messages,
+    Outbox,
+    Renderer,
+    SmsTransport,
+    Topic,
+    Webhooks,
+)
 from ostiary.foundation.mail import mail_server_at
+from ostiary.foundation.outbound import Outbound
+from ostiary.foundation.secret import Secret
+from ostiary.foundation.sms import sms_gateway_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,9 +32,12 @@ if TYPE_CHECKING:
 class Records:
     """The lowest tier: everybody writes here."""
 
+    outbound: Outbound
     outbox: Outbox
-    courier: Courier
+    messages: Messages
     renderer: Renderer
+    webhooks: Webhooks
+    courier: Courier
     audit: Audit
     audit_log: AuditLog
     seals: Seals
@@ -30,40 +45,58 @@ class Records:
 
 def build_records(ground: Ground) -> Records:
     """Build the records."""
-    settings, key = ground.settings, ground.keys.derive("outbox payloads")
-    outbox = Outbox(ground.entropy, key=key)
+    settings, database, entropy = ground.settings, ground.database, ground.entropy
+    key = ground.keys.derive("outbox payloads")
+    outbound = Outbound(allowed_networks=settings.outbound.allowed_networks)
+    outbox = Outbox(entropy, key=key)
+    webhooks = Webhooks(database, entropy, key=key, outbound=outbound)
     renderer = Renderer(
         product_name=settings.messages.product_name,
         links=settings.links,
         folder=settings.messages.templates,
     )
     courier = Courier(
-        ground.database,
-        ground.entropy,
+        database,
+        entropy,
         key=key,
         renderer=renderer,
-        transports=_transports(ground),
-        webhooks={},
+        transports=_transports(ground, outbound),
+        webhooks={Topic.EVENT: webhooks.expand, Topic.WEBHOOK: webhooks.post},
     )
-    outbox.on_added = courier.wake
     audit = Audit(
-        ground.database,
-        ground.entropy,
+        database,
+        entropy,
         root_keys=ground.keys,
         outbox=outbox,
         tells_new_devices=settings.messages.new_device_notice,
     )
+    outbox.on_added = webhooks.on_added = courier.wake
     return Records(
+        outbound=outbound,
         outbox=outbox,
         audit=audit,
         audit_log=AuditLog(ground.database, audit.personal_data),
-        courier=courier,
+        messages=Messages(database),
         renderer=renderer,
-        seals=Seals(ground.database, ground.keys.derive(SEAL_KEY)),
+        webhooks=webhooks,
+        courier=courier,
+        seals=Seals(database, ground.keys.derive(SEAL_KEY)),
     )
 
 
-def _transports(ground: Ground) -> Mapping[Topic, Transport]:
-    mail = ground.settings.mail
+def _transports(ground: Ground, outbound: Outbound) -> Mapping[Topic, Transport]:
+    """Return who takes messages: the settings' transports, unless the application brings its own."""
+    mail, sms = ground.settings.mail, ground.settings.sms
     server = mail_server_at(mail.url.get_secret_value(), sender=mail.sender)
-    return {Topic.EMAIL: MailTransport(server, ground.clock)} | dict(ground.transports)
+    gateway = sms_gateway_at(
+        sms.url.get_secret_value(),
+        token=None if sms.token is None else Secret(sms.token.get_secret_value()),
+        fields=sms.fields,
+        outbound=outbound,
+        clock=ground.clock,
+    )
+    own: dict[Topic, Transport] = {
+        Topic.EMAIL: MailTransport(server, ground.clock),
+        Topic.SMS: SmsTransport(gateway),
+    }
+    return own | dict(ground.transports)

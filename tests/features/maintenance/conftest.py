@@ -71,6 +71,16 @@ class Rows:
     async def login_history(self, moment):
         await insert(self.auth, "login_history", id=self.id(moment), occurred_at=moment, success=True)
 
+    async def delivered_messages(self, moment):
+        await self._message(moment, delivered_at=moment)
+
+    async def dead_messages(self, moment):
+        await self._message(moment, failed_at=moment)
+
+    async def _message(self, moment, **values):
+        await insert(self.auth, "outbox", id=self.id(moment), topic="email", subject="approved", created_at=moment,
+                     available_at=moment, attempts=1, **values)  # fmt: skip
+
     async def session(self, **moments):
         """Add a session, used now and living for long unless said otherwise; return its id."""
         session_id, now = self.id(), self.now

@@ -63,6 +63,18 @@ async def test_what_is_over_is_removed_at_its_second(auth, maintenance, rows, ta
     assert await count(auth, table) == before - 3 + (2 if table == "maintenance_runs" else 0)
 
 
+@pytest.mark.parametrize(("state", "kept"), [("delivered", 7 * DAY), ("dead", 30 * DAY)])
+async def test_messages_are_remembered_for_a_while(auth, maintenance, rows, state, kept):
+    """A delivered one for a week, a dead one for a month; one that waits for as long as it waits."""
+    for age in (-SECOND, SECOND, timedelta(0)):
+        await getattr(rows, f"{state}_messages")(rows.now - kept - age)
+    await rows._message(rows.now - 400 * DAY)
+
+    assert await done(maintenance, "messages", rows.now) == 2
+    assert await done(maintenance, "messages", rows.now) == 0
+    assert await count(auth, "outbox") == 2
+
+
 @pytest.mark.parametrize(("task", "table"), RECORDS)
 async def test_records_outside_of_months_go_one_by_one(auth, maintenance, rows, task, table):
     """What SQLite holds, and PostgreSQL in its default partition, goes after 400 days; others stay."""

@@ -9,6 +9,7 @@ from ostiary.entrypoints.api.factors import FactorsDoor
 from ostiary.entrypoints.api.onboarding import OnboardingDoor
 from ostiary.entrypoints.api.operations import OperationsDoor
 from ostiary.entrypoints.api.passkeys import PasskeyDoor
+from ostiary.entrypoints.api.privacy import PrivacyDoor
 from ostiary.entrypoints.api.problems import FOLDS
 from ostiary.entrypoints.api.recovery import RecoveryDoor
 from ostiary.entrypoints.api.registration import RegistrationDoor
@@ -29,6 +30,7 @@ __all__ = [
     "OnboardingDoor",
     "OperationsDoor",
     "PasskeyDoor",
+    "PrivacyDoor",
     "RecoveryDoor",
     "RegistrationDoor",
     "ResourceServerDoor",

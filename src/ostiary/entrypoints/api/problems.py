@@ -18,6 +18,7 @@ from ostiary.features.mfa import FactorNotFound, FactorUnavailable, TooManyFacto
 from ostiary.features.onboarding import OnboardingRefused
 from ostiary.features.passkeys import TooManyPasskeys
 from ostiary.features.passwords import UnacceptablePassword
+from ostiary.features.privacy import DeletionNotUndone, ErasureNotFound
 from ostiary.features.profiles import InvalidProfile, ProfileNotFound
 from ostiary.features.registration import RegistrationRefused
 from ostiary.features.roles import InvalidRoleName
@@ -89,6 +90,11 @@ def _verification(error: VerificationRefused) -> HttpProblem:
     return _of_field(error.field, error)
 
 
+def _deletion(error: DeletionNotUndone) -> HttpProblem:
+    code = ProblemCode.IDENTIFIER_TAKEN
+    return HttpProblem(code, str(error), errors=[FieldError(error.field, code.value, str(error))])
+
+
 def _onboarding(error: OnboardingRefused) -> HttpProblem:
     reason = OnboardingRefused.Reason
     match error.reason:
@@ -113,6 +119,8 @@ def _own_reset(error: OwnReset) -> HttpProblem:
 
 
 FOLDS: Final[Mapping[type[Exception], Fold]] = {
+    DeletionNotUndone: _deletion,
+    ErasureNotFound: ProblemCode.NOT_FOUND,
     FactorDemanded: ProblemCode.FACTOR_DEMANDED,
     FactorNotFound: ProblemCode.NOT_FOUND,
     FactorUnavailable: _factor,

@@ -301,7 +301,7 @@ class ResourceServerDoor:
                 tag=_TAG,
                 query=RevocationsQuery,
                 answers={200: RevocationsBody},
-                streams=True,
+                streams="text/event-stream",
             ),
             Route(
                 method="POST",

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import stat
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ostiary import schema
 from ostiary.entrypoints.cli.output import print_json, print_table
+from ostiary.features.outbox import Messages
 from ostiary.first_run import KEY_FILE, root_keys
 from ostiary.foundation.clock import LARGEST_SKEW, SystemClock
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.errors import OstiaryError
+from ostiary.foundation.mail import mail_server_at
+from ostiary.foundation.outbound import Outbound
+from ostiary.foundation.sms import sms_gateway_at
 from ostiary.foundation.storage import DATABASE_TIME, database_at
 from ostiary.settings import load, unknown_variables
 
@@ -19,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ostiary.settings import Settings
+
+_LONGEST_WAIT: Final = timedelta(minutes=15)
 
 
 class Finding(NamedTuple):
@@ -70,6 +77,9 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
         )
         yield await _clock(settings)
         yield _root_keys(settings)
+        yield _transports(settings)
+        if revision == schema.HEAD:
+            yield await _messages(settings)
     except OstiaryError as error:
         yield Finding("database or keys", ok=False, detail=str(error))
 
@@ -99,3 +109,28 @@ async def _clock(settings: Settings) -> Finding:
         await database.close()
     skew = abs((theirs - SystemClock().now()).total_seconds()) if theirs else 0.0
     return Finding("clock", skew <= LARGEST_SKEW.total_seconds(), f"{skew:.3f} s apart from the database")
+
+
+def _transports(settings: Settings) -> Finding:
+    """Read the URLs of mail and SMS, without calling anybody."""
+    mail, sms = settings.mail.url.get_secret_value(), settings.sms.url.get_secret_value()
+    mail_server_at(mail, sender=settings.mail.sender)
+    sms_gateway_at(sms, outbound=Outbound(), clock=SystemClock())
+    shown = [f"{name} by {url.partition(':')[0]}" for name, url in (("e-mail", mail), ("SMS", sms))]
+    return Finding("transports", ok=True, detail=", ".join(shown))
+
+
+async def _messages(settings: Settings) -> Finding:
+    """Say whether messages get out: none is dead, and none has waited for long."""
+    database = database_at(settings.database)
+    await database.open()
+    try:
+        figures = await Messages(database).figures(database)
+    finally:
+        await database.close()
+    oldest = figures.oldest_pending_at
+    waits = SystemClock().now() - oldest if oldest else timedelta(0)
+    detail = f"{figures.pending} waiting, {figures.dead} dead"
+    if figures.dead:
+        detail += ": `ostiary outbox list --state dead` says why"
+    return Finding("messages", not figures.dead and waits < _LONGEST_WAIT, detail)

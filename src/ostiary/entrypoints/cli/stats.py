@@ -42,6 +42,9 @@ def _show(figures: Figures) -> None:
         f"Sessions: {sessions.total:,} in {_size(figures.sessions_bytes)}",
         [("active", sessions.active), ("used within 7 days", sessions.recent)],
     )
+    messages = figures.messages
+    waits = f", the oldest since {messages.oldest_pending_at}" if messages.oldest_pending_at else ""
+    print_bars(f"Messages{waits}", [("waiting", messages.pending), ("dead", messages.dead)])
     if figures.tables:
         print_bars("Tables", [(table.name, table.bytes) for table in figures.tables[:_SHOWN]], write=_size)
     if any(index.scans is not None for index in figures.indexes):

@@ -130,7 +130,7 @@ def _answers(route: Route, schemas: Mapping[Any, Json]) -> Json:
         if _has_schema(declared):
             content: Json = {"application/json": {"schema": schemas[declared]}}
             if route.streams:
-                content["text/event-stream"] = {"schema": {"type": "string"}}
+                content.setdefault(route.streams, {"schema": {"type": "string"}})
             answers[str(status)]["content"] = content
     return answers
 

@@ -129,7 +129,8 @@ class Route:
 
     `answers` lists every status and the type of its body: whatever else a handler returns is an error, so
     nothing undeclared can leave (ADM-03). `query` is never read unless declared. `oauth` routes take a form as
-    well as JSON and answer errors as RFC 6749 does. A route that `streams` may answer with server-sent events.
+    well as JSON and answer errors as RFC 6749 does. A route that `streams` may answer piece by piece, in the media type it
+    names there.
     """
 
     method: str
@@ -145,7 +146,7 @@ class Route:
     query: type[Struct] | None = None
     limit: AddressLimit | None = None
     oauth: bool = False
-    streams: bool = False
+    streams: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.guard, Guard):

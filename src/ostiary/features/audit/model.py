@@ -48,7 +48,10 @@ class Action(StrEnum):
     IDENTITY_PASSWORD_CHANGED = "identity:password:changed"  # noqa: S105 - the name of an event
     IDENTITY_PASSWORD_CHANGE_FAILED = "identity:password:change_refused"  # noqa: S105 - the name of an event
     IDENTITY_PROFILE_CHANGED = "identity:profile:changed"
+    IDENTITY_EXPORTED = "identity:account:exported"
     IDENTITY_DELETED = "identity:account:deleted"
+    IDENTITY_RESTORED = "identity:account:restored"
+    IDENTITY_ERASED = "identity:account:erased"
     IDENTITY_SUSPENDED = "identity:account:suspended"
     IDENTITY_REACTIVATED = "identity:account:reactivated"
     IDENTITY_UNLOCKED = "identity:account:unlocked"
@@ -85,6 +88,13 @@ class Action(StrEnum):
     SIGNING_KEY_ACTIVATED = "signing_key:key:activated"
     SIGNING_KEY_RETIRING = "signing_key:key:retiring"
     SIGNING_KEY_RETIRED = "signing_key:key:retired"
+    WEBHOOK_ADDED = "webhook:endpoint:added"
+    WEBHOOK_REMOVED = "webhook:endpoint:removed"
+    WEBHOOK_DISABLED = "webhook:endpoint:disabled"
+    WEBHOOK_ENABLED = "webhook:endpoint:enabled"
+    WEBHOOK_GONE = "webhook:endpoint:gone"
+    WEBHOOK_SECRET_ROTATED = "webhook:secret:rotated"  # noqa: S105 - the name of an event
+    MESSAGE_RETRIED = "outbox:message:retried"
 
 
 @dataclass(frozen=True, slots=True)

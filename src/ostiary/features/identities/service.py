@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ostiary.features.identities.addresses import Address
     from ostiary.features.identities.entity_types import EntityType
     from ostiary.foundation.entropy import Entropy
-    from ostiary.foundation.storage import Database, Transaction
+    from ostiary.foundation.storage import Database, Statements, Transaction
 
 _FIRST_ID: Final = UUID(int=0)
 _TAKEN: Final = {
@@ -273,6 +273,24 @@ class Identities:
     async def delete(self, tx: Transaction, identity_id: UUID, *, now: datetime) -> None:
         """Soft-delete: the row stays for the retention time, its addresses are free, its password is gone."""
         await tx.execute(store.SOFT_DELETE, identity_id, now)
+
+    async def find_deleted(self, source: Statements, identity_id: UUID) -> Identity | None:
+        """Return an identity that was deleted and not erased yet."""
+        return await source.fetch_one(store.FIND_DELETED, identity_id)
+
+    async def restore(self, tx: Transaction, identity_id: UUID, status: Status, *, now: datetime) -> None:
+        """Take a deletion back; the password stays gone.
+
+        Raises `IdentifierTaken` when an address has another owner by now.
+        """
+        try:
+            await tx.execute(store.RESTORE, identity_id, status, now)
+        except UniqueViolation as violation:
+            raise IdentifierTaken(_TAKEN[violation.constraint]) from None
+
+    async def erase(self, tx: Transaction, identity_id: UUID) -> None:
+        """Delete the row of a deleted identity for good, and with it all that belongs to it."""
+        await tx.execute(store.ERASE, identity_id)
 
     async def purge_unknown(self, tx: Transaction, *, expired_by: datetime, limit: int) -> int:
         """Forget up to `limit` counts of guesses at identifiers nobody holds; return how many.

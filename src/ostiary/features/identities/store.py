@@ -224,6 +224,18 @@ SOFT_DELETE: Query[Any] = Query(
     """
 )
 
+# What is deleted and not erased yet.
+FIND_DELETED = Query(
+    f"SELECT {_IDENTITY} FROM ostiary.identities WHERE id = $1 AND deleted_at IS NOT NULL", into=Identity
+)
+RESTORE: Query[Any] = Query(
+    """
+    UPDATE ostiary.identities SET status = $2, deleted_at = NULL, updated_at = $3
+     WHERE id = $1 AND deleted_at IS NOT NULL
+    """
+)
+ERASE: Query[Any] = Query("DELETE FROM ostiary.identities WHERE id = $1 AND deleted_at IS NOT NULL")
+
 
 # The failure budget. Counting, locking and reading the hash are one statement, so of 200 parallel guesses only
 # the free ones reach the verifier (ABU-02); one that dies before it verifies has still been counted. Known and

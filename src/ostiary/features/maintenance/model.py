@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from ostiary.features.outbox import OutboxFigures
 from ostiary.features.sessions import RevocationFigures, SessionFigures
 
 if TYPE_CHECKING:
@@ -153,6 +154,8 @@ class Retention:
     unknown_identifiers: timedelta
     records: timedelta
     runs: timedelta
+    delivered_messages: timedelta
+    dead_messages: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +200,7 @@ class Figures:
     revocations_bytes: int | None
     sessions: SessionFigures
     sessions_bytes: int | None
+    messages: OutboxFigures
     tables: list[TableFigures]
     indexes: list[IndexFigures]
     maintenance: list[TaskFigures]

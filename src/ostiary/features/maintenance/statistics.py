@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ostiary.features.maintenance.service import Maintenance
+    from ostiary.features.outbox import Messages
     from ostiary.features.sessions import Sessions
     from ostiary.foundation.storage import Database
 
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
 class Statistics:
     """The monitoring figures of one installation."""
 
-    def __init__(self, database: Database, *, sessions: Sessions, maintenance: Maintenance) -> None:
+    def __init__(
+        self, database: Database, *, sessions: Sessions, messages: Messages, maintenance: Maintenance
+    ) -> None:
         self._database = database
         self._sessions = sessions
+        self._messages = messages
         self._maintenance = maintenance
 
     async def figures(self, *, now: datetime) -> Figures:
@@ -29,6 +33,7 @@ class Statistics:
         async with self._database.transaction() as tx:
             revocations = await self._sessions.revocations.figures(tx, now=now)
             sessions = await self._sessions.figures(tx, now=now)
+            messages = await self._messages.figures(tx)
             database_bytes = await tx.fetch_one(store.DATABASE_BYTES) or 0
             knows_sizes = await tx.fetch_one(store.KNOWS_SIZES)
             tables = await tx.fetch_all(store.TABLES) if knows_sizes else []
@@ -48,6 +53,7 @@ class Statistics:
             revocations_bytes=sizes.get("revocations"),
             sessions=sessions,
             sessions_bytes=sizes.get("sessions"),
+            messages=messages,
             tables=tables,
             indexes=indexes,
             maintenance=done,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ostiary.features.identities import Identities
     from ostiary.features.maintenance.model import Retention
     from ostiary.features.maintenance.service import Lease
+    from ostiary.features.outbox import Messages
     from ostiary.features.passkeys import Passkeys
     from ostiary.features.sessions import Sessions
     from ostiary.foundation.storage import Transaction
@@ -41,6 +42,7 @@ def standard_tasks(
     passkeys: Passkeys,
     identities: Identities,
     audit: Audit,
+    messages: Messages,
 ) -> tuple[Task, ...]:
     """Return every task of this release, in the order they are run in."""
     return (
@@ -153,6 +155,21 @@ def standard_tasks(
                 )
             ),
             _days(retention.records),
+        ),
+        Task(
+            "messages",
+            "Remove messages that were delivered, and those that could not be.",
+            _DAILY,
+            _until_none(
+                lambda lease, tx: messages.purge(
+                    tx,
+                    delivered_by=lease.now - retention.delivered_messages,
+                    failed_by=lease.now - retention.dead_messages,
+                    limit=lease.batch_size,
+                )
+            ),
+            f"{_days(retention.delivered_messages)} after they were delivered, "
+            f"{_days(retention.dead_messages)} after they died",
         ),
         Task(
             "runs",

@@ -6,23 +6,54 @@ until then and erased afterwards. Whoever adds a message adds it in the transact
 
 from ostiary.features.outbox.contents import CONTENTS, Contents
 from ostiary.features.outbox.delivery import Courier
-from ostiary.features.outbox.model import Addressed, Message, Recipient, Rendered, Template, Topic, Transport
+from ostiary.features.outbox.errors import EndpointNotFound, InvalidEndpoint, MessageNotFound
+from ostiary.features.outbox.model import (
+    ENDPOINT_PREFIX,
+    MESSAGE_PREFIX,
+    Addressed,
+    Endpoint,
+    Entry,
+    Message,
+    OutboxFigures,
+    Recipient,
+    Rendered,
+    State,
+    Template,
+    Topic,
+    Transport,
+    matches,
+)
+from ostiary.features.outbox.reading import Messages
 from ostiary.features.outbox.rendering import Renderer
 from ostiary.features.outbox.service import Outbox
-from ostiary.features.outbox.transports import MailTransport
+from ostiary.features.outbox.transports import MailTransport, SmsTransport
+from ostiary.features.outbox.webhooks import Webhooks
 
 __all__ = [
     "CONTENTS",
+    "ENDPOINT_PREFIX",
+    "MESSAGE_PREFIX",
     "Addressed",
     "Contents",
     "Courier",
+    "Endpoint",
+    "EndpointNotFound",
+    "Entry",
+    "InvalidEndpoint",
     "MailTransport",
     "Message",
+    "MessageNotFound",
+    "Messages",
     "Outbox",
+    "OutboxFigures",
     "Recipient",
     "Rendered",
     "Renderer",
+    "SmsTransport",
+    "State",
     "Template",
     "Topic",
     "Transport",
+    "Webhooks",
+    "matches",
 ]

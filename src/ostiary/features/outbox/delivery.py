@@ -8,6 +8,7 @@ own, so that a slow mail server holds up no text message.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from contextlib import suppress
 from datetime import timedelta
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
-    from ostiary.features.outbox.model import Claimed, Transport
+    from ostiary.features.outbox.model import Claimed, OutboxFigures, Transport
     from ostiary.features.outbox.rendering import Renderer
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.entropy import Entropy
@@ -42,6 +43,8 @@ _LOOK_EVERY: Final = timedelta(seconds=1)
 _LONGEST_FAREWELL: Final = timedelta(seconds=5)
 _LONGEST_REST: Final = 30.0
 _ENDPOINT_REST: Final = timedelta(minutes=1)
+_OUTCOMES: Final = ("delivered", "put_off", "dead")
+_LOOKS_TO_A_COUNT: Final = 15
 # How many go out at once, by topic.
 _WIDTHS: Final = {Topic.EVENT: 4, Topic.WEBHOOK: 16, Topic.EMAIL: 8, Topic.SMS: 8}
 
@@ -98,6 +101,10 @@ class Courier:
             Topic.SMS: self._hand_over,
             **webhooks,
         }
+        self.figures: OutboxFigures | None = None
+        """What waited and what was dead when it was last looked at."""
+        self.tally: Final = {topic.value: dict.fromkeys(_OUTCOMES, 0) for topic in Topic}
+        """What became of messages here since the start."""
         self._closing = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -146,8 +153,12 @@ class Courier:
         return [reason for reason in reasons if reason is not None]
 
     async def _look(self, clock: Clock) -> None:
-        """Find what other workers wrote, and what is due again."""
-        while not self._closing.is_set():
+        """Find what other workers wrote, and what is due again; now and then, count what there is."""
+        for look in itertools.count():
+            if self._closing.is_set():
+                return
+            if look % _LOOKS_TO_A_COUNT == 0:
+                self.figures = await self._database.fetch_one(store.FIGURES)
             for topic in await self._database.fetch_all(store.DUE_TOPICS, clock.now()):
                 self.wake(topic)
             with suppress(TimeoutError):
@@ -181,6 +192,7 @@ class Courier:
     async def _deliver(self, claimed: Claimed, now: datetime, clock: Clock | None = None) -> str | None:
         """Hand one message over, and remember what became of it; return why it died, if it did."""
         if claimed.is_expired(now):
+            self.tally[claimed.topic]["dead"] += 1
             await self._settle(store.EXPIRED, claimed, now, "It expired before it could be delivered.")
             return None
         try:
@@ -193,6 +205,7 @@ class Courier:
         except Exception as error:  # noqa: BLE001 - whatever it is, the other messages go on
             return await self._missed(claimed, _explained(error), clock.now() if clock else now)
         self._lanes[claimed.topic].went(well=True)
+        self.tally[claimed.topic]["delivered"] += 1
         await self._settle_one(store.DELIVERED, claimed.id, clock.now() if clock else now)
         return None
 
@@ -210,8 +223,10 @@ class Courier:
         """Put a message off, or give it up; then return why."""
         if error.is_final or claimed.attempts >= ATTEMPTS:
             _log.warning("The message %s (%s) is dead: %s", _name(claimed), claimed.subject, error)
+            self.tally[claimed.topic]["dead"] += 1
             await self._settle(store.FAILED, claimed, now, str(error))
             return str(error)
+        self.tally[claimed.topic]["put_off"] += 1
         again = now + pause_after(claimed.attempts, self._entropy)
         await self._settle(store.PUT_OFF, claimed, again, str(error))
         if claimed.endpoint_id is not None:
@@ -232,13 +247,16 @@ class Courier:
             await self._database.execute(query, *parameters)
 
     async def _for_ever(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Begin again after every failure, until this worker ends."""
+        """Begin again after every failure, until this worker ends; what lasts is said once."""
+        said = ""
         while not self._closing.is_set():
             try:
                 await work()
             except Exception as error:  # noqa: BLE001 - whatever it is, the next turn may go better
-                explained = isinstance(error, OstiaryError)
-                _log.warning("Messages are not delivered at the moment. %s", error, exc_info=not explained)
+                text = str(error) if isinstance(error, OstiaryError) else type(error).__name__
+                if text != said:
+                    _log.warning("Messages are not delivered at the moment. %s", text)
+                said = text
                 await asyncio.sleep(_LOOK_EVERY.total_seconds())
 
 

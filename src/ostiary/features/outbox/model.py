@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
+
+from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
     from ostiary.foundation.entropy import Entropy
@@ -185,3 +188,99 @@ def pause_after(attempts: int, entropy: Entropy) -> timedelta:
     longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(attempts - 1, 16))
     milliseconds = longest // timedelta(milliseconds=1)
     return timedelta(milliseconds=milliseconds - entropy.below(milliseconds // 2))
+
+
+ENDPOINT_PREFIX: Final = "whe"
+_PATTERN: Final = re.compile(r"\*|[a-z_]+(?:\.[a-z_]+)*(?:\.\*)?", re.ASCII)
+
+
+def is_pattern(text: str) -> bool:
+    """Say whether this names events: one, all that begin alike (`identity.*`), or all (`*`)."""
+    return _PATTERN.fullmatch(text) is not None
+
+
+def matches(pattern: str, event: str) -> bool:
+    """Say whether an event is among those a pattern names."""
+    if pattern == "*":
+        return True
+    return event.startswith(pattern[:-1]) if pattern.endswith(".*") else event == pattern
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where events are told; no secret is in it."""
+
+    id: UUID
+    url: str = field(repr=False)
+    description: str | None
+    events: list[str]
+    created_at: datetime
+    created_by: str | None
+    disabled_at: datetime | None
+
+    @property
+    def external_id(self) -> str:
+        """`whe_…`."""
+        return format_id(ENDPOINT_PREFIX, self.id)
+
+    def wants(self, event: str) -> bool:
+        """Say whether it is told of this event."""
+        return self.disabled_at is None and any(matches(pattern, event) for pattern in self.events)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningEndpoint:
+    """What is needed to call an endpoint; until `previous_expires_at` the secret before signs, too."""
+
+    id: UUID
+    url: str = field(repr=False)
+    secret_sealed: bytes = field(repr=False)
+    previous_secret_sealed: bytes | None = field(repr=False)
+    previous_expires_at: datetime | None
+    disabled_at: datetime | None
+
+
+class State(StrEnum):
+    """What became of a message."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of the outbox as operators see it; to whom it goes and what it says is sealed."""
+
+    id: UUID
+    topic: Topic
+    subject: str
+    endpoint_id: UUID | None
+    created_at: datetime
+    available_at: datetime
+    expires_at: datetime | None
+    attempts: int
+    delivered_at: datetime | None
+    failed_at: datetime | None
+    last_error: str | None
+
+    @property
+    def external_id(self) -> str:
+        """`msg_…`."""
+        return format_id(MESSAGE_PREFIX, self.id)
+
+    @property
+    def state(self) -> State:
+        """What became of it so far."""
+        if self.delivered_at is not None:
+            return State.DELIVERED
+        return State.PENDING if self.failed_at is None else State.DEAD
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxFigures:
+    """How many messages wait, how many are dead, and since when the oldest waits."""
+
+    pending: int
+    dead: int
+    oldest_pending_at: datetime | None

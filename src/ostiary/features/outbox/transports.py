@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ostiary.foundation.mail import Mail
+from ostiary.foundation.sms import TextMessage
 
 if TYPE_CHECKING:
     from ostiary.features.outbox.model import Rendered
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.mail import MailServer
+    from ostiary.foundation.sms import SmsGateway
 
 
 class MailTransport:
@@ -35,3 +37,17 @@ class MailTransport:
     async def close(self) -> None:
         """Hang up."""
         await self._server.close()
+
+
+class SmsTransport:
+    """Gives messages to an SMS gateway."""
+
+    def __init__(self, gateway: SmsGateway) -> None:
+        self._gateway = gateway
+
+    async def send(self, message: Rendered) -> None:
+        """Return when the gateway has taken it. Raises `Undelivered`."""
+        await self._gateway.send(TextMessage(message.id, message.to, message.text))
+
+    async def close(self) -> None:
+        """Keep nothing open: each message is a request of its own."""
