@@ -345,11 +345,7 @@ async def _decide(
         identity_id = await _find(auth, who, entity_type)
         now = auth.clock.now()
         await decide(auth.services.approvals, identity_id, reason=reason, by=SYSTEM, origin=Origin(), now=now)
-    external_id = format_id(IDENTITY_PREFIX, identity_id)
-    if json:
-        print_json({"id": external_id, "done": done})
-    else:
-        print_line(f"{external_id} is {done}.")
+    _print_done(identity_id, done, json=json)
 
 
 async def _find(auth: Ostiary, who: str, entity_type: str) -> UUID:
