@@ -54,6 +54,8 @@ class Guard:
     def __post_init__(self) -> None:
         if not self.identified and (self.entity_types or self.roles or self.recent or self.second_factor):
             raise ValueError("A guard that asks something of somebody must identify them: use signed_in(…).")
+        if self.knows_callers and (self.identified or self.scope):
+            raise ValueError("A guard that lets everybody pass asks nobody for anything: use anybody().")
 
     @property
     def is_public(self) -> bool:
