@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from ostiary import schema
 from ostiary import settings as environment
 from ostiary.entrypoints.http.openapi import openapi_document
+from ostiary.features.flows import FactorPolicy
 from ostiary.features.identities import EntityType, EntityTypes, NewIdentity
 from ostiary.features.onboarding import OnboardingFlow, OnboardingFlows, read_flows
 from ostiary.features.privacy import PersonalDataHooks
@@ -206,8 +207,7 @@ class Ostiary:
         dangers = self.settings.dangers(workers=workers)
         if dangers:
             raise UnsafeForProduction(dangers)
-        for caution in self.settings.cautions():
-            _log.warning("%s", caution)
+        self._caution()
         await self._ready_schema()
         keys = root_keys(self.settings, self._entropy)
         database = database_at(self.settings.database, pool_size=self.settings.database_pool_size)
@@ -296,6 +296,18 @@ class Ostiary:
                 await application(scope, receive, send)
 
         return wrapped
+
+    def _caution(self) -> None:
+        """Say in the log what is allowed and may not be meant."""
+        for caution in self.settings.cautions():
+            _log.warning("%s", caution)
+        kinds = {entity_type.name for entity_type in self._entity_types}
+        for name in sorted(FactorPolicy.parse(self.settings.factors.required_for).entity_types - kinds):
+            _log.warning(
+                "OSTIARY_FACTORS__REQUIRED_FOR names %r, and there is no such kind of account here: nobody has to have a"
+                " second factor for it. Correct it, or write a role as role:name.",
+                name,
+            )
 
     async def _ready_schema(self) -> None:
         """Deploy in development; in production, refuse a database of another revision, with the command to run."""

@@ -91,6 +91,7 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "application_records.py",
         "approvals.py",
         "caller.py",
+        "catalogue.py",
         "changes.py",
         "contents.py",
         "delivery.py",

@@ -44,7 +44,7 @@ async def reauthenticate(auth, caller, now):
 
 
 async def delete(auth, caller, now):
-    await auth.services.account.delete(caller, now=now)
+    await auth.services.privacy.delete(caller, now=now)
 
 
 async def suspend(auth, caller, now):

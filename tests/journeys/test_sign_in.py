@@ -124,7 +124,7 @@ async def test_abu_04_known_unknown_suspended_and_deleted_look_alike(auth, clien
     deleted = await registered(auth, "deleted@example.org")
     now = auth.clock.now()
     await auth.services.administration.suspend(suspended.identity_id, by=SYSTEM, now=now)
-    await auth.services.account.delete(_caller(auth, deleted), now=now)
+    await auth.services.privacy.delete(_caller(auth, deleted), now=now)
     replies = [
         await client.post("/v1/login", json={"identifier": identifier, "password": password})
         for identifier, password in (

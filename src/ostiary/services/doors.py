@@ -23,6 +23,7 @@ from ostiary.entrypoints.api import (
     FactorStepsDoor,
     OnboardingDoor,
     OperationsDoor,
+    OutboxDoor,
     PasskeyDoor,
     PrivacyDoor,
     RecoveryDoor,
@@ -32,13 +33,16 @@ from ostiary.entrypoints.api import (
     SignInDoor,
     StatisticsDoor,
     VerificationDoor,
+    WebhooksDoor,
 )
 from ostiary.entrypoints.http.application import HttpApplication
 from ostiary.entrypoints.http.documents import document_routes
 from ostiary.entrypoints.http.gate import Gate
+from ostiary.entrypoints.http.links import link_routes
 from ostiary.entrypoints.http.routes import Route
 from ostiary.entrypoints.http.settings import HttpSettings
 from ostiary.entrypoints.metrics import Metrics, Sources
+from ostiary.features.outbox import ACTIONS
 from ostiary.foundation.limits import MemoryLimits, SharedLimits
 from ostiary.version import VERSION
 
@@ -97,9 +101,11 @@ def build_doors(
         chain.from_iterable(
             door.routes()
             for door in (
-                RegistrationDoor(journeys.registration, journeys.verify_first, facts.identities),
+                RegistrationDoor(
+                    journeys.registration, journeys.verify_first, facts.identities, records.renderer
+                ),
                 ApprovalsDoor(journeys.approvals, journeys.invitations, facts.identities),
-                VerificationDoor(journeys.verification),
+                VerificationDoor(journeys.verification, records.renderer),
                 SignInDoor(journeys.sign_in, grants.sessions, journeys.account, facts.identities),
                 SignInByMessageDoor(journeys.sign_in_by_message, facts.identities),
                 FactorStepsDoor(grants.factor_steps, facts.identities),
@@ -124,6 +130,8 @@ def build_doors(
                 OnboardingDoor(journeys.onboarding),
                 OperationsDoor(ground.database, grants.revocations, metrics),
                 StatisticsDoor(background.statistics),
+                WebhooksDoor(journeys.messaging, records.webhooks),
+                OutboxDoor(journeys.messaging, records.messages),
                 *_operators_doors(ground, records, facts, grants, journeys, background, follower),
             )
         )
@@ -140,7 +148,7 @@ def build_doors(
         routes=routes,
         gate=gate,
         http=HttpApplication(
-            (*routes, *document_routes(routes, http, version=VERSION)),
+            (*routes, *document_routes(routes, http, version=VERSION), *link_routes(ACTIONS)),
             http,
             gate=gate,
             limits=ground.limits,

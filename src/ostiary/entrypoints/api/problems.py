@@ -23,6 +23,7 @@ from ostiary.features.identities import IdentifierTaken, IdentityNotFound, Inval
 from ostiary.features.maintenance import UnknownTask
 from ostiary.features.mfa import FactorNotFound, FactorUnavailable, TooManyFactors
 from ostiary.features.onboarding import OnboardingRefused
+from ostiary.features.outbox import EndpointNotFound, InvalidEndpoint, MessageNotFound
 from ostiary.features.passkeys import TooManyPasskeys
 from ostiary.features.passwords import UnacceptablePassword
 from ostiary.features.privacy import DeletionNotUndone, ErasureNotFound
@@ -155,9 +156,14 @@ def _own_reset(error: OwnReset) -> HttpProblem:
     return HttpProblem(ProblemCode.FORBIDDEN, str(error))
 
 
+def _endpoint(error: InvalidEndpoint) -> HttpProblem:
+    return _of_field(error.field, error)
+
+
 FOLDS: Final[Mapping[type[Exception], Fold]] = {
     DeletionNotUndone: _deletion,
     ErasureNotFound: ProblemCode.NOT_FOUND,
+    EndpointNotFound: ProblemCode.NOT_FOUND,
     ExpiryPassed: _expiry,
     FactorDemanded: ProblemCode.FACTOR_DEMANDED,
     FactorNotFound: ProblemCode.NOT_FOUND,
@@ -167,6 +173,7 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     IdentityNotFound: ProblemCode.INVALID_TOKEN,
     InvalidAddress: _address,
     InvalidCursor: _cursor,
+    InvalidEndpoint: _endpoint,
     InvalidDescription: _description,
     InvalidId: ProblemCode.NOT_FOUND,
     InvalidPermission: _permissions,
@@ -177,6 +184,7 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     NotSuspended: _state,
     NothingToReset: _factor,
     InvalidRoleName: _role,
+    MessageNotFound: ProblemCode.NOT_FOUND,
     NotPending: ProblemCode.NOT_PENDING,
     NotTheirs: ProblemCode.INVALID_CREDENTIALS,
     OnboardingRefused: _onboarding,

@@ -10,7 +10,7 @@ from cyclopts import App
 
 from ostiary.entrypoints.cli.output import confirm, print_facts, print_json, print_line, print_table
 from ostiary.entrypoints.cli.people import Json, Kind, Who, find_person, running
-from ostiary.features.administration import Administration
+from ostiary.features.administration import Administration, Approvals
 from ostiary.features.audit import SYSTEM, Origin
 from ostiary.features.identities import (
     IDENTITY_PREFIX,
@@ -243,6 +243,61 @@ async def reset_factors(
     _print_done(identity_id, "without second factors", json=json)
 
 
+@app.command
+async def approve(
+    who: Who, *, reason: str | None = None, entity_type: Kind = "user", json: Json = False
+) -> None:
+    """Let a newcomer in who awaits approval, and tell them.
+
+    Example: `ostiary user approve idn_… --reason "The licence was checked."`.
+
+    Parameters
+    ----------
+    reason:
+        Why, for the records and the newcomer.
+    """
+    await _decide(who, entity_type, Approvals.approve, "approved", reason, json=json)
+
+
+@app.command
+async def reject(who: Who, *, reason: str, entity_type: Kind = "user", json: Json = False) -> None:
+    """Turn a newcomer away who awaits approval, and tell them why; `reactivate` takes it back.
+
+    Example: `ostiary user reject idn_… --reason "There is no such licence."`.
+
+    Parameters
+    ----------
+    reason:
+        Why, for the records and the newcomer.
+    """
+    await _decide(who, entity_type, Approvals.reject, "rejected", reason, json=json)
+
+
+@app.command
+async def invite(
+    email: str, *, entity_type: Kind = "user", role: list[str] | None = None, json: Json = False
+) -> None:
+    """Send somebody an invitation to an account; what they are sent is the only way to accept it.
+
+    Example: `ostiary user invite ada@example.org --role editor`.
+
+    Parameters
+    ----------
+    email:
+        Where the invitation goes, and the address the account will have.
+    role:
+        A role they get; may be repeated.
+    """
+    async with running() as auth:
+        await auth.services.invitations.invite(
+            email, entity_type=entity_type, roles=role or (), by=SYSTEM, origin=Origin(), now=auth.clock.now()
+        )
+    if json:
+        print_json({"done": "invited"})
+    else:
+        print_line("The invitation is on its way.")
+
+
 async def _act(
     who: str, entity_type: str, act: Callable[..., Awaitable[None]], done: str, *, json: bool
 ) -> None:
@@ -259,6 +314,23 @@ def _print_done(identity_id: UUID, done: str, *, json: bool) -> None:
         print_json({"id": external_id, "done": done})
     else:
         print_line(f"{external_id} is {done}.")
+
+
+async def _decide(
+    who: str,
+    entity_type: str,
+    decide: Callable[..., Awaitable[None]],
+    done: str,
+    reason: str | None,
+    *,
+    json: bool,
+) -> None:
+    """Decide upon a newcomer, and say that it is done."""
+    async with running() as auth:
+        identity_id = await find_person(auth, who, entity_type)
+        now = auth.clock.now()
+        await decide(auth.services.approvals, identity_id, reason=reason, by=SYSTEM, origin=Origin(), now=now)
+    _print_done(identity_id, done, json=json)
 
 
 def _facts(identity: Identity) -> dict[str, Any]:

@@ -56,6 +56,8 @@ class Guard:
         asks = self.entity_types or self.roles or self.permissions or self.recent or self.second_factor
         if asks and not self.identified:
             raise ValueError("A guard that asks something of somebody must identify them: use signed_in(…).")
+        if self.knows_callers and (self.identified or self.scope):
+            raise ValueError("A guard that lets everybody pass asks nobody for anything: use anybody().")
 
     @property
     def is_public(self) -> bool:
