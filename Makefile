@@ -5,7 +5,7 @@ BIN    := .venv/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench bench-peers faults docs lock clean
+.PHONY: help run test browser check format bench bench-peers faults docs lock clean
 
 help:  ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -14,8 +14,15 @@ run: .venv/run  ## Serve Ostiary on SQLite; options go into ARGS, as in make run
 	@$(BIN)/ostiary serve $(ARGS)
 
 # Each process has its own share of the shuffled tests, and servers of its own; who has finished takes from the others.
-test: .venv/dev  ## Run every test on SQLite, PostgreSQL and the rest; options go into ARGS, as in make test ARGS="-n 0"
+test: .venv/dev browser  ## Run every test on SQLite, PostgreSQL and the rest; options go into ARGS, as in make test ARGS="-n 0"
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
+
+# The browser of the tests is no Python package: where it is missing and may be installed, it is.
+browser:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0; \
+	  echo "Installing Chromium"; apt-get -qq update \
+	  && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y chromium >/dev/null 2>&1 || true
 
 check: .venv/dev  ## Format, lint, types, import contracts, generated documentation
 	@$(BIN)/ruff format --check .

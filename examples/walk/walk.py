@@ -53,7 +53,7 @@ def register(ada: Person) -> None:
         "profile": {"display_name": "Ada", "locale": "en"},
     }
     flow = ada.ask("POST", "/v1/register", body, expect=202)["flow"]
-    token = ada.messages.link(EMAIL, "confirm")
+    token = ada.messages.link(EMAIL, "registration")
     ada.hold(ada.ask("POST", "/v1/register/confirm", {"token": token, "flow": flow}))
     identity = ada.ask("GET", "/v1/me")["identity"]
     assert identity["email_verified"]
@@ -74,7 +74,7 @@ def onboard(ada: Person, elsewhere: Person) -> None:
 
 def verify_phone(ada: Person) -> None:
     """She proves her number by a code, and the onboarding is complete."""
-    ada.ask("POST", "/v1/verification/phone", expect=202)
+    ada.ask("POST", "/v1/me/phone", {"phone": PHONE}, expect=202)
     ada.ask("POST", "/v1/verification/phone/confirm", {"code": ada.messages.code(PHONE)}, expect=204)
     done = ada.ask("POST", "/v1/onboarding/complete", {})
     assert done["completed_at"]
@@ -105,7 +105,7 @@ def forget_password(ada: Person) -> None:
     ada.ask("GET", "/v1/me", expect=401)
     ada.drop()
     ada.ask("POST", "/v1/password/forgot", {"identifier": EMAIL}, expect=202)
-    token = ada.messages.link(EMAIL, "password")
+    token = ada.messages.link(EMAIL, "choose a new password")
     ada.ask("POST", "/v1/password/reset", {"token": token, "new_password": NEW_PASSWORD}, expect=204)
     ada.ask("POST", "/v1/login", {"identifier": EMAIL, "password": PASSWORD}, expect=401)
 
@@ -116,8 +116,8 @@ def sign_in_again(ada: Person, passkey: Passkey) -> None:
     assert flow["status"] == "factor_required"
     assert {"totp", "passkey", "recovery_code"} <= set(flow["factors"])
     begun = ada.ask("POST", "/v1/login/factor/passkey", {"flow": flow["flow"]})
-    proof = {"ceremony": begun["ceremony"], **passkey.get(begun["options"])}
-    body = {"flow": flow["flow"], "method": "passkey", "credential": proof}
+    proof = {"ceremony": begun["ceremony"], "credential": passkey.get(begun["options"])}
+    body = {"flow": flow["flow"], "method": "passkey", **proof}
     ada.hold(ada.ask("POST", "/v1/login/factor", body))
     ada.ask("POST", "/v1/logout", {}, expect=204)
     ada.drop()

@@ -6,6 +6,8 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
+from contextlib import suppress
 
 import pytest
 from playwright.async_api import async_playwright
@@ -40,13 +42,17 @@ def chromium(tmp_path_factory):
         # A group of its own: what it has started ends with it.
         start_new_session=True,
     ) as process:
+        said = next((line for line in process.stderr if line.startswith(_SAYS_WHERE)), None)
+        # What it says from now on nobody wants, but a full pipe would stop it.
+        listener = threading.Thread(target=process.stderr.read)
+        listener.start()
         try:
-            said = next((line for line in process.stderr if line.startswith(_SAYS_WHERE)), None)
             assert said is not None, f"{path} ended before it was ready."
             yield said.removeprefix(_SAYS_WHERE).strip()
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.stderr.close()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            listener.join()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import subprocess
@@ -14,12 +15,12 @@ pytestmark = pytest.mark.anyio
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "passkeys"
 PASSWORD = "a phrase that only tests know"
-EMAIL = "ada@example.org"
+_numbers = itertools.count(1)
 
 
-@pytest.fixture
-def address(migrated_url, tmp_path):
-    """Where the example is served by a process of its own, on either database."""
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """Where the example is served by a process of its own."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         # Whoever comes before the server is ready waits at the socket.
@@ -27,8 +28,7 @@ def address(migrated_url, tmp_path):
         served_at = f"http://localhost:{listening.getsockname()[1]}"
         settings = {
             "OSTIARY_PUBLIC_URL": f"{served_at}/auth",
-            "OSTIARY_DATABASE_URL": migrated_url,
-            "OSTIARY_DATA": str(tmp_path),
+            "OSTIARY_DATA": str(tmp_path_factory.mktemp("data")),
             "OSTIARY_PASSWORDS__WEAK_HASH_FOR_TESTS": "true",
             "OSTIARY_PASSWORDS__MEMORY_KIB": "8",
             "OSTIARY_PASSWORDS__TIME_COST": "1",
@@ -81,6 +81,7 @@ class Visitor:
     def __init__(self, page, address) -> None:
         self.page = page
         self.address = address
+        self.email = f"person{next(_numbers)}@example.org"
 
     async def visit(self, query: str = "") -> None:
         await self.page.goto(f"{self.address}/{query}")
@@ -89,7 +90,7 @@ class Visitor:
         return await self._said_after(self.page.get_by_role("button", name=button, exact=True).click())
 
     async def register(self) -> str:
-        await self.page.fill("[name=email]", EMAIL)
+        await self.page.fill("[name=email]", self.email)
         await self.page.fill("[name=password]", PASSWORD)
         return await self.press("Register")
 
@@ -120,7 +121,12 @@ async def test_a_passkey_is_made_and_signs_in_without_a_name(visitor, authentica
     (kept,) = (await authenticator("getCredentials"))["credentials"]
     me = await visitor.page.evaluate("fetch('/auth/v1/me').then((answer) => answer.json())")
 
-    assert said == [f"Signed in as {EMAIL}", "Added Passkey", "Signed out", f"Signed in as {EMAIL}"]
+    assert said == [
+        f"Signed in as {visitor.email}",
+        "Added Passkey",
+        "Signed out",
+        f"Signed in as {visitor.email}",
+    ]
     assert (kept["isResidentCredential"], kept["rpId"]) == (True, "localhost")
     assert kept["signCount"] > 1
     assert me["session"]["amr"] == ["hwk", "user", "mfa"]
@@ -134,7 +140,7 @@ async def test_passkeys_are_offered_in_autofill(visitor, authenticator):
     await visitor.press("Sign out")
     await visitor.visit("?autofill")
 
-    assert await visitor.said() == f"Signed in as {EMAIL}"
+    assert await visitor.said() == f"Signed in as {visitor.email}"
 
 
 async def test_the_browser_makes_no_second_passkey_on_one_device(visitor, authenticator):

@@ -44,6 +44,8 @@ async def tokens(client):
         ("POST", "/v1/login", {"identifier": EMAIL, "password": PASSWORD}, 200, 5),
         ("POST", "/v1/login", {"identifier": EMAIL, "password": "not the right phrase"}, 401, 3),
         ("POST", "/v1/login", {"identifier": "nobody@example.org", "password": PASSWORD}, 401, 3),
+        # The limit by address, and the ceremony; nobody is looked for (PK-07).
+        ("POST", "/v1/login/passkey/options", {}, 200, 2),
         ("POST", "/v1/refresh", {"refresh_token": "{refresh_token}"}, 200, 1),
         ("POST", "/v1/refresh", {"refresh_token": "of nobody"}, 401, 0),
         ("GET", "/v1/me", None, 200, 3),

@@ -196,7 +196,7 @@ async def test_text_no_database_can_hold_is_refused_by_both(auth, alice):
 
 async def test_a_deleted_account_is_gone_and_its_history_stays(auth, alice):
     """Tokens are dead, no sign-in works, the records remain."""
-    await auth.services.account.delete(caller_of(auth, alice.tokens), now=auth.clock.now())
+    await auth.services.privacy.delete(caller_of(auth, alice.tokens), now=auth.clock.now())
 
     assert not is_alive(auth, alice.tokens)
     assert not isinstance(await attempt(auth, "alice@example.org"), SignedIn)
@@ -209,7 +209,7 @@ async def test_adm_06_no_change_without_its_record(auth, alice):
     await auth.services.database.execute(Query("ALTER TABLE ostiary.audit_events RENAME TO elsewhere"))
 
     with pytest.raises(Exception, match="audit_events"):
-        await auth.services.account.delete(caller_of(auth, alice.tokens), now=auth.clock.now())
+        await auth.services.privacy.delete(caller_of(auth, alice.tokens), now=auth.clock.now())
 
     assert is_alive(auth, alice.tokens)
     assert await count(auth, "identities", "deleted_at IS NULL") == 1

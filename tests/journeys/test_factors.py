@@ -163,7 +163,7 @@ async def test_mfa_06_a_factor_added_ends_other_sessions_and_is_told(running, au
     """The session that added it goes on, every other one is over, and the owner hears of it on every address."""
     await auth.services.database.execute(Query("UPDATE ostiary.identities SET phone = '+41446681800'"))
     elsewhere = (await attempt(auth, "ada@example.org")).tokens
-    running.sent.clear()
+    await running.deliver()
 
     await enrol(running, client, ada)
 
@@ -444,3 +444,19 @@ async def _enrolled(running, person):
     outcome = await management.confirm_totp(caller_of(person), begun.id, code, now=now)
     assert not isinstance(outcome, WrongCode)
     return begun.id
+
+
+async def test_mfa_06_a_stolen_session_adds_no_factor_of_another_kind(running, auth, client, ada):
+    """Whoever has an authenticator app is asked for it before a passkey is added, which would be both factors at once."""
+    await enrol(running, client, ada)
+
+    refused = [
+        await client.post(path, headers=ada.headers, json=body)
+        for path, body in (
+            ("/v1/me/passkeys/options", {}),
+            ("/v1/me/passkeys", {"ceremony": "x", "credential": {}}),
+        )
+    ]
+
+    assert {answer.json()["code"] for answer in refused} == {"second_factor_required"}
+    assert await count(auth, "ceremonies") == 0

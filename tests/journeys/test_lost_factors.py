@@ -31,10 +31,11 @@ def lost(auth):
 
 
 @pytest.fixture
-async def ada(auth):
-    """Ada, who has an authenticator app, recovery codes, and a session."""
+async def ada(running, auth):
+    """Ada, who has an authenticator app, recovery codes, a session, and read what was written to her so far."""
     made = await registered(auth, EMAIL)
     await enrolled(auth, made.identity_id)
+    await running.deliver()
     return made
 
 

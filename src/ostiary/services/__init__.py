@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ostiary.features.identities import EntityTypes
     from ostiary.features.onboarding import OnboardingFlows
     from ostiary.features.outbox import Topic, Transport
+    from ostiary.features.privacy import PersonalDataHooks
     from ostiary.foundation.cache import SharedCache  # noqa: TC004 - needs an extra; no row is built from it
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.crypto import RootKeys
@@ -51,10 +52,21 @@ def build(
     clock: Clock,
     entity_types: EntityTypes,
     onboarding_flows: OnboardingFlows,
+    personal_data_hooks: PersonalDataHooks,
     transports: Mapping[Topic, Transport],
 ) -> Services:
     """Build every object of an installation around a database, which need not be open yet."""
-    ground = Ground(settings, database, keys, entropy, clock, entity_types, onboarding_flows, transports)
+    ground = Ground(
+        settings,
+        database,
+        keys,
+        entropy,
+        clock,
+        entity_types,
+        onboarding_flows,
+        personal_data_hooks,
+        transports,
+    )
     clock_check = ClockCheck()
     records = build_records(ground)
     facts = build_facts(ground, records)
@@ -62,21 +74,32 @@ def build(
     grants = build_grants(ground, records, facts, proofs)
     journeys = build_journeys(ground, records, facts, proofs, grants)
     background = build_background(ground, records, facts, proofs, grants, journeys)
-    doors = build_doors(ground, records, facts, proofs, grants, journeys, background, clock_check=clock_check)
+    follower = Follower(
+        database,
+        channel_at(settings.database, settings.redis),
+        revocations=grants.revocations,
+        signing_keys=facts.signing_keys,
+        verifier=grants.verifier,
+        clock=clock,
+        clock_check=clock_check,
+        catch_up_interval=settings.revocation.catch_up_interval,
+        poll_interval=settings.revocation.poll_interval,
+    )
+    doors = build_doors(
+        ground,
+        records,
+        facts,
+        proofs,
+        grants,
+        journeys,
+        background,
+        follower=follower,
+        clock_check=clock_check,
+    )
     parts = (records, facts, proofs, grants, journeys, background, doors)
     return Services(
         **{name: made for part in parts for name, made in vars(part).items()},
         database=database,
         cache=ground.cache,
-        follower=Follower(
-            database,
-            channel_at(settings.database, settings.redis),
-            revocations=grants.revocations,
-            signing_keys=facts.signing_keys,
-            verifier=grants.verifier,
-            clock=clock,
-            clock_check=clock_check,
-            catch_up_interval=settings.revocation.catch_up_interval,
-            poll_interval=settings.revocation.poll_interval,
-        ),
+        follower=follower,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from ostiary.features.maintenance import (
     Lease,
+    LeaseLost,
     Maintenance,
     Retention,
     Statistics,
+    Stopped,
     Task,
     every,
     holder_name,
@@ -20,12 +23,15 @@ from ostiary.features.maintenance import (
     standard_tasks,
 )
 from ostiary.features.mfa import CONFIRM_WITHIN
+from ostiary.features.privacy import ERASURE_PREFIX, ErasuresFailed
 from ostiary.foundation.errors import Unavailable
+from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
     from ostiary.features.administration import RestoreGuard
     from ostiary.features.audit import Seals
     from ostiary.features.factors import LostFactors
+    from ostiary.features.privacy import Privacy
     from ostiary.features.signing_keys import SigningKeys
     from ostiary.services.facts import Facts
     from ostiary.services.grants import Grants
@@ -35,10 +41,12 @@ if TYPE_CHECKING:
     from ostiary.services.records import Records
     from ostiary.settings import Settings
 
+_log = logging.getLogger("ostiary.maintenance")
 _GLANCE: Final = timedelta(seconds=10)
 _SEAL: Final = timedelta(seconds=5)
 _KEYS: Final = timedelta(minutes=1)
 _LOST_FACTORS: Final = timedelta(minutes=1)
+_ERASURES: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -108,6 +116,12 @@ def build_background(
                 every(_LOST_FACTORS),
                 partial(_apply_due_resets, journeys.lost_factors),
             ),
+            Task(
+                "erasures",
+                "Erase those whose accounts were deleted long enough ago.",
+                every(_ERASURES),
+                partial(_erase_due, journeys.privacy),
+            ),
             *_brisk_tasks(records.seals, facts.signing_keys, journeys.restore_guard),
         ),
         holder=holder_name(ground.entropy),
@@ -133,6 +147,23 @@ def _retention(settings: Settings) -> Retention:
         delivered_messages=wanted.delivered_messages,
         dead_messages=wanted.dead_messages,
     )
+
+
+async def _erase_due(privacy: Privacy, lease: Lease) -> None:
+    """Erase everybody whose time has come, a portion in a transaction; nobody waits for one who cannot be erased."""
+    failed = 0
+    for erasure_id in await privacy.due(limit=lease.batch_size, now=lease.now):
+        portion = partial(privacy.erase_portion, erasure_id=erasure_id, limit=lease.batch_size, now=lease.now)
+        try:
+            while await lease.batch(portion):
+                pass
+        except (LeaseLost, Stopped, Unavailable):
+            raise
+        except Exception:  # noqa: BLE001 - whatever a hook of the application does, everybody else is erased
+            _log.exception("The erasure %s failed and is tried again.", format_id(ERASURE_PREFIX, erasure_id))
+            failed += 1
+    if failed:
+        raise ErasuresFailed(failed)
 
 
 async def _apply_due_resets(lost_factors: LostFactors, lease: Lease) -> None:

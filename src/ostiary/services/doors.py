@@ -11,6 +11,11 @@ from typing import TYPE_CHECKING
 from ostiary.entrypoints.api import (
     FOLDS,
     AccountDoor,
+    AdminIdentitiesDoor,
+    AdminInstallationDoor,
+    AdminRecordsDoor,
+    AdminRolesDoor,
+    AdminSessionsDoor,
     ApprovalsDoor,
     DevicesDoor,
     FactorResetsDoor,
@@ -20,6 +25,7 @@ from ostiary.entrypoints.api import (
     OperationsDoor,
     OutboxDoor,
     PasskeyDoor,
+    PrivacyDoor,
     RecoveryDoor,
     RegistrationDoor,
     ResourceServerDoor,
@@ -44,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from ostiary.entrypoints.follower import Follower
     from ostiary.features.outbox import OutboxFigures
     from ostiary.foundation.clock import ClockCheck
     from ostiary.services.background import Background
@@ -84,6 +91,7 @@ def build_doors(
     journeys: Journeys,
     background: Background,
     *,
+    follower: Follower,
     clock_check: ClockCheck,
 ) -> Doors:
     """Build the doors."""
@@ -118,11 +126,13 @@ def build_doors(
                 ),
                 FactorsDoor(journeys.factor_management, journeys.lost_factors),
                 FactorResetsDoor(journeys.lost_factors),
+                PrivacyDoor(journeys.privacy, journeys.personal_export),
                 OnboardingDoor(journeys.onboarding),
                 OperationsDoor(ground.database, grants.revocations, metrics),
                 StatisticsDoor(background.statistics),
                 WebhooksDoor(journeys.messaging, records.webhooks),
                 OutboxDoor(journeys.messaging, records.messages),
+                *_operators_doors(ground, records, facts, grants, journeys, background, follower),
             )
         )
     )
@@ -147,6 +157,40 @@ def build_doors(
             folds=FOLDS,
             metrics=metrics,
             in_flight_limit=settings.in_flight_limit,
+        ),
+    )
+
+
+def _operators_doors(
+    ground: Ground,
+    records: Records,
+    facts: Facts,
+    grants: Grants,
+    journeys: Journeys,
+    background: Background,
+    follower: Follower,
+) -> tuple[AdminIdentitiesDoor, AdminRolesDoor, AdminSessionsDoor, AdminRecordsDoor, AdminInstallationDoor]:
+    database, administration = ground.database, journeys.administration
+    return (
+        AdminIdentitiesDoor(
+            database,
+            administration,
+            journeys.registration,
+            identities=facts.identities,
+            profiles=facts.profiles,
+            roles=facts.roles,
+            audit=records.audit,
+        ),
+        AdminRolesDoor(database, facts.roles, journeys.role_administration),
+        AdminSessionsDoor(administration, grants.session_reading, grants.verifier),
+        AdminRecordsDoor(records.audit_log, records.audit),
+        AdminInstallationDoor(
+            administration,
+            journeys.registration,
+            service_credentials=facts.service_credentials,
+            signing_keys=facts.signing_keys,
+            maintenance=background.maintenance,
+            keys_changed=follower.keys_changed,
         ),
     )
 

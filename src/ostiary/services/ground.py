@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ostiary.features.identities import EntityTypes
 from ostiary.features.onboarding import OnboardingFlows
 from ostiary.features.outbox import Topic, Transport
+from ostiary.features.privacy import PersonalDataHooks
 from ostiary.foundation.clock import Clock
 from ostiary.foundation.crypto import RootKeys
 from ostiary.foundation.entropy import Entropy
@@ -33,6 +34,7 @@ class Ground:
     clock: Clock
     entity_types: EntityTypes
     onboarding_flows: OnboardingFlows
+    personal_data_hooks: PersonalDataHooks
     transports: Mapping[Topic, Transport]
     """The application's own transports, which take the place of those of the settings."""
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ostiary.features.account import Account
-from ostiary.features.administration import Administration, Approvals, Messaging, RestoreGuard
-from ostiary.features.factors import FactorManagement, LostFactors, PasskeyManagement
+from ostiary.features.administration import (
+    Administration,
+    Approvals,
+    Changes,
+    Messaging,
+    RestoreGuard,
+    RoleAdministration,
+)
+from ostiary.features.factors import FactorChanges, FactorManagement, LostFactors, PasskeyManagement
 from ostiary.features.onboarding import Onboarding
+from ostiary.features.privacy import PersonalExport, Privacy
 from ostiary.features.recovery import Recovery
 from ostiary.features.registration import (
     ApplicationRecords,
@@ -26,6 +34,10 @@ if TYPE_CHECKING:
     from ostiary.services.ground import Ground
     from ostiary.services.proofs import Proofs
     from ostiary.services.records import Records
+
+
+# How settings that name kinds of accounts and roles alike tell them apart.
+_ROLE: Final = "role:"
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,10 @@ class Journeys:
     factor_management: FactorManagement
     lost_factors: LostFactors
     onboarding: Onboarding
+    privacy: Privacy
+    personal_export: PersonalExport
     administration: Administration
+    role_administration: RoleAdministration
     messaging: Messaging
     restore_guard: RestoreGuard
 
@@ -57,8 +72,17 @@ def build_journeys(
 ) -> Journeys:
     """Build the journeys."""
     database, audit = ground.database, records.audit
-    messaging = Messaging(database, webhooks=records.webhooks, messages=records.messages, audit=audit)
-    records.webhooks.on_gone = messaging.gone
+    changes = FactorChanges(
+        identities=facts.identities,
+        second_factors=proofs.second_factors,
+        resets=proofs.factor_resets,
+        flows=grants.flows,
+        passwords=proofs.passwords,
+        sessions=grants.sessions,
+        outbox=records.outbox,
+        audit=audit,
+    )
+    operators_changes = Changes(database, identities=facts.identities, roles=facts.roles, audit=audit)
     creation = Creation(
         entity_types=ground.entity_types,
         identities=facts.identities,
@@ -78,6 +102,8 @@ def build_journeys(
         claims=grants.address_claims,
         outbox=records.outbox,
     )
+    messaging = Messaging(database, webhooks=records.webhooks, messages=records.messages, audit=audit)
+    records.webhooks.on_gone = messaging.gone
     return Journeys(
         registration=Registration(
             database,
@@ -152,13 +178,7 @@ def build_journeys(
             audit=audit,
         ),
         passkey_management=PasskeyManagement(
-            database,
-            identities=facts.identities,
-            profiles=facts.profiles,
-            passkeys=proofs.passkeys,
-            sessions=grants.sessions,
-            outbox=records.outbox,
-            audit=audit,
+            database, profiles=facts.profiles, passkeys=proofs.passkeys, changes=changes
         ),
         account=Account(
             database,
@@ -174,18 +194,15 @@ def build_journeys(
             database,
             identities=facts.identities,
             second_factors=proofs.second_factors,
-            resets=proofs.factor_resets,
             flows=grants.flows,
-            passwords=proofs.passwords,
-            sessions=grants.sessions,
-            outbox=records.outbox,
-            audit=audit,
+            changes=changes,
         ),
         lost_factors=LostFactors(
             database,
             identities=facts.identities,
             passwords=proofs.passwords,
             second_factors=proofs.second_factors,
+            passkeys=proofs.passkeys,
             resets=proofs.factor_resets,
             challenges=proofs.challenges,
             sending=proofs.sending,
@@ -203,13 +220,49 @@ def build_journeys(
             audit=audit,
             lifetime=ground.settings.onboarding.lifetime,
         ),
+        privacy=Privacy(
+            database,
+            ground.entropy,
+            identities=facts.identities,
+            profiles=facts.profiles,
+            sessions=grants.sessions,
+            challenges=proofs.challenges,
+            outbox=records.outbox,
+            audit=audit,
+            hooks=ground.personal_data_hooks,
+            grace=ground.settings.privacy.erasure_grace,
+        ),
+        personal_export=PersonalExport(
+            database,
+            identities=facts.identities,
+            profiles=facts.profiles,
+            outbox=records.outbox,
+            audit=audit,
+            audit_log=records.audit_log,
+            hooks=ground.personal_data_hooks,
+        ),
         administration=Administration(
             database,
+            changes=operators_changes,
+            identities=facts.identities,
+            sessions=grants.sessions,
+            session_reading=grants.session_reading,
+            proofs=proofs.address_proofs,
+            signing_keys=facts.signing_keys,
+            audit=audit,
+        ),
+        role_administration=RoleAdministration(
+            database,
+            changes=operators_changes,
             identities=facts.identities,
             roles=facts.roles,
             sessions=grants.sessions,
-            signing_keys=facts.signing_keys,
             audit=audit,
+            named=[
+                name.removeprefix(_ROLE)
+                for name in ground.settings.factors.required_for
+                if name.startswith(_ROLE)
+            ],
         ),
         messaging=messaging,
         restore_guard=RestoreGuard(database, revocations=grants.revocations, audit=audit),

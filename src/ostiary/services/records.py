@@ -63,7 +63,6 @@ def build_records(ground: Ground) -> Records:
         transports=_transports(ground, outbound),
         webhooks={Topic.EVENT: webhooks.expand, Topic.WEBHOOK: webhooks.post},
     )
-    outbox.on_added = webhooks.on_added = courier.wake
     audit = Audit(
         database,
         entropy,
@@ -71,15 +70,16 @@ def build_records(ground: Ground) -> Records:
         outbox=outbox,
         tells_new_devices=settings.messages.new_device_notice,
     )
+    outbox.on_added = webhooks.on_added = courier.wake
     return Records(
         outbound=outbound,
         outbox=outbox,
+        audit=audit,
+        audit_log=AuditLog(ground.database, audit.personal_data),
         messages=Messages(database),
         renderer=renderer,
         webhooks=webhooks,
         courier=courier,
-        audit=audit,
-        audit_log=AuditLog(database, audit.personal_data),
         seals=Seals(database, ground.keys.derive(SEAL_KEY)),
     )
 

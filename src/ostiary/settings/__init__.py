@@ -25,6 +25,7 @@ from ostiary.settings.sections import (
     OutboundSettings,
     PasskeySettings,
     PasswordSettings,
+    PrivacySettings,
     RegistrationSettings,
     RevocationSettings,
     Section,
@@ -111,6 +112,7 @@ class Settings(BaseSettings):
     mail: MailSettings = MailSettings()
     sms: SmsSettings = SmsSettings()
     messages: MessageSettings = MessageSettings()
+    privacy: PrivacySettings = PrivacySettings()
     outbound: OutboundSettings = OutboundSettings()
 
     @model_validator(mode="after")

@@ -126,6 +126,13 @@ class RegistrationSettings(Section):
     """Whether nobody is made before their address is proven; if not set, in production only."""
 
 
+class PrivacySettings(Section):
+    """What people may demand about their own data."""
+
+    erasure_grace: OptionalDuration = timedelta(days=30)
+    """How long a deleted account can be taken back before it is erased; `0s` erases at once."""
+
+
 class MaintenanceSettings(Section):
     """What is removed when it is over, and by whom."""
 

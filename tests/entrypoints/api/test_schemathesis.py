@@ -40,7 +40,13 @@ def served(migrated_url, tmp_path):
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    auth = Ostiary(database_url=migrated_url, data=tmp_path, public_url=address, passwords=WEAK)
+    auth = Ostiary(
+        database_url=migrated_url,
+        data=tmp_path,
+        public_url=address,
+        passwords=WEAK,
+        trusted_proxies=["127.0.0.1"],
+    )
     server = uvicorn.Server(uvicorn.Config(auth, log_level="critical", lifespan="on"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
@@ -82,8 +88,11 @@ def _knock(operation, mode, headers) -> None:
 
 def _somebody(address: str) -> dict[str, str]:
     """Sign somebody new in, since what is sent may sign them out again."""
-    account = {"email": f"person{next(_numbers)}@example.org", "password": PASSWORD}
-    with httpx2.Client(base_url=address, timeout=30, verify=False) as client:
+    number = next(_numbers)
+    account = {"email": f"person{number}@example.org", "password": PASSWORD}
+    # Each comes from an address of their own, or the limits by address would meet them.
+    elsewhere = {"X-Forwarded-For": f"2001:db8:{number:x}::1"}
+    with httpx2.Client(base_url=address, timeout=30, verify=False, headers=elsewhere) as client:
         client.post("/v1/register", json=account)
         login = client.post("/v1/login", json={"identifier": account["email"], "password": PASSWORD})
     return {"Authorization": f"Bearer {login.json()['tokens']['access_token']}"}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from ostiary.foundation.crypto import RootKeys
+from ostiary.foundation.storage import Query, database_at
 from ostiary.settings import parse_keys
 
 PASSWORD = "a long phrase only Ada knows\n"
@@ -45,6 +48,36 @@ def test_an_operator_changes_an_account(run, ada, command, status):
 
     assert (done.code, done.json()["id"]) == (0, ada)
     assert run("user", "show", ada, "--json").json()["status"] == status
+
+
+def test_somebody_is_invited_from_the_command_line(run, configured):
+    """The invitation is sent; the command says nothing that opens it."""
+    invited = run("user", "invite", "ada@example.org", "--role", "editor")
+    as_json = run("user", "invite", "ada@example.org", "--json")
+    refused = run("user", "invite", "ada@example.org", "--role", "ostiary:operator")
+
+    assert (invited.code, as_json.json()) == (0, {"done": "invited"})
+    assert "ost_" not in invited.out + as_json.out
+    assert (refused.code, "invite an admin" in refused.err) == (1, True)
+
+
+@pytest.mark.parametrize(("command", "status"), [("approve", "active"), ("reject", "suspended")])
+def test_a_newcomer_is_decided_upon_once(run, ada, configured, command, status):
+    """Whoever awaits approval is let in or turned away; whoever does not is not decided upon."""
+    refused = run("user", command, ada, "--reason", "Because.")
+    asyncio.run(_await_approval(configured))
+    decided = run("user", command, "ada@example.org", "--reason", "Because.", "--json")
+
+    assert (refused.code, "does not await" in refused.err) == (1, True)
+    assert (decided.code, decided.json()["id"]) == (0, ada)
+    assert run("user", "show", ada, "--json").json()["status"] == status
+
+
+async def _await_approval(url):
+    database = database_at(url)
+    await database.open()
+    await database.execute(Query("UPDATE ostiary.identities SET status = 'pending_verification'"))
+    await database.close()
 
 
 def test_an_administrator_is_made_with_the_operators_role(run, configured):

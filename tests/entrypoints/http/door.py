@@ -13,7 +13,7 @@ from ostiary.entrypoints.http.application import HttpApplication
 from ostiary.entrypoints.http.cookies import Cookie, CookieName
 from ostiary.entrypoints.http.errors import ProblemCode
 from ostiary.entrypoints.http.gate import Gate
-from ostiary.entrypoints.http.routes import PUBLIC, AddressLimit, Route, signed_in
+from ostiary.entrypoints.http.routes import PUBLIC, AddressLimit, Route, anybody, signed_in
 from ostiary.entrypoints.http.settings import HttpSettings
 from ostiary.foundation.clock import ClockCheck
 from ostiary.foundation.jose import Algorithm, sign
@@ -123,6 +123,7 @@ ROUTES = (
     route("POST", "/v1/login", log_in, body=Login, problems=(ProblemCode.INVALID_CREDENTIALS,)),
     route("POST", "/v1/logout", log_out, answers={204: None}),
     route("GET", "/v1/me", guard=signed_in()),
+    route("POST", "/v1/link", guard=anybody()),
     route("PATCH", "/v1/me", guard=signed_in()),
     route("GET", "/v1/search", query=Search),
     route("GET", "/v1/me/sessions/{id}", guard=signed_in()),

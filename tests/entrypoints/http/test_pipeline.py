@@ -113,6 +113,41 @@ async def test_a_public_route_reads_no_credential(door):
         assert (await door.knock("GET", "/v1/search", bearer(token))).json()["identity"] is None
 
 
+async def test_anybody_passes_and_a_caller_is_known(door):
+    """Without a token nobody is named; with a good one, in the header or in our own site's cookie, its owner is."""
+    token = door.token()
+    cookie = {"cookie": f"{COOKIE}={token}", "origin": ISSUER}
+    seen = [(await door.knock("POST", "/v1/link", headers)).json() for headers in ({}, bearer(token), cookie)]
+
+    assert [(s["identity"], s["credential"]) for s in seen] == [
+        (None, None),
+        ("idn_alice", "bearer"),
+        ("idn_alice", "cookie"),
+    ]
+
+
+async def test_web_05_a_token_that_is_not_good_is_nobodys_pass(door):
+    """Whoever presents an expired, foreign or malformed token is refused, and not taken for a stranger."""
+    expired = door.token(exp=1)
+    presented = [bearer(expired), bearer("x"), {"authorization": "Bearer"}, {"authorization": "bearer a b"}]
+    presented.append({"cookie": f"{COOKIE}={expired}", "origin": ISSUER})
+
+    replies = [await door.knock("POST", "/v1/link", headers) for headers in presented]
+
+    assert {(reply.status, reply.code) for reply in replies} == {(401, "invalid_token")}
+
+
+async def test_ses_09_a_foreign_site_uses_nobodys_cookie_at_an_open_route(door):
+    """With our cookie and another site's origin, or none, nothing happens in the cookie's name."""
+    cookie = {"cookie": f"{COOKIE}={door.token()}"}
+    replies = [
+        await door.knock("POST", "/v1/link", cookie | headers)
+        for headers in ({}, {"origin": "https://evil.example"})
+    ]
+
+    assert {reply.code for reply in replies} == {"cross_site_request"}
+
+
 @pytest.mark.parametrize(
     "claims", [{"iss": "https://evil.example"}, {"aud": "x"}, {"exp": 1}, {"iat": 4102444800}]
 )

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from tests.entrypoints.http.door import ROUTES, Login, Search, bearer, look, route
 
-from ostiary.entrypoints.http.routes import PUBLIC, Guard, Route, RouteTable, path_as_sent
+from ostiary.entrypoints.http.routes import Guard, Route, RouteTable, path_as_sent
 
 pytestmark = pytest.mark.anyio
 
@@ -25,6 +25,13 @@ def test_a_public_guard_asks_nothing():
     """A guard that does not identify cannot pretend to ask for a role."""
     with pytest.raises(ValueError, match="must identify"):
         Guard(identified=False, roles=frozenset({"ostiary:operator"}))
+
+
+def test_a_guard_for_anybody_asks_nothing():
+    """Knowing a caller and demanding one are two things."""
+    for wish in ({"identified": True}, {"identified": False, "scope": "vault:read"}):
+        with pytest.raises(ValueError, match="anybody"):
+            Guard(**wish, knows_callers=True)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +168,7 @@ async def test_a_parameter_is_decoded_once(door, sent, read):
     assert reply.json()["parameters"] == {"id": read}
 
 
-@pytest.mark.parametrize("name", [route.path for route in ROUTES if route.guard is not PUBLIC])
+@pytest.mark.parametrize("name", [route.path for route in ROUTES if not route.guard.is_public])
 async def test_every_guarded_route_wants_a_token(door, name):
     """Without a credential a guarded route says 401, and asks for one (RFC 6750 §3)."""
     method = next(route.method for route in ROUTES if route.path == name)

@@ -1,6 +1,11 @@
 """The JSON API: one file for each journey it exposes, all of them data in one route table."""
 
 from ostiary.entrypoints.api.account import AccountDoor
+from ostiary.entrypoints.api.admin_identities import AdminIdentitiesDoor
+from ostiary.entrypoints.api.admin_installation import AdminInstallationDoor
+from ostiary.entrypoints.api.admin_records import AdminRecordsDoor
+from ostiary.entrypoints.api.admin_roles import AdminRolesDoor
+from ostiary.entrypoints.api.admin_sessions import AdminSessionsDoor
 from ostiary.entrypoints.api.approvals import ApprovalsDoor
 from ostiary.entrypoints.api.devices import DevicesDoor
 from ostiary.entrypoints.api.factor_resets import FactorResetsDoor
@@ -10,6 +15,7 @@ from ostiary.entrypoints.api.onboarding import OnboardingDoor
 from ostiary.entrypoints.api.operations import OperationsDoor
 from ostiary.entrypoints.api.outbox import OutboxDoor
 from ostiary.entrypoints.api.passkeys import PasskeyDoor
+from ostiary.entrypoints.api.privacy import PrivacyDoor
 from ostiary.entrypoints.api.problems import FOLDS
 from ostiary.entrypoints.api.recovery import RecoveryDoor
 from ostiary.entrypoints.api.registration import RegistrationDoor
@@ -23,6 +29,11 @@ from ostiary.entrypoints.api.webhooks import WebhooksDoor
 __all__ = [
     "FOLDS",
     "AccountDoor",
+    "AdminIdentitiesDoor",
+    "AdminInstallationDoor",
+    "AdminRecordsDoor",
+    "AdminRolesDoor",
+    "AdminSessionsDoor",
     "ApprovalsDoor",
     "DevicesDoor",
     "FactorResetsDoor",
@@ -32,6 +43,7 @@ __all__ = [
     "OperationsDoor",
     "OutboxDoor",
     "PasskeyDoor",
+    "PrivacyDoor",
     "RecoveryDoor",
     "RegistrationDoor",
     "ResourceServerDoor",

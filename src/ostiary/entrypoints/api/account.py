@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct
 
 from ostiary.entrypoints.api.bodies import (
-    FORGET_COOKIES,
     Delivery,
+    FactorMethod,
     IdentityBody,
     ProfileBody,
     SessionBody,
     TokensBody,
+    shown_factor,
     tokens_answer,
 )
 from ostiary.entrypoints.api.callers import caller_of, principal_of
+from ostiary.entrypoints.api.passkeys import CeremonyBody
 from ostiary.entrypoints.http.answers import Answer
 from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
 from ostiary.entrypoints.http.routes import Route, signed_in
-from ostiary.features.account import FactorGiven, ProofRefused
-from ostiary.features.flows import Factor
+from ostiary.features.account import ProofRefused
+from ostiary.features.flows import Factor, Shown
 from ostiary.features.profiles import ProfileChange
 from ostiary.features.sessions import external_session_id, parse_session_id
 from ostiary.foundation.ids import format_id, parse_id
@@ -45,6 +47,7 @@ class MeBody(Struct, frozen=True):
     identity: IdentityBody
     profile: ProfileBody | None
     roles: list[str]
+    permissions: list[str]
     session: SessionBody | None
 
 
@@ -56,11 +59,13 @@ class PasswordBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ReauthenticateBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """The password, a second factor by `method` and `code`, or both."""
+    """The password, a second factor, or both: a factor's `code`, or a passkey's `ceremony` and `credential`."""
 
     password: str | None = None
-    method: Literal["totp", "recovery_code", "email", "sms"] | None = None
+    method: FactorMethod | None = None
     code: str | None = None
+    ceremony: str | None = None
+    credential: dict[str, Any] | None = None
 
 
 class SendCodeBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,6 +100,8 @@ class LoginBody(Struct, frozen=True):
     ip_address: str | None
     user_agent: str | None
     session_ended_at: datetime | None
+    session_seconds: int | None
+    """How long the session lasted, once it has ended."""
 
     @classmethod
     def of(cls, record: LoginRecord) -> LoginBody:
@@ -110,6 +117,7 @@ class LoginBody(Struct, frozen=True):
             ip_address=record.ip_address,
             user_agent=record.user_agent,
             session_ended_at=record.session_ended_at,
+            session_seconds=record.session_seconds,
         )
 
 
@@ -143,6 +151,7 @@ class AccountDoor:
                 identity=IdentityBody.of(identity),
                 profile=ProfileBody.of(caller.entity_type, profile) if profile else None,
                 roles=sorted(principal.roles),
+                permissions=sorted(principal.permissions),
                 session=SessionBody.of(session, current=principal.session_id) if session else None,
             ),
         )
@@ -152,11 +161,6 @@ class AccountDoor:
         caller = caller_of(request)
         profile = await self._account.change_profile(caller, request.body, now=request.now)
         return Answer(200, ProfileBody.of(caller.entity_type, profile))
-
-    async def delete(self, request: Request) -> Answer:
-        """Delete the account."""
-        await self._account.delete(caller_of(request), now=request.now)
-        return Answer(204, cookies=FORGET_COOKIES if request.cookies.carried else ())
 
     async def sessions(self, request: Request) -> Answer:
         """List the live sessions."""
@@ -209,6 +213,11 @@ class AccountDoor:
         await self._account.send_code(caller_of(request), Factor(body.method), now=request.now)
         return Answer(202)
 
+    async def passkey(self, request: Request) -> Answer:
+        """Begin to use a passkey to prove oneself again with."""
+        ceremony = await self._account.begin_passkey(caller_of(request), now=request.now)
+        return Answer(200, CeremonyBody.of(ceremony))
+
     def routes(self) -> tuple[Route, ...]:
         """Return the routes of this door."""
         proof_problems = (ProblemCode.INVALID_CREDENTIALS, ProblemCode.TOO_MANY_ATTEMPTS)
@@ -233,15 +242,6 @@ class AccountDoor:
                 body=ProfileChange,
                 answers={200: ProfileBody},
                 problems=(ProblemCode.NOT_FOUND,),
-            ),
-            Route(
-                method="DELETE",
-                path="/v1/me",
-                handler=self.delete,
-                guard=signed_in(recent=True),
-                summary="Delete the account",
-                tag=_TAG,
-                answers={204: None},
             ),
             Route(
                 method="GET",
@@ -314,16 +314,25 @@ class AccountDoor:
                 body=SendCodeBody,
                 answers={202: None},
             ),
+            Route(
+                method="POST",
+                path="/v1/me/reauthenticate/passkey",
+                handler=self.passkey,
+                guard=signed_in(),
+                summary="Begin to use a passkey to prove again who you are",
+                tag=_TAG,
+                answers={200: CeremonyBody},
+            ),
         )
 
 
-def _factor(body: ReauthenticateBody) -> FactorGiven | None:
-    """Read the second factor of a body, which names a method and its code, or neither beside a password."""
-    if body.method is not None and body.code is not None:
-        return FactorGiven(Factor(body.method), Secret(body.code))
-    if body.method is None and body.code is None and body.password is not None:
+def _factor(body: ReauthenticateBody) -> Shown | None:
+    """Read the second factor of a body, if it names one beside the password or instead of it."""
+    if body.method is not None:
+        return shown_factor(body.method, body.code, body.ceremony, body.credential)
+    if body.password is not None and not (body.code or body.ceremony or body.credential):
         return None
-    expected = "Send the password, a method with its code, or both."
+    expected = "Send the password, a second factor by its method, or both."
     error = FieldError("method", ProblemCode.INVALID_REQUEST.value, expected)
     raise HttpProblem(ProblemCode.INVALID_REQUEST, errors=[error])
 

@@ -9,10 +9,12 @@ from msgspec import UNSET, Struct, UnsetType
 
 from ostiary.entrypoints.http.answers import Answer
 from ostiary.entrypoints.http.cookies import Cookie, CookieName
-from ostiary.features.flows import FactorRequired
+from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
+from ostiary.features.flows import Factor, FactorRequired, Shown
 from ostiary.features.profiles import PROFILE_TYPES
 from ostiary.features.sessions import external_session_id
 from ostiary.foundation.ids import format_id
+from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
     from ostiary.features.flows import SignedIn
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from ostiary.features.sessions import Session, Tokens
 
 Delivery = Literal["body", "cookie"]
+FactorMethod = Literal["passkey", "totp", "sms", "email", "recovery_code"]
 
 _PREFIXES = {kind.entity_type: kind.prefix for kind in PROFILE_TYPES}
 
@@ -208,6 +211,22 @@ def sign_in_answer(
     if device is not None and delivery == "cookie":
         set_cookies += (Cookie(CookieName.DEVICE, device.secret.reveal(), device.lifetime),)
     return Answer(status, signed_in, cookies=set_cookies)
+
+
+def shown_factor(
+    method: FactorMethod, code: str | None, ceremony: str | None, credential: dict[str, Any] | None
+) -> Shown:
+    """Read a second factor from a body: a passkey by its ceremony and credential, every other one by its code.
+
+    Raises `HttpProblem` for what is neither, or half of both.
+    """
+    if method == "passkey" and ceremony is not None and credential is not None and code is None:
+        return Shown(Factor.PASSKEY, Secret(ceremony), credential)
+    if method != "passkey" and code is not None and ceremony is None and credential is None:
+        return Shown(Factor(method), Secret(code))
+    expected = "Send the code of the method, or for a passkey its ceremony and credential."
+    error = FieldError("method", ProblemCode.INVALID_REQUEST.value, expected)
+    raise HttpProblem(ProblemCode.INVALID_REQUEST, errors=[error])
 
 
 def tokens_answer(tokens: Tokens, delivery: Delivery) -> Answer:

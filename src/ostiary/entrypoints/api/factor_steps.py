@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from msgspec import Struct
 
-from ostiary.entrypoints.api.bodies import Delivery, SignedInBody, sign_in_answer
+from ostiary.entrypoints.api.bodies import Delivery, FactorMethod, SignedInBody, shown_factor, sign_in_answer
 from ostiary.entrypoints.api.callers import origin_of, signed_in_as
 from ostiary.entrypoints.api.factors import EnrolmentBody
+from ostiary.entrypoints.api.passkeys import CeremonyBody
 from ostiary.entrypoints.http.answers import Answer
 from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
 from ostiary.entrypoints.http.routes import PUBLIC, AddressLimit, Route
@@ -28,11 +29,16 @@ _PROBLEMS: Final = (ProblemCode.INVALID_CREDENTIALS, ProblemCode.TOO_MANY_ATTEMP
 
 
 class FactorStepBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """The flow, and the factor it waits for; `remember_device` asks not to be asked again on this one for a while."""
+    """The flow, and the factor it waits for: its `code`, or a passkey's `ceremony` and `credential`.
+
+    `remember_device` asks not to be asked again on this one for a while.
+    """
 
     flow: str
-    method: Literal["totp", "recovery_code", "email", "sms"]
-    code: str
+    method: FactorMethod
+    code: str | None = None
+    ceremony: str | None = None
+    credential: dict[str, Any] | None = None
     remember_device: bool = False
     delivery: Delivery = "body"
 
@@ -42,6 +48,12 @@ class SendFactorBody(Struct, frozen=True, forbid_unknown_fields=True):
 
     flow: str
     method: Literal["email", "sms"]
+
+
+class FlowBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """The flow that waits for a passkey, or for another factor."""
+
+    flow: str
 
 
 class EnrolBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,7 +75,11 @@ class FactorStepsDoor:
         body: FactorStepBody = request.body
         if body.delivery == "cookie":
             request.require_same_site()
-        step = Step(Secret(body.flow), Factor(body.method), Secret(body.code), body.remember_device)
+        step = Step(
+            Secret(body.flow),
+            shown_factor(body.method, body.code, body.ceremony, body.credential),
+            body.remember_device,
+        )
         outcome = await self._steps.finish(step, origin=origin_of(request), now=request.now)
         if isinstance(outcome, StepRefused):
             raise _refusal(outcome)
@@ -78,6 +94,14 @@ class FactorStepsDoor:
         if refused is not None:
             raise _refusal(refused)
         return Answer(202)
+
+    async def passkey(self, request: Request) -> Answer:
+        """Begin to use a passkey."""
+        body: FlowBody = request.body
+        outcome = await self._steps.begin_passkey(Secret(body.flow), now=request.now)
+        if isinstance(outcome, StepRefused):
+            raise _refusal(outcome)
+        return Answer(200, CeremonyBody.of(outcome))
 
     async def enrol(self, request: Request) -> Answer:
         """Begin an authenticator app."""
@@ -117,6 +141,18 @@ class FactorStepsDoor:
                 answers={202: None},
                 problems=_PROBLEMS,
                 limit=AddressLimit("sign-in messages", Rate(60, _PER_MINUTE)),
+            ),
+            Route(
+                method="POST",
+                path="/v1/login/factor/passkey",
+                handler=self.passkey,
+                guard=PUBLIC,
+                summary="Begin to use a passkey as second factor",
+                tag=_TAG,
+                body=FlowBody,
+                answers={200: CeremonyBody},
+                problems=_PROBLEMS,
+                limit=AddressLimit("login", Rate(120, _PER_MINUTE)),
             ),
             Route(
                 method="POST",

@@ -233,7 +233,11 @@ class PasskeyDoor:
                 description="Ends every other session, and tells the owner.",
                 tag=_TAG,
                 answers={204: None},
-                problems=(ProblemCode.SECOND_FACTOR_REQUIRED, ProblemCode.NOT_FOUND),
+                problems=(
+                    ProblemCode.SECOND_FACTOR_REQUIRED,
+                    ProblemCode.NOT_FOUND,
+                    ProblemCode.FACTOR_DEMANDED,
+                ),
             ),
         )
 

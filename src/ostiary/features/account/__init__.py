@@ -4,7 +4,7 @@ Changing the password, proving oneself again and leaving end what they must in t
 hand the caller a new session where one goes on.
 """
 
-from ostiary.features.account.model import FactorGiven, ProofRefused
+from ostiary.features.account.model import ProofRefused
 from ostiary.features.account.service import Account
 
-__all__ = ["Account", "FactorGiven", "ProofRefused"]
+__all__ = ["Account", "ProofRefused"]

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from ostiary.features.flows import Factor
-from ostiary.foundation.secret import Secret
-
 
 @dataclass(frozen=True, slots=True)
 class ProofRefused:
@@ -18,11 +15,3 @@ class ProofRefused:
 
     retry_after: timedelta | None = None
     needs_factor: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class FactorGiven:
-    """A second factor that is shown, and its code."""
-
-    factor: Factor
-    code: Secret

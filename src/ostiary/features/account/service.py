@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from ostiary.features.account.model import FactorGiven
     from ostiary.features.audit import Audit
-    from ostiary.features.flows import Factor, FactorFacts, FactorProofs, Flows
+    from ostiary.features.flows import Factor, FactorFacts, FactorProofs, Flows, Shown
     from ostiary.features.identities import Credentials, Identities
+    from ostiary.features.passkeys import Ceremony
     from ostiary.features.passwords import Passwords
     from ostiary.features.profiles import Profile, ProfileChange, Profiles
     from ostiary.features.sessions import Caller, Sessions, Tokens
@@ -103,12 +103,19 @@ class Account:
             async with self._database.transaction() as tx:
                 self._factor_proofs.send(tx, owner, factor, bound_to=caller.session_id, now=now)
 
+    async def begin_passkey(self, caller: Caller, *, now: datetime) -> Ceremony:
+        """Begin to use a passkey of the caller's to prove themselves again, in this session alone."""
+        async with self._database.transaction() as tx:
+            return await self._factor_proofs.begin_passkey(
+                tx, caller.identity_id, bound_to=caller.session_id, now=now
+            )
+
     async def reauthenticate(
         self,
         caller: Caller,
         *,
         password: Secret | None = None,
-        factor: FactorGiven | None = None,
+        factor: Shown | None = None,
         now: datetime,
     ) -> Tokens | ProofRefused:
         """Replace the caller's session by one that has just been authenticated (SES-02, SES-08).
@@ -192,20 +199,12 @@ class Account:
             if session_id is not None:
                 await self._end(tx, caller, session_id, EndReason.TOKEN_REVOKED, now)
 
-    async def delete(self, caller: Caller, *, now: datetime) -> None:
-        """Delete the caller's account: nothing of it signs in or is shown again, and its addresses are free."""
-        async with self._database.transaction() as tx:
-            await self._sessions.end_all(tx, caller.identity_id, reason=EndReason.IDENTITY_DELETED, now=now)
-            await self._profiles.delete(tx, caller.entity_type, caller.identity_id, now=now)
-            await self._identities.delete(tx, caller.identity_id, now=now)
-            self._record(tx, caller, Action.IDENTITY_DELETED, now)
-
     async def _show(
         self,
         tx: Transaction,
         caller: Caller,
         owner: Credentials,
-        given: FactorGiven | None,
+        given: Shown | None,
         facts: FactorFacts,
         now: datetime,
     ) -> tuple[str, ...] | None:
@@ -215,7 +214,7 @@ class Account:
         if given.factor not in facts.factors:
             return None
         return await self._factor_proofs.verify(
-            tx, owner, given.factor, given.code, bound_to=caller.session_id, now=now
+            tx, owner, given, bound_to=caller.session_id, origin=caller.origin, now=now
         )
 
     def _renew(

@@ -61,6 +61,8 @@ ISSUE_TO_NOBODY: Final = _issue(
     "(purpose, entity_type, destination) WHERE consumed_at IS NULL AND identity_id IS NULL"
 )
 
+DESTINATIONS = Query("SELECT DISTINCT destination FROM ostiary.challenges WHERE identity_id = $1", into=str)
+
 CANCEL: Query[Any] = Query(
     """
     DELETE FROM ostiary.challenges
@@ -92,20 +94,29 @@ _ALL_ENDED: Final = """(
 _CONSUMED: Final = "id, identity_id, entity_type, destination, flow_id, created_at, payload_sealed AS payload"
 _CHALLENGE: Final = "id, identity_id, purpose, entity_type, destination, format, created_at, expires_at"
 
+
+def _owner_locked(owner: str) -> str:
+    """Begin a statement of PostgreSQL's with the lock of an identity.
+
+    Whoever changes an account locks the identity first and its challenges later. Whoever used a challenge first and the
+    account later would wait for them, and they for it.
+    """
+    return f"""
+    WITH owner AS MATERIALIZED (
+        SELECT identity.id FROM ostiary.identities AS identity WHERE identity.id = {owner} FOR UPDATE
+    )"""
+
+
 _CONSUME: Final = f"""
     UPDATE ostiary.challenges AS challenges SET consumed_at = $4
      WHERE id = $1 AND secret_digest = $2 AND purpose = $3 AND format = 'link' AND consumed_at IS NULL
        AND expires_at > $4 AND NOT EXISTS {_ALL_ENDED}"""
+_OWNER: Final = "(SELECT identity_id FROM ostiary.challenges WHERE id = $1 AND secret_digest = $2)"
 
 CONSUME = Query(
-    # The row count decides the race: sixteen callers with the same secret get one success. Whoever changes an account
-    # locks the identity first and its challenges later, so this does, or each would wait for the other.
+    # The row count decides the race: sixteen callers with the same secret get one success.
     postgresql=f"""
-    WITH owner AS MATERIALIZED (
-        SELECT identity.id FROM ostiary.identities AS identity
-         WHERE identity.id = (SELECT identity_id FROM ostiary.challenges WHERE id = $1 AND secret_digest = $2)
-           FOR UPDATE
-    )
+    {_owner_locked(_OWNER)}
     {_CONSUME} AND (identity_id IS NULL OR identity_id IN (SELECT owner.id FROM owner))
     RETURNING {_CONSUMED}
     """,
@@ -114,23 +125,29 @@ CONSUME = Query(
 )
 
 
-def _guess(whose: str, *, digest: str, now: str) -> Query[Guess]:
+def _guess(whose: str, *, digest: str, now: str, owner: str | None = None) -> Query[Guess]:
     # Counting the guess and using the code up are one step, so neither can happen without the other. What was right is
     # said by comparing again: of a STRICT table SQLite 3.40 answers that a column is NOT NULL which has just become NULL
     # by a CASE, and a wrong code was right.
-    return Query(
-        f"""
+    guess = f"""
         UPDATE ostiary.challenges AS challenges
            SET attempts = attempts + 1, consumed_at = CASE WHEN secret_digest = {digest} THEN {now} END
          WHERE {whose} AND format = 'code' AND consumed_at IS NULL
-           AND expires_at > {now} AND attempts < max_attempts AND NOT EXISTS {_ALL_ENDED}
-        RETURNING secret_digest = {digest} AS right, {_CONSUMED}
-        """,
+           AND expires_at > {now} AND attempts < max_attempts AND NOT EXISTS {_ALL_ENDED}"""
+    answer = f"RETURNING secret_digest = {digest} AS right, {_CONSUMED}"
+    if owner is None:
+        return Query(f"{guess} {answer}", into=Guess)
+    locked = _owner_locked(f"{owner}::uuid")
+    return Query(
+        postgresql=f"{locked} {guess} AND identity_id IN (SELECT owner.id FROM owner) {answer}",
+        sqlite=f"{guess} {answer}",
         into=Guess,
     )
 
 
-GUESS: Final = _guess("identity_id = $1 AND purpose = $2 AND destination = $3", digest="$4", now="$5")
+GUESS: Final = _guess(
+    "identity_id = $1 AND purpose = $2 AND destination = $3", digest="$4", now="$5", owner="$1"
+)
 # A code of a flow that is nobody's yet has the flow's own id.
 GUESS_OF_FLOW: Final = _guess(
     "id = $1 AND flow_id = $1 AND identity_id IS NULL AND purpose = $2", digest="$3", now="$4"

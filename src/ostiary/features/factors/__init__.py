@@ -5,6 +5,7 @@ and is told to the owner on every address (MFA-06). Lost ones go after an operat
 which the owner could object; nothing signs in by itself.
 """
 
+from ostiary.features.factors.changes import FactorChanges
 from ostiary.features.factors.errors import (
     FactorDemanded,
     NothingToReset,
@@ -19,6 +20,7 @@ from ostiary.features.factors.service import FactorManagement
 
 __all__ = [
     "Confirmed",
+    "FactorChanges",
     "FactorDemanded",
     "FactorManagement",
     "FactorOverview",

@@ -4,57 +4,45 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ostiary.features.audit import Action, Event
-from ostiary.features.factors.errors import SecondFactorRequired
-from ostiary.features.outbox import Template
+from ostiary.features.audit import Action
+from ostiary.features.flows import Factor
 from ostiary.features.passkeys import Owner, Refused, external_passkey_id
-from ostiary.features.sessions import EndReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
-    from ostiary.features.audit import Audit
-    from ostiary.features.identities import Credentials, Identities
-    from ostiary.features.outbox import Outbox
+    from ostiary.features.factors.changes import FactorChanges
     from ostiary.features.passkeys import Ceremony, Passkey, Passkeys
     from ostiary.features.profiles import Profiles
-    from ostiary.features.sessions import Caller, Sessions
+    from ostiary.features.sessions import Caller
     from ostiary.foundation.secret import Secret
-    from ostiary.foundation.storage import Database, Transaction
+    from ostiary.foundation.storage import Database
 
 
 class PasskeyManagement:
-    """The passkeys of one installation, in the hands of their owners."""
+    """The passkeys of one installation, in the hands of their owners.
+
+    Adding and removing raise `SecondFactorRequired` where the account has a factor and the session was not proven with
+    one, and `IdentityNotFound`.
+    """
 
     def __init__(
-        self,
-        database: Database,
-        *,
-        identities: Identities,
-        profiles: Profiles,
-        passkeys: Passkeys,
-        sessions: Sessions,
-        outbox: Outbox,
-        audit: Audit,
+        self, database: Database, *, profiles: Profiles, passkeys: Passkeys, changes: FactorChanges
     ) -> None:
         self._database = database
-        self._identities = identities
         self._profiles = profiles
         self._passkeys = passkeys
-        self._sessions = sessions
-        self._outbox = outbox
-        self._audit = audit
+        self._changes = changes
 
     async def begin(self, caller: Caller, *, now: datetime) -> Ceremony:
-        """Begin to add a passkey. Raises `SecondFactorRequired`, `TooManyPasskeys`, `IdentityNotFound`."""
-        identity = await self._identities.get(caller.identity_id)
+        """Begin to add a passkey. Raises `TooManyPasskeys`."""
         profile = await self._profiles.find(caller.entity_type, caller.identity_id)
-        name = identity.email or identity.phone or identity.external_id
-        owner = Owner(identity.id, name, (profile and profile.display_name) or name)
         async with self._database.transaction() as tx:
-            await self._require_factor(tx, caller)
+            identity, _ = await self._changes.allowed(tx, caller, now)
+            name = identity.email or identity.phone or caller.external_id
+            owner = Owner(identity.id, name, (profile and profile.display_name) or name)
             return await self._passkeys.begin_registration(tx, owner, session_id=caller.session_id, now=now)
 
     async def add(
@@ -66,13 +54,9 @@ class PasskeyManagement:
         label: str | None,
         now: datetime,
     ) -> Passkey | Refused:
-        """Add the passkey a browser has made; every other session ends.
-
-        Raises `SecondFactorRequired`, `IdentityNotFound`.
-        """
+        """Add the passkey a browser has made; every other session ends."""
         async with self._database.transaction() as tx:
-            owner = await self._identities.lock_for_change(tx, caller.identity_id)
-            await self._require_factor(tx, caller)
+            owner, _ = await self._changes.allowed(tx, caller, now)
             outcome = await self._passkeys.finish_registration(
                 tx,
                 token,
@@ -83,10 +67,12 @@ class PasskeyManagement:
                 now=now,
             )
             if isinstance(outcome, Refused):
-                self._record(tx, caller, Action.FACTOR_REFUSED, None, now, reason=outcome.reason)
+                action = Action.FACTOR_REFUSED
+                self._changes.record(
+                    tx, caller, action, Factor.PASSKEY, now, success=False, reason=outcome.reason
+                )
                 return outcome
-            self._record(tx, caller, Action.FACTOR_ADDED, outcome, now)
-            await self._change(tx, caller, owner, Template.FACTOR_ADDED, outcome, now)
+            await self._changes.made(tx, caller, owner, Action.FACTOR_ADDED, Factor.PASSKEY, now)
             return outcome
 
     async def list(self, caller: Caller) -> Sequence[Passkey]:
@@ -98,68 +84,19 @@ class PasskeyManagement:
         async with self._database.transaction() as tx:
             renamed = await self._passkeys.rename(tx, caller.identity_id, passkey_id, label)
             if renamed is not None:
-                self._record(tx, caller, Action.PASSKEY_RENAMED, renamed, now)
+                named = {"passkey": external_passkey_id(renamed.id)}
+                action = Action.PASSKEY_RENAMED
+                self._changes.record(tx, caller, action, Factor.PASSKEY, now, metadata=named)
             return renamed
 
     async def remove(self, caller: Caller, passkey_id: UUID, *, now: datetime) -> bool:
         """Remove a passkey of the caller's, and end every other session; False when they have no such passkey.
 
-        Raises `SecondFactorRequired`, `IdentityNotFound`.
+        Raises `FactorDemanded`.
         """
         async with self._database.transaction() as tx:
-            owner = await self._identities.lock_for_change(tx, caller.identity_id)
-            await self._require_factor(tx, caller)
-            removed = await self._passkeys.remove(tx, caller.identity_id, passkey_id)
-            if removed is None:
+            owner, _ = await self._changes.allowed(tx, caller, now)
+            if not await self._passkeys.remove(tx, caller.identity_id, passkey_id):
                 return False
-            self._record(tx, caller, Action.FACTOR_REMOVED, removed, now)
-            await self._change(tx, caller, owner, Template.FACTOR_REMOVED, removed, now)
+            await self._changes.removed(tx, caller, owner, Factor.PASSKEY, now)
             return True
-
-    async def _require_factor(self, tx: Transaction, caller: Caller) -> None:
-        """Make sure that a stolen session alone changes no factors of an account that has some (MFA-06)."""
-        if not caller.showed_two_factors and await self._passkeys.count(tx, caller.identity_id):
-            raise SecondFactorRequired
-
-    async def _change(
-        self,
-        tx: Transaction,
-        caller: Caller,
-        owner: Credentials,
-        template: Template,
-        passkey: Passkey,
-        now: datetime,
-    ) -> None:
-        """Tell the owner, and end what was proven without the change."""
-        values = {"factor": "passkey", "label": passkey.label}
-        self._outbox.notify(tx, owner.recipient, template, values, now=now)
-        added = template is Template.FACTOR_ADDED
-        await self._sessions.end_others(
-            tx,
-            caller.identity_id,
-            keep=caller.session_id,
-            reason=EndReason.FACTOR_ADDED if added else EndReason.FACTOR_REMOVED,
-            now=now,
-        )
-
-    def _record(
-        self,
-        tx: Transaction,
-        caller: Caller,
-        action: Action,
-        passkey: Passkey | None,
-        now: datetime,
-        *,
-        reason: str | None = None,
-    ) -> None:
-        event = Event(
-            action,
-            caller.actor,
-            target_kind="passkey" if passkey else "identity",
-            target_id=external_passkey_id(passkey.id) if passkey else caller.external_id,
-            session_id=caller.session_id,
-            origin=caller.origin,
-            success=reason is None,
-            reason=reason,
-        )
-        self._audit.record(tx, event, now=now)

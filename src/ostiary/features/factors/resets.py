@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from ostiary.features.audit import NOWHERE, SYSTEM, Action, Actor, Event
 from ostiary.features.challenges import Purpose
-from ostiary.features.factors import store
 from ostiary.features.factors.errors import NothingToReset, OwnReset, ResetNotFound
 from ostiary.features.factors.model import ResetRequest
-from ostiary.features.identities import IDENTITY_PREFIX, IdentityNotFound, Status
+from ostiary.features.flows import Factor
+from ostiary.features.identities import IDENTITY_PREFIX, IdentityNotFound
 from ostiary.features.mfa import OPEN_FOR
 from ostiary.features.outbox import Message, Template
 from ostiary.features.sessions import EndReason
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ostiary.features.identities import Credentials, Identities
     from ostiary.features.mfa import FactorReset, FactorResets, SecondFactors
     from ostiary.features.outbox import Outbox
+    from ostiary.features.passkeys import Passkeys
     from ostiary.features.passwords import Passwords
     from ostiary.features.sessions import Sessions
     from ostiary.foundation.secret import Secret
@@ -47,6 +48,7 @@ class LostFactors:
         identities: Identities,
         passwords: Passwords,
         second_factors: SecondFactors,
+        passkeys: Passkeys,
         resets: FactorResets,
         challenges: Challenges,
         sending: Sending,
@@ -60,6 +62,7 @@ class LostFactors:
         self._identities = identities
         self._passwords = passwords
         self._second_factors = second_factors
+        self._passkeys = passkeys
         self._resets = resets
         self._challenges = challenges
         self._sending = sending
@@ -77,7 +80,7 @@ class LostFactors:
         waiting = await self._flows.read(self._database, flow, now=now)
         if waiting is None:
             return ResetRequest.NO_FLOW
-        if not waiting.required:
+        if waiting.can_enrol(Factor.TOTP):
             raise NothingToReset
         account = format_id(IDENTITY_PREFIX, waiting.identity_id)
         # Whoever knows the password could fill the owner's mailbox.
@@ -87,7 +90,7 @@ class LostFactors:
             return ResetRequest.TOO_OFTEN
         async with self._database.transaction() as tx:
             owner = await self._identities.lock_for_change(tx, waiting.identity_id)
-            if owner.token_epoch != waiting.token_epoch or owner.status is not Status.ACTIVE:
+            if not waiting.fits(owner):
                 return ResetRequest.NO_FLOW
             if await self._resets.request(tx, owner.id, now=now):
                 template = Template.FACTOR_RESET_REQUESTED
@@ -184,7 +187,7 @@ class LostFactors:
     async def _remove_all(self, tx: Transaction, owner: Credentials, by: Actor, now: datetime) -> None:
         """Take every factor away, with everything that was proven by them; who may enter next proves anew."""
         await self._second_factors.remove_all(tx, owner.id)
-        await tx.execute(store.REMOVE_PASSKEYS, owner.id)
+        await self._passkeys.remove_all(tx, owner.id)
         await self._sessions.end_all(tx, owner.id, reason=EndReason.FACTORS_RESET, now=now)
         if self._passwords.may_be_shorter_with_mfa:
             # What was long enough beside a factor may be too short without it (PWD-01); the hash does not tell.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Self
+from typing import Any, Final, Self
 from uuid import UUID
 
 from ostiary.features.identities import Credentials, Identity, Status
@@ -15,9 +15,6 @@ from ostiary.features.roles import Grant
 from ostiary.features.sessions import Tokens
 from ostiary.foundation.ids import format_id, parse_id
 from ostiary.foundation.secret import Secret
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 FLOW_KIND: Final = "flow"
 DEVICE_KIND: Final = "device"
@@ -65,7 +62,7 @@ class Proof:
         """
         first = ("pwd",) if by_password else tuple(earlier)
         first = tuple(name for name in first if name not in {MULTI_FACTOR, REMEMBERED})
-        is_multi = bool(factor) and not set(first) <= {*factor, "otp"}
+        is_multi = MULTI_FACTOR in factor or (bool(factor) and not set(first) <= {*factor, "otp", "user"})
         kept = first if factor or by_password else ()
         names = dict.fromkeys((*kept, *factor, *((MULTI_FACTOR,) if is_multi else ())))
         return cls("reauthentication", tuple(names), is_multi_factor=is_multi)
@@ -237,12 +234,20 @@ class StepRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """A second factor that is shown: by its code, or by a passkey's ceremony and what the authenticator answered."""
+
+    factor: Factor
+    secret: Secret
+    credential: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """Somebody shows a second factor in a flow, and may wish not to be asked on this device for a while."""
 
     flow: Secret
-    factor: Factor
-    code: Secret
+    shown: Shown
     remember_device: bool = False
 
 

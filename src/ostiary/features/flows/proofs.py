@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -9,16 +10,20 @@ from ostiary.features.challenges import Format, Purpose, lifetime_of
 from ostiary.features.flows.model import Factor
 from ostiary.features.identities import parse_email
 from ostiary.features.outbox import Message, Template
+from ostiary.features.passkeys import Proven
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
     from uuid import UUID
 
+    from ostiary.features.audit import Origin
     from ostiary.features.challenges import Challenges, Sending
+    from ostiary.features.flows.model import Shown
     from ostiary.features.identities import Credentials, Identity
     from ostiary.features.mfa import SecondFactors
     from ostiary.features.outbox import Outbox
+    from ostiary.features.passkeys import Ceremony, Passkeys
     from ostiary.foundation.secret import Secret
     from ostiary.foundation.storage import Transaction
 
@@ -46,9 +51,16 @@ class FactorProofs:
     """Checks second factors. `bound_to` is the flow or session a sent code is good for, and no other."""
 
     def __init__(
-        self, *, second_factors: SecondFactors, challenges: Challenges, sending: Sending, outbox: Outbox
+        self,
+        *,
+        second_factors: SecondFactors,
+        passkeys: Passkeys,
+        challenges: Challenges,
+        sending: Sending,
+        outbox: Outbox,
     ) -> None:
         self._second_factors = second_factors
+        self._passkeys = passkeys
         self._challenges = challenges
         self._sending = sending
         self._outbox = outbox
@@ -74,23 +86,26 @@ class FactorProofs:
             tx, purpose, identity_id=owner.id, destination=way.destination, flow_id=bound_to, now=now
         )
         write = Message.email if factor is Factor.EMAIL else Message.sms
-        message = write(Template.FACTOR_CODE, way.to, locale=owner.locale, values={"code": code.reveal()})
-        self._outbox.add(tx, message, lifetime=lifetime_of(purpose, Format.CODE), now=now)
+        lifetime = lifetime_of(purpose, Format.CODE)
+        values = {"code": code.reveal(), "minutes": str(lifetime // timedelta(minutes=1))}
+        message = write(Template.FACTOR_CODE, way.to, locale=owner.locale, values=values)
+        self._outbox.add(tx, message, lifetime=lifetime, now=now)
 
     async def verify(
         self,
         tx: Transaction,
         owner: Credentials,
-        factor: Factor,
-        code: Secret,
+        shown: Shown,
         *,
         bound_to: UUID,
+        origin: Origin,
         now: datetime,
     ) -> tuple[str, ...] | None:
-        """Use a code up and return how RFC 8176 names the proof, None when it is wrong.
+        """Use a factor up and return how RFC 8176 names the proof, None when it is wrong.
 
         Whoever calls has counted the attempt against the account's budget before (ABU-01), and lets `tx` end well.
         """
+        factor, code = shown.factor, shown.secret
         match factor:
             case Factor.TOTP:
                 right = await self._second_factors.verify_totp(tx, owner.id, code, now=now)
@@ -101,8 +116,37 @@ class FactorProofs:
             case Factor.EMAIL | Factor.SMS:
                 right = await self._verify_sent(tx, owner, factor, code, bound_to, now)
             case Factor.PASSKEY:
-                right = False
+                return await self._verify_passkey(tx, owner, shown, bound_to, origin, now)
         return _AMR[factor] if right else None
+
+    async def begin_passkey(
+        self, tx: Transaction, identity_id: UUID, *, bound_to: UUID, now: datetime
+    ) -> Ceremony:
+        """Begin to use one of somebody's passkeys, who has proven something else already."""
+        return await self._passkeys.begin_authentication(
+            tx, identity_id=identity_id, flow_id=bound_to, now=now
+        )
+
+    async def _verify_passkey(
+        self,
+        tx: Transaction,
+        owner: Credentials,
+        shown: Shown,
+        bound_to: UUID,
+        origin: Origin,
+        now: datetime,
+    ) -> tuple[str, ...] | None:
+        """Finish a ceremony, which either outcome uses up."""
+        outcome = await self._passkeys.finish_authentication(
+            tx,
+            shown.secret,
+            shown.credential or {},
+            identity_id=owner.id,
+            flow_id=bound_to,
+            origin=origin,
+            now=now,
+        )
+        return outcome.amr if isinstance(outcome, Proven) else None
 
     async def _verify_sent(
         self,

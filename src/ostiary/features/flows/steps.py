@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ostiary.features.identities import Credentials, Identities
     from ostiary.features.mfa import Enrolment, FactorResets, SecondFactors
     from ostiary.features.outbox import Outbox
+    from ostiary.features.passkeys import Ceremony
     from ostiary.features.sessions import Sessions
     from ostiary.foundation.secret import Secret
     from ostiary.foundation.storage import Database, Transaction
@@ -99,6 +100,17 @@ class FactorSteps:
                 raise SignInOvertaken
             return enrolment
 
+    async def begin_passkey(self, flow: Secret, *, now: datetime) -> Ceremony | StepRefused:
+        """Begin to use a passkey as the factor the flow waits for. Raises `SignInOvertaken`."""
+        found = await self._flows.read(self._database, flow, now=now)
+        if found is None:
+            return StepRefused(StepRefusal.NO_FLOW)
+        if not found.accepts(Factor.PASSKEY):
+            return StepRefused(StepRefusal.WRONG_STEP)
+        async with self._database.transaction() as tx:
+            owner = await self._owner(tx, found)
+            return await self._proofs.begin_passkey(tx, owner.id, bound_to=found.id, now=now)
+
     async def finish(self, step: Step, *, origin: Origin, now: datetime) -> SignedIn | StepRefused:
         """Sign in whoever shows the factor their flow waits for.
 
@@ -108,29 +120,31 @@ class FactorSteps:
         if found is None:
             return StepRefused(StepRefusal.NO_FLOW)
         attempt = await self._identities.reserve_attempt_by_id(found.identity_id, now=now)
-        if not attempt.granted and step.factor not in _NEVER_STOPPED:
+        if not attempt.granted and step.shown.factor not in _NEVER_STOPPED:
             async with self._database.transaction() as tx:
                 self._refuse(tx, found, step, StepRefusal.LOCKED, origin, now)
             return StepRefused(StepRefusal.LOCKED, attempt.retry_after(now))
         async with self._database.transaction() as tx:
             owner = await self._owner(tx, found)
-            if not found.accepts(step.factor):
+            if not found.accepts(step.shown.factor):
                 return self._refuse(tx, found, step, StepRefusal.WRONG_STEP, origin, now)
             codes: tuple[Secret, ...] = ()
             if found.enrolling is not None:
                 amr = await self._confirm(tx, found, owner, step, now)
             else:
-                amr = await self._proofs.verify(tx, owner, step.factor, step.code, bound_to=found.id, now=now)
+                amr = await self._proofs.verify(
+                    tx, owner, step.shown, bound_to=found.id, origin=origin, now=now
+                )
             if amr is None:
                 return self._refuse(tx, found, step, StepRefusal.WRONG_PROOF, origin, now)
             # Whoever lost the race for the flow gives back what they showed: nothing of this transaction is kept.
             if await tx.fetch_one(store.CONSUME_FLOW, found.id, now) is None:
                 raise SignInOvertaken
             if found.enrolling is not None:
-                codes = await self._enrolled(tx, owner, step.factor, origin, now)
+                codes = await self._enrolled(tx, owner, step.shown.factor, origin, now)
             else:
                 self._factor_resets.overtake(tx, owner.id, now=now)
-            proof = found.proof(step.factor, amr)
+            proof = found.proof(step.shown.factor, amr)
             return await self._flows.complete(
                 tx,
                 owner,
@@ -154,7 +168,9 @@ class FactorSteps:
         if found.enrolling is None:
             return None
         try:
-            right = await self._second_factors.confirm_totp(tx, owner.id, found.enrolling, step.code, now=now)
+            right = await self._second_factors.confirm_totp(
+                tx, owner.id, found.enrolling, step.shown.secret, now=now
+            )
         except FactorNotFound:  # begun anew elsewhere: what this flow began counts for nothing any more
             return None
         return ("otp",) if right else None
@@ -189,7 +205,7 @@ class FactorSteps:
         origin: Origin,
         now: datetime,
     ) -> StepRefused:
-        method = f"{found.method}+{step.factor}"
+        method = f"{found.method}+{step.shown.factor}"
         login = Login(
             found.identity_id,
             None,

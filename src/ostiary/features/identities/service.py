@@ -8,7 +8,15 @@ from uuid import UUID
 from ostiary.features.identities import store
 from ostiary.features.identities.addresses import Channel, EmailAddress, PhoneNumber
 from ostiary.features.identities.entity_types import NewIdentity
-from ostiary.features.identities.model import Attempt, Credentials, Identity, IdentityFilter, Lockout, Status
+from ostiary.features.identities.model import (
+    Attempt,
+    Credentials,
+    Identity,
+    IdentityFilter,
+    Lockout,
+    Raised,
+    Status,
+)
 from ostiary.foundation.crypto import associated_data, mac
 from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.ids import format_id, new_id
@@ -22,7 +30,7 @@ if TYPE_CHECKING:
     from ostiary.features.identities.addresses import Address
     from ostiary.features.identities.entity_types import EntityType
     from ostiary.foundation.entropy import Entropy
-    from ostiary.foundation.storage import Database, Transaction
+    from ostiary.foundation.storage import Database, Statements, Transaction
 
 _FIRST_ID: Final = UUID(int=0)
 _TAKEN: Final = {
@@ -136,14 +144,11 @@ class Identities:
         self, matching: IdentityFilter, *, limit: int, after: UUID | None = None
     ) -> Sequence[Identity]:
         """Return up to `limit` identities in the order they were made, after the one with id `after`."""
-        return await self._database.fetch_all(
-            store.LIST,
-            after or _FIRST_ID,
-            matching.entity_type,
-            matching.status,
-            matching.email_normalized,
-            limit,
-        )
+        wanted = matching.wanted
+        bounds = (matching.begins_behind(after or _FIRST_ID), matching.ends_before)
+        names = tuple(name for name in store.SEARCHED_BY if name in wanted)
+        values = (wanted[name] for name in names)
+        return await self._database.fetch_all(store.SEARCHES[names], *bounds, limit, *values)
 
     async def count(self, tx: Transaction, entity_type: str) -> int:
         """Return how many live identities of a type there are."""
@@ -262,6 +267,16 @@ class Identities:
             raise IdentityNotFound
         return epoch
 
+    async def raise_epochs_of_holders(
+        self, tx: Transaction, role_id: UUID, *, after: UUID | None, limit: int, now: datetime
+    ) -> Sequence[Raised]:
+        """Kill every access token of the next `limit` who hold a role, by id, and return the epochs that live.
+
+        One statement, and one more for the revocations that make it known: `Revocations.end_epochs`.
+        """
+        raised = await tx.fetch_all(store.RAISE_EPOCHS_OF_HOLDERS, role_id, after or _FIRST_ID, now, limit)
+        return sorted(raised, key=_by_id)
+
     async def set_status(self, tx: Transaction, identity_id: UUID, status: Status, *, now: datetime) -> bool:
         """Change whether an identity may sign in; False when it is so already."""
         return await tx.execute(store.SET_STATUS, identity_id, status, now) == 1
@@ -273,6 +288,24 @@ class Identities:
     async def delete(self, tx: Transaction, identity_id: UUID, *, now: datetime) -> None:
         """Soft-delete: the row stays for the retention time, its addresses are free, its password is gone."""
         await tx.execute(store.SOFT_DELETE, identity_id, now)
+
+    async def find_deleted(self, source: Statements, identity_id: UUID) -> Identity | None:
+        """Return an identity that was deleted and not erased yet."""
+        return await source.fetch_one(store.FIND_DELETED, identity_id)
+
+    async def restore(self, tx: Transaction, identity_id: UUID, status: Status, *, now: datetime) -> None:
+        """Take a deletion back; the password stays gone.
+
+        Raises `IdentifierTaken` when an address has another owner by now.
+        """
+        try:
+            await tx.execute(store.RESTORE, identity_id, status, now)
+        except UniqueViolation as violation:
+            raise IdentifierTaken(_TAKEN[violation.constraint]) from None
+
+    async def erase(self, tx: Transaction, identity_id: UUID) -> None:
+        """Delete the row of a deleted identity for good, and with it all that belongs to it."""
+        await tx.execute(store.ERASE, identity_id)
 
     async def purge_unknown(self, tx: Transaction, *, expired_by: datetime, limit: int) -> int:
         """Forget up to `limit` counts of guesses at identifiers nobody holds; return how many.
@@ -289,6 +322,10 @@ class Identities:
             int(lockout.shortest.total_seconds()),
             int(lockout.longest.total_seconds()),
         )
+
+
+def _by_id(raised: Raised) -> UUID:
+    return raised.id
 
 
 def _attempt(row: store.AttemptRow | None) -> Attempt:

@@ -22,7 +22,14 @@ from ostiary.features.maintenance.model import (
     every,
     weekly,
 )
-from ostiary.features.maintenance.service import Lease, LeaseLost, Maintenance, UnknownTask, holder_name
+from ostiary.features.maintenance.service import (
+    Lease,
+    LeaseLost,
+    Maintenance,
+    Stopped,
+    UnknownTask,
+    holder_name,
+)
 from ostiary.features.maintenance.statistics import Statistics
 from ostiary.features.maintenance.tasks import purge_task, standard_tasks
 
@@ -39,6 +46,7 @@ __all__ = [
     "Run",
     "Schedule",
     "Statistics",
+    "Stopped",
     "TableFigures",
     "Task",
     "TaskFigures",

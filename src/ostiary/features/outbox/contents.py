@@ -50,7 +50,9 @@ CONTENTS: Final[Mapping[Template, Contents]] = MappingProxyType(
         Template.VERIFY_PHONE: _code(),
         Template.CHANGE_EMAIL: Contents("change-email", frozenset(), frozenset({"token", "code", "minutes"})),
         Template.CHANGE_PHONE: _code(),
-        Template.RESET_PASSWORD: _link("reset-password"),
+        Template.RESET_PASSWORD: Contents(
+            "reset-password", frozenset(), frozenset({"token", "code", "minutes"})
+        ),
         Template.SIGN_IN_LINK: _link("sign-in-link", *_WHERE),
         Template.SIGN_IN_CODE: _code(*_WHERE),
         Template.FACTOR_CODE: _code(*_WHERE),

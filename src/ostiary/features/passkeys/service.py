@@ -228,9 +228,13 @@ class Passkeys:
         """Give a passkey another label; None when this identity has no such passkey."""
         return await tx.fetch_one(store.RENAME, passkey_id, identity_id, label[:LONGEST_LABEL])
 
-    async def remove(self, tx: Transaction, identity_id: UUID, passkey_id: UUID) -> Passkey | None:
-        """Delete a passkey and return what it was; None when this identity has no such passkey."""
-        return await tx.fetch_one(store.REMOVE, passkey_id, identity_id)
+    async def remove(self, tx: Transaction, identity_id: UUID, passkey_id: UUID) -> bool:
+        """Delete a passkey; False when this identity has no such passkey."""
+        return await tx.execute(store.REMOVE, passkey_id, identity_id) == 1
+
+    async def remove_all(self, tx: Transaction, identity_id: UUID) -> None:
+        """Delete every passkey of an identity."""
+        await tx.execute(store.REMOVE_ALL, identity_id)
 
     async def purge(self, tx: Transaction, *, expired_by: datetime, limit: int) -> int:
         """Delete up to `limit` ceremonies that had expired by then, used or not; return how many."""

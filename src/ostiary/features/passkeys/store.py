@@ -95,9 +95,9 @@ RENAME = Query(
     into=Passkey,
 )
 
-REMOVE = Query(
-    f"DELETE FROM ostiary.passkeys WHERE id = $1 AND identity_id = $2 RETURNING {_PASSKEY}", into=Passkey
-)
+REMOVE: Query[Any] = Query("DELETE FROM ostiary.passkeys WHERE id = $1 AND identity_id = $2")
+
+REMOVE_ALL: Query[Any] = Query("DELETE FROM ostiary.passkeys WHERE identity_id = $1")
 
 PURGE: Query[Any] = bounded_delete(
     "ceremonies", key="id", where="expires_at <= $1", order="expires_at", limit="$2"

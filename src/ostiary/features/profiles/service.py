@@ -93,6 +93,12 @@ class Profiles:
         if queries is not None:
             await tx.execute(queries.soft_delete, identity_id, now)
 
+    async def restore(self, tx: Transaction, entity_type: str, identity_id: UUID, *, now: datetime) -> None:
+        """Take a soft deletion back; nothing happens for a type that is not built in."""
+        queries = store.QUERIES.get(entity_type)
+        if queries is not None:
+            await tx.execute(queries.restore, identity_id, now)
+
 
 def check_fields(fields: Mapping[str, Any]) -> None:
     """Accept the fields of a new profile, or raise `InvalidProfile`."""

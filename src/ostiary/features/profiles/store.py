@@ -21,6 +21,7 @@ class ProfileQueries:
     lock: Query[Profile]
     update: Query[Any]
     soft_delete: Query[Any]
+    restore: Query[Any]
 
 
 def _queries(kind: ProfileType) -> ProfileQueries:
@@ -54,6 +55,9 @@ def _queries(kind: ProfileType) -> ProfileQueries:
             UPDATE ostiary.{kind.table} SET deleted_at = $2, updated_at = $2
              WHERE identity_id = $1 AND deleted_at IS NULL
             """
+        ),
+        restore=Query(
+            f"UPDATE ostiary.{kind.table} SET deleted_at = NULL, updated_at = $2 WHERE identity_id = $1"
         ),
     )
 

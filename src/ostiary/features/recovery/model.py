@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from ostiary.features.identities import EmailAddress, Identity, PhoneNumber, Status
+from ostiary.features.identities import Identity, Status
 from ostiary.foundation.secret import Secret
 
 
@@ -56,8 +56,3 @@ def refusal(identity: Identity | None, *, is_permitted: bool) -> Refusal | None:
     if identity.status is not Status.ACTIVE:
         return Refusal.NOT_ACTIVE
     return None if is_permitted else Refusal.TOO_MANY_MESSAGES
-
-
-def destination_of(identifier: EmailAddress | PhoneNumber) -> str:
-    """Return the normalised address a challenge is bound to."""
-    return identifier.normalized if isinstance(identifier, EmailAddress) else identifier.e164

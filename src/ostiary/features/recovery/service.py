@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from ostiary.features.identities import (
 )
 from ostiary.features.outbox import Message, Template
 from ostiary.features.recovery import store
-from ostiary.features.recovery.model import CodeReset, LinkReset, Refusal, Refused, destination_of, refusal
+from ostiary.features.recovery.model import CodeReset, LinkReset, Refusal, Refused, refusal
 from ostiary.features.sessions import EndReason
 from ostiary.foundation.ids import format_id
 
@@ -73,8 +74,8 @@ class Recovery:
         address = parse_identifier(identifier)
         identity = await self._identities.find(entity_type, address)
         is_permitted = await self._sending.permits(
-            destination=destination_of(address),
-            account=identity.external_id if identity else destination_of(address),
+            destination=address.key,
+            account=identity.external_id if identity else address.key,
             ip_address=origin.ip_address,
             now=now,
         )
@@ -118,7 +119,7 @@ class Recovery:
                 Purpose.RESET_PASSWORD,
                 proof.code,
                 identity_id=known.id if known else _NOBODY_ID,
-                destination=destination_of(address),
+                destination=address.key,
                 now=now,
             )
             return await self._apply(tx, used, new_password, hashed, origin, now)
@@ -173,13 +174,15 @@ class Recovery:
             )
             # To the address as it is kept: what was typed may only look the same.
             to = identity.email or address.text
-            message = Message.email(template, to, locale=locale, values={"token": token.reveal()})
+            message = Message.email(template, to, locale=locale, values=_values("token", token, Format.LINK))
             lifetime = lifetime_of(purpose, Format.LINK)
         else:
             code = self._challenges.issue_code(
                 tx, purpose, identity_id=identity.id, destination=address.e164, now=now
             )
-            message = Message.sms(template, address.e164, locale=locale, values={"code": code.reveal()})
+            message = Message.sms(
+                template, address.e164, locale=locale, values=_values("code", code, Format.CODE)
+            )
             lifetime = lifetime_of(purpose, Format.CODE)
         self._outbox.add(tx, message, lifetime=lifetime, now=now)
 
@@ -208,6 +211,12 @@ class Recovery:
             reason=reason,
         )
         self._audit.record(tx, event, now=now)
+
+
+def _values(name: str, secret: Secret, form: Format) -> dict[str, str]:
+    """Return what fills the message: its secret, and for how long that is good."""
+    minutes = lifetime_of(Purpose.RESET_PASSWORD, form) // timedelta(minutes=1)
+    return {name: secret.reveal(), "minutes": str(minutes)}
 
 
 def _current(owner: Credentials, destination: str) -> EmailAddress | PhoneNumber | None:

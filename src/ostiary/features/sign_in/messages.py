@@ -6,6 +6,7 @@ prepared there. Asking is answered alike, and costs the same, for every identifi
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -113,7 +114,7 @@ class SignInByMessage:
                 Purpose.SIGN_IN_CODE,
                 attempt.code,
                 identity_id=known.id if known else _NOBODY_ID,
-                destination=_destination(address),
+                destination=address.key,
                 now=now,
             )
             return await self._enter(tx, used, proof, attempt.device, origin, now, known)
@@ -128,7 +129,7 @@ class SignInByMessage:
     ) -> None:
         self._entity_types.get(entity_type)
         identity = await self._identities.find(entity_type, address)
-        destination = _destination(address)
+        destination = address.key
         is_permitted = await self._sending.permits(
             destination=destination,
             account=identity.external_id if identity else destination,
@@ -151,7 +152,7 @@ class SignInByMessage:
         address: EmailAddress | PhoneNumber,
         now: datetime,
     ) -> None:
-        destination = _destination(address)
+        destination = address.key
         if purpose is Purpose.SIGN_IN_LINK:
             token = self._challenges.issue(
                 tx, purpose, identity_id=identity.id, destination=destination, now=now
@@ -166,8 +167,10 @@ class SignInByMessage:
         # To the address as it is kept: what was typed may only look the same.
         to = (identity.email if by_email else identity.phone) or destination
         write = Message.email if by_email else Message.sms
+        lifetime = lifetime_of(purpose, form)
+        values["minutes"] = str(lifetime // timedelta(minutes=1))
         message = write(template, to, locale=identity.locale, values=values)
-        self._outbox.add(tx, message, lifetime=lifetime_of(purpose, form), now=now)
+        self._outbox.add(tx, message, lifetime=lifetime, now=now)
 
     async def _enter(
         self,
@@ -217,10 +220,6 @@ def _unsent(
     if (identity.email_verified_at if by_email else identity.phone_verified_at) is None:
         return Refusal.NOT_VERIFIED
     return None if is_permitted else Refusal.TOO_MANY_MESSAGES
-
-
-def _destination(address: EmailAddress | PhoneNumber) -> str:
-    return address.normalized if isinstance(address, EmailAddress) else address.e164
 
 
 def _addresses(owner: Credentials) -> set[str | None]:
