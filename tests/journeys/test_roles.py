@@ -10,7 +10,7 @@ import pytest
 from tests.factories import attempt, count, made_role, registered, rotate
 
 from ostiary import Ostiary
-from ostiary.features.administration import ExpiryPassed, LastOperator, OwnAccount, RoleAdministration
+from ostiary.features.administration import ExpiryPassed, OwnAccount, RoleAdministration
 from ostiary.features.audit import SYSTEM, Actor, Origin
 from ostiary.features.identities import IdentityNotFound, parse_email
 from ostiary.features.registration import NewAccount
@@ -19,6 +19,7 @@ from ostiary.features.roles import (
     InvalidDescription,
     InvalidPermission,
     InvalidRoleName,
+    LastOperator,
     RoleDeclared,
     RoleExists,
     RoleNotFound,
@@ -543,3 +544,28 @@ async def test_the_role_of_somebody_found_by_address(auth):
     (grant,) = await auth.services.roles.granted(auth.services.database, found.id, now=auth.clock.now())
 
     assert (grant.role, grant.permissions, grant.granted_by) == ("reader", ["a:b"], "system")
+
+
+async def test_people_and_resource_servers_are_told_the_permissions(auth, client):
+    """`/v1/me` and introspection say what the token says."""
+    await made_role(auth, "reader", "a:c", "a:b")
+    _, tokens = await person_with(auth, "reader")
+    token = tokens.access_token.reveal()
+    headers = {"Authorization": f"Bearer {token}"}
+
+    me = (await client.get("/v1/me", headers=headers)).json()
+    known = (await client.post("/v1/token/introspect", data={"token": token}, headers=headers)).json()
+
+    assert me["permissions"] == known["permissions"] == ["a:b", "a:c"]
+
+
+async def test_a_role_that_a_setting_names_is_not_deleted(migrated_url, tmp_path):
+    """Deleted, it would no longer be asked for a second factor by a policy that still names it."""
+    policy = {"required_for": ["admin", "role:billing"]}
+    async with auth_for_tests(database_url=migrated_url, data=tmp_path, factors=policy) as running:
+        desk, now = running.auth.services.role_administration, running.clock.now()
+        await made_role(running.auth, "billing")
+
+        with pytest.raises(RoleDeclared):
+            await desk.delete("billing", by=SYSTEM, now=now)
+        assert (await desk.allow("billing", ["a:b"], by=SYSTEM, now=now)).permissions == ["a:b"]

@@ -224,6 +224,7 @@ def build_journeys(
             database,
             ground.entropy,
             identities=facts.identities,
+            roles=facts.roles,
             profiles=facts.profiles,
             sessions=grants.sessions,
             challenges=proofs.challenges,

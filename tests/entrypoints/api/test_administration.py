@@ -481,7 +481,7 @@ async def test_operators_act_on_accounts(ask, auth, client):
     assert (await ask("GET", path)).json()["identity"]["must_change_password"]
 
 
-async def test_an_operator_does_not_shut_themselves_out(ask, operator, running, auth):
+async def test_an_operator_does_not_shut_themselves_out(ask, client, operator, running, auth):
     """409 with what to do, and nothing has changed; with another operator, demoting oneself works."""
     me = operator.principal.identity_id
     alone = await ask("POST", f"/identities/{me}/suspend")
@@ -490,12 +490,13 @@ async def test_an_operator_does_not_shut_themselves_out(ask, operator, running, 
     shortened = await ask(
         "POST", "/role-grants", json={"identity_id": me, "role": "ostiary:operator", "expires_at": soon}
     )
+    deleted = await client.delete("/v1/me", headers=operator.headers)
     await running.operator("second")
     demoted = await ask("DELETE", f"/role-grants/{me}/ostiary:operator")
     afterwards = await ask("GET", "/roles")
 
     assert (alone.status_code, alone.json()["code"]) == (409, "own_account")
-    assert [one.json()["code"] for one in (last, shortened)] == ["last_operator"] * 2
+    assert [one.json()["code"] for one in (last, shortened, deleted)] == ["last_operator"] * 3
     assert "another administrator" in last.json()["detail"]
     assert (demoted.status_code, afterwards.status_code) == (204, 401)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
 from ostiary.features.administration import (
     ExpiryPassed,
-    LastOperator,
     NoAddress,
     NotPending,
     NotSuspended,
@@ -34,6 +33,7 @@ from ostiary.features.roles import (
     InvalidDescription,
     InvalidPermission,
     InvalidRoleName,
+    LastOperator,
     RoleDeclared,
     RoleNotFound,
     TooManyPermissions,

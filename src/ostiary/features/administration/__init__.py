@@ -5,10 +5,9 @@ operator can leave the installation without one.
 """
 
 from ostiary.features.administration.approvals import Approvals, NotPending
-from ostiary.features.administration.changes import OPERATORS_ARE, Changes
+from ostiary.features.administration.changes import Changes
 from ostiary.features.administration.errors import (
     ExpiryPassed,
-    LastOperator,
     NoAddress,
     NotSuspended,
     OwnAccount,
@@ -19,12 +18,10 @@ from ostiary.features.administration.roles import RoleAdministration
 from ostiary.features.administration.service import Administration
 
 __all__ = [
-    "OPERATORS_ARE",
     "Administration",
     "Approvals",
     "Changes",
     "ExpiryPassed",
-    "LastOperator",
     "Messaging",
     "NoAddress",
     "NotPending",

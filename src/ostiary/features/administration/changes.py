@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from ostiary.features.administration.errors import LastOperator, OwnAccount
+from ostiary.features.administration.errors import OwnAccount
 from ostiary.features.audit import Event
 from ostiary.features.identities import IDENTITY_PREFIX
-from ostiary.features.roles import OPERATOR
 from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
     from ostiary.features.identities import Credentials, Identities
     from ostiary.features.roles import Roles
     from ostiary.foundation.storage import Database, Transaction
-
-OPERATORS_ARE: Final = "admin"
-"""The kind of account that may administer."""
 
 
 class Changes:
@@ -76,15 +72,7 @@ class Changes:
     async def keep_an_operator(self, tx: Transaction, identity_id: UUID, by: Actor, now: datetime) -> None:
         """Make sure that another operator is left when this identity is not one any more. Raises `LastOperator`.
 
-        Called before the identity is locked: operators who shut each other out at the same time take turns here. Who
-        sits at the machine may do it all the same, as they can make another operator.
+        Called before the identity is locked. Who sits at the machine may do it all the same: they can make another one.
         """
-        if by.kind != "identity":
-            return
-        held = await self._roles.granted(tx, identity_id, now=now)
-        if all(grant.role != OPERATOR for grant in held):
-            return
-        await self._roles.lock(tx, OPERATOR)
-        is_left = await self._roles.has_equal(tx, OPERATOR, identity_id, entity_type=OPERATORS_ARE, now=now)
-        if not is_left:
-            raise LastOperator
+        if by.kind == "identity":
+            await self._roles.require_another_operator(tx, identity_id, now=now)

@@ -5,16 +5,6 @@ from __future__ import annotations
 from ostiary.foundation.errors import OstiaryError
 
 
-class LastOperator(OstiaryError):
-    """Nobody would be left who may administer the installation."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Nobody else would be left with the role ostiary:operator for as long: give it to another administrator "
-            "first, then repeat this."
-        )
-
-
 class OwnAccount(OstiaryError):
     """An operator would shut themselves out."""
 

@@ -63,3 +63,13 @@ class RoleDeclared(OstiaryError):
         super().__init__(
             "This role is declared in the configuration: change it there, and start the application again."
         )
+
+
+class LastOperator(OstiaryError):
+    """Nobody would be left who may administer the installation."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nobody else would be left with the role ostiary:operator for as long: give it to another administrator "
+            "first, then repeat this."
+        )

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 OPERATOR: Final = "ostiary:operator"
 """The role of whoever may administer the installation."""
+OPERATORS_ARE: Final = "admin"
+"""The kind of account that may, with this role."""
 
 LONGEST_DESCRIPTION: Final = 500
 ROOM_IN_A_TOKEN: Final = 1536

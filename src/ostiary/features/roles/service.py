@@ -9,12 +9,15 @@ from ostiary.features.roles.errors import (
     InvalidDescription,
     InvalidPermission,
     InvalidRoleName,
+    LastOperator,
     RoleExists,
     RoleNotFound,
     TooManyPermissions,
 )
 from ostiary.features.roles.model import (
     LONGEST_DESCRIPTION,
+    OPERATOR,
+    OPERATORS_ARE,
     Declaration,
     Role,
     fit_into_token,
@@ -156,11 +159,17 @@ class Roles:
         """Count those who have a role at `now`, up to `limit`."""
         return await tx.fetch_one(store.COUNT_HOLDERS, role.id, now, limit) or 0
 
-    async def has_equal(
-        self, tx: Transaction, name: str, identity_id: UUID, *, entity_type: str, now: datetime
-    ) -> bool:
-        """Say whether another identity of a type, which can sign in, holds a role at least as long as this one."""
-        return await tx.fetch_one(store.HAS_EQUAL, entity_type, name, identity_id, now) or False
+    async def require_another_operator(self, tx: Transaction, identity_id: UUID, *, now: datetime) -> None:
+        """Make sure that somebody else may administer, for at least as long, if this identity may. Raises `LastOperator`.
+
+        Called before the identity is locked: operators who shut each other out at the same time take turns here.
+        """
+        held = await self.granted(tx, identity_id, now=now)
+        if all(grant.role != OPERATOR for grant in held):
+            return
+        await self.lock(tx, OPERATOR)
+        if not await tx.fetch_one(store.HAS_ANOTHER_OPERATOR, OPERATORS_ARE, OPERATOR, identity_id, now):
+            raise LastOperator
 
 
 def declaration(name: str, description: str | None, permissions: Iterable[str]) -> Declaration:

@@ -151,7 +151,7 @@ COUNT_HOLDERS = Query(
 )
 
 # Whether somebody else who can sign in as $1 holds the role $2 for as long as $3 does. $4 is now.
-HAS_EQUAL = Query(
+HAS_ANOTHER_OPERATOR = Query(
     """
     SELECT EXISTS (
         SELECT 1 FROM ostiary.role_grants AS other
