@@ -48,7 +48,7 @@ async def test_metadata_holds_what_the_catalogue_says(auth):
     made = await registered(auth, "ada@example.org")
     await attempt(auth, "ada@example.org")
     await attempt(auth, "ada@example.org", "not their phrase")
-    await auth.services.administration.grant_role(
+    await auth.services.role_administration.grant(
         made.identity_id, "editor", by=audit.SYSTEM, now=auth.clock.now()
     )
 

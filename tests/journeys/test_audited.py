@@ -57,7 +57,7 @@ CHANGES = {
     "suspend": lambda auth, ada: auth.services.administration.suspend(
         ada.identity_id, by=SYSTEM, now=auth.clock.now()
     ),
-    "grant": lambda auth, ada: auth.services.administration.grant_role(
+    "grant": lambda auth, ada: auth.services.role_administration.grant(
         ada.identity_id, "editor", by=SYSTEM, now=auth.clock.now()
     ),
     "register": lambda auth, _: registered(auth, "bob@example.org"),
