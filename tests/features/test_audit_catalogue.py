@@ -49,7 +49,7 @@ async def test_metadata_holds_what_the_catalogue_says(auth):
     await attempt(auth, "ada@example.org")
     await attempt(auth, "ada@example.org", "not their phrase")
     await auth.services.role_administration.grant(
-        made.identity_id, "editor", by=audit.SYSTEM, now=auth.clock.now()
+        made.identity_id, "ostiary:operator", by=audit.SYSTEM, now=auth.clock.now()
     )
 
     events = await auth.services.audit_log.list(EventFilter(), limit=100)
