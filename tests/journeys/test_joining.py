@@ -113,12 +113,10 @@ async def test_s3_any_failure_leaves_nothing(clinic, broken):
     else:
         await auth.services.database.execute(_renamed(auth, broken, "elsewhere"))
 
-    if broken == "challenges":
-        joining = registered(auth, ADA)
-    else:
-        joining = make(auth, ["therapist"], profile={"metadata": {"licence": "T-1"}})
+    therapist = {"metadata": {"licence": "T-1"}}
+    begun = registered(auth, ADA) if broken == "challenges" else make(auth, ["therapist"], profile=therapist)
     with pytest.raises(Exception):  # noqa: B017, PT011 - what fails differs, that nothing is left does not
-        await joining
+        await begun
 
     if broken not in {"hook", "therapists"}:
         await auth.services.database.execute(_renamed(auth, "elsewhere", broken, back=True))

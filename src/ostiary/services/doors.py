@@ -18,6 +18,7 @@ from ostiary.entrypoints.api import (
     FactorStepsDoor,
     OnboardingDoor,
     OperationsDoor,
+    OutboxDoor,
     PasskeyDoor,
     PrivacyDoor,
     RecoveryDoor,
@@ -27,6 +28,7 @@ from ostiary.entrypoints.api import (
     SignInDoor,
     StatisticsDoor,
     VerificationDoor,
+    WebhooksDoor,
 )
 from ostiary.entrypoints.http.application import HttpApplication
 from ostiary.entrypoints.http.documents import document_routes
@@ -90,9 +92,11 @@ def build_doors(
         chain.from_iterable(
             door.routes()
             for door in (
-                RegistrationDoor(journeys.registration, journeys.verify_first, facts.identities),
+                RegistrationDoor(
+                    journeys.registration, journeys.verify_first, facts.identities, records.renderer
+                ),
                 ApprovalsDoor(journeys.approvals, journeys.invitations, facts.identities),
-                VerificationDoor(journeys.verification),
+                VerificationDoor(journeys.verification, records.renderer),
                 SignInDoor(journeys.sign_in, grants.sessions, journeys.account, facts.identities),
                 SignInByMessageDoor(journeys.sign_in_by_message, facts.identities),
                 FactorStepsDoor(grants.factor_steps, facts.identities),
@@ -117,6 +121,8 @@ def build_doors(
                 OnboardingDoor(journeys.onboarding),
                 OperationsDoor(ground.database, grants.revocations, metrics),
                 StatisticsDoor(background.statistics),
+                WebhooksDoor(journeys.messaging, records.webhooks),
+                OutboxDoor(journeys.messaging, records.messages),
             )
         )
     )

@@ -48,7 +48,7 @@ def build_proofs(ground: Ground, records: Records) -> Proofs:
         passkeys=Passkeys(
             ground.database,
             ground.entropy,
-            relying_party=_relying_party(ground.settings),
+            relying_party=relying_party(ground.settings),
             audit=records.audit,
             outbox=records.outbox,
         ),
@@ -57,7 +57,8 @@ def build_proofs(ground: Ground, records: Records) -> Proofs:
     )
 
 
-def _relying_party(settings: Settings) -> RelyingParty:
+def relying_party(settings: Settings) -> RelyingParty:
+    """Return whom passkeys are made for: the public URL's host and origin, unless the settings say otherwise."""
     wanted = settings.passkeys
     origins = wanted.origins or [settings.public_url, *settings.allowed_origins]
     return RelyingParty(

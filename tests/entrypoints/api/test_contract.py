@@ -77,7 +77,7 @@ async def test_adm_03_no_answer_has_a_field_that_is_not_declared(client, alice, 
     assert session["current"] is True
     assert set(login) == {
         "id", "session_id", "occurred_at", "provider", "method", "success", "failure_reason", "ip_address",
-        "user_agent", "session_ended_at",
+        "user_agent", "session_ended_at", "session_seconds",
     }  # fmt: skip
 
 

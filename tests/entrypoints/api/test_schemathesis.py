@@ -40,7 +40,13 @@ def served(migrated_url, tmp_path):
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    auth = Ostiary(database_url=migrated_url, data=tmp_path, public_url=address, passwords=WEAK)
+    auth = Ostiary(
+        database_url=migrated_url,
+        data=tmp_path,
+        public_url=address,
+        passwords=WEAK,
+        trusted_proxies=["127.0.0.0/8"],
+    )
     server = uvicorn.Server(uvicorn.Config(auth, log_level="critical", lifespan="on"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
@@ -62,7 +68,7 @@ def test_no_request_gets_an_undocumented_answer(served, mode):
     checked = set()
     for result in schema.get_all_operations():
         operation = result.ok()
-        for headers in ({}, _somebody(served)):
+        for headers in (_from_elsewhere(), _somebody(served)):
             _knock(operation, mode, headers)
         checked.add(operation.label)
 
@@ -80,10 +86,17 @@ def _knock(operation, mode, headers) -> None:
         check()
 
 
+def _from_elsewhere() -> dict[str, str]:
+    """Come from an address nobody came from before: no limit by address is spent by all the others."""
+    number = next(_numbers)
+    return {"X-Forwarded-For": f"10.0.{number // 250}.{number % 250 + 1}"}
+
+
 def _somebody(address: str) -> dict[str, str]:
     """Sign somebody new in, since what is sent may sign them out again."""
+    place = _from_elsewhere()
     account = {"email": f"person{next(_numbers)}@example.org", "password": PASSWORD}
-    with httpx2.Client(base_url=address, timeout=30, verify=False) as client:
+    with httpx2.Client(base_url=address, timeout=30, verify=False, headers=place) as client:
         client.post("/v1/register", json=account)
         login = client.post("/v1/login", json={"identifier": account["email"], "password": PASSWORD})
-    return {"Authorization": f"Bearer {login.json()['tokens']['access_token']}"}
+    return place | {"Authorization": f"Bearer {login.json()['tokens']['access_token']}"}

@@ -8,6 +8,7 @@ from ostiary.entrypoints.api.factor_steps import FactorStepsDoor
 from ostiary.entrypoints.api.factors import FactorsDoor
 from ostiary.entrypoints.api.onboarding import OnboardingDoor
 from ostiary.entrypoints.api.operations import OperationsDoor
+from ostiary.entrypoints.api.outbox import OutboxDoor
 from ostiary.entrypoints.api.passkeys import PasskeyDoor
 from ostiary.entrypoints.api.privacy import PrivacyDoor
 from ostiary.entrypoints.api.problems import FOLDS
@@ -18,6 +19,7 @@ from ostiary.entrypoints.api.sign_in import SignInDoor
 from ostiary.entrypoints.api.sign_in_by_message import SignInByMessageDoor
 from ostiary.entrypoints.api.statistics import StatisticsDoor
 from ostiary.entrypoints.api.verification import VerificationDoor
+from ostiary.entrypoints.api.webhooks import WebhooksDoor
 
 __all__ = [
     "FOLDS",
@@ -29,6 +31,7 @@ __all__ = [
     "FactorsDoor",
     "OnboardingDoor",
     "OperationsDoor",
+    "OutboxDoor",
     "PasskeyDoor",
     "PrivacyDoor",
     "RecoveryDoor",
@@ -38,4 +41,5 @@ __all__ = [
     "SignInDoor",
     "StatisticsDoor",
     "VerificationDoor",
+    "WebhooksDoor",
 ]

@@ -99,6 +99,8 @@ class LoginBody(Struct, frozen=True):
     ip_address: str | None
     user_agent: str | None
     session_ended_at: datetime | None
+    session_seconds: int | None
+    """How long the session lasted, once it has ended."""
 
     @classmethod
     def of(cls, record: LoginRecord) -> LoginBody:
@@ -114,6 +116,7 @@ class LoginBody(Struct, frozen=True):
             ip_address=record.ip_address,
             user_agent=record.user_agent,
             session_ended_at=record.session_ended_at,
+            session_seconds=record.session_seconds,
         )
 
 

@@ -16,6 +16,7 @@ from ostiary.features.factors import (
 from ostiary.features.identities import IdentifierTaken, IdentityNotFound, InvalidAddress, UnknownEntityType
 from ostiary.features.mfa import FactorNotFound, FactorUnavailable, TooManyFactors
 from ostiary.features.onboarding import OnboardingRefused
+from ostiary.features.outbox import EndpointNotFound, InvalidEndpoint, MessageNotFound
 from ostiary.features.passkeys import TooManyPasskeys
 from ostiary.features.passwords import UnacceptablePassword
 from ostiary.features.privacy import DeletionNotUndone, ErasureNotFound
@@ -118,9 +119,14 @@ def _own_reset(error: OwnReset) -> HttpProblem:
     return HttpProblem(ProblemCode.FORBIDDEN, str(error))
 
 
+def _endpoint(error: InvalidEndpoint) -> HttpProblem:
+    return _of_field(error.field, error)
+
+
 FOLDS: Final[Mapping[type[Exception], Fold]] = {
     DeletionNotUndone: _deletion,
     ErasureNotFound: ProblemCode.NOT_FOUND,
+    EndpointNotFound: ProblemCode.NOT_FOUND,
     FactorDemanded: ProblemCode.FACTOR_DEMANDED,
     FactorNotFound: ProblemCode.NOT_FOUND,
     FactorUnavailable: _factor,
@@ -129,10 +135,12 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     IdentityNotFound: ProblemCode.INVALID_TOKEN,
     InvalidAddress: _address,
     InvalidCursor: _cursor,
+    InvalidEndpoint: _endpoint,
     InvalidId: ProblemCode.NOT_FOUND,
     InvalidProfile: _profile,
     NothingToReset: _factor,
     InvalidRoleName: _role,
+    MessageNotFound: ProblemCode.NOT_FOUND,
     NotPending: ProblemCode.NOT_PENDING,
     NotTheirs: ProblemCode.INVALID_CREDENTIALS,
     OnboardingRefused: _onboarding,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import UNSET, Struct, UnsetType, field
 
 from ostiary.entrypoints.api.bodies import Delivery, IdentityBody, SignInBody, sign_in_answer
-from ostiary.entrypoints.api.callers import origin_of, signed_in_as
+from ostiary.entrypoints.api.callers import locale_of, origin_of, signed_in_as
 from ostiary.entrypoints.http.answers import Answer
 from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
 from ostiary.entrypoints.http.routes import PUBLIC, AddressLimit, Route
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ostiary.entrypoints.http.request import Request
     from ostiary.features.flows import FactorRequired, SignedIn
     from ostiary.features.identities import Identities
+    from ostiary.features.outbox import Renderer
     from ostiary.features.registration import Registration, VerifyFirst
 
 _TAG: Final = "Registration and sign-in"
@@ -86,8 +87,15 @@ async def arrival_answer(
 class RegistrationDoor:
     """The door newcomers use."""
 
-    def __init__(self, registration: Registration, verify_first: VerifyFirst, identities: Identities) -> None:
+    def __init__(
+        self,
+        registration: Registration,
+        verify_first: VerifyFirst,
+        identities: Identities,
+        renderer: Renderer,
+    ) -> None:
         self._registration = registration
+        self._renderer = renderer
         self._verify_first = verify_first
         self._identities = identities
 
@@ -102,6 +110,7 @@ class RegistrationDoor:
             phone=body.phone,
             password=Secret(body.password) if body.password is not None else None,
             profile=body.profile,
+            locale=locale_of(request, self._renderer.knows),
         )
         outcome = await self._registration.register(account, origin=origin_of(request), now=request.now)
         if isinstance(outcome, AwaitsProof):

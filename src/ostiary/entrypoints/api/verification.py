@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from ostiary.entrypoints.api.callers import caller_of, origin_of
+from ostiary.entrypoints.api.callers import caller_of, locale_of, origin_of
 from ostiary.entrypoints.http.answers import Answer
 from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
 from ostiary.entrypoints.http.routes import PUBLIC, AddressLimit, Route, anybody, signed_in
@@ -18,6 +18,7 @@ from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
     from ostiary.entrypoints.http.request import Request
+    from ostiary.features.outbox import Renderer
     from ostiary.features.verification import NotVerified, Verification
 
 _TAG: Final = "Verification and recovery"
@@ -69,14 +70,19 @@ class UndoBody(Struct, frozen=True, forbid_unknown_fields=True):
 class VerificationDoor:
     """The door to what proves an address."""
 
-    def __init__(self, verification: Verification) -> None:
+    def __init__(self, verification: Verification, renderer: Renderer) -> None:
         self._verification = verification
+        self._renderer = renderer
 
     async def ask_email(self, request: Request) -> Answer:
         """Send a proof to one's own e-mail address."""
         body: AskBody = request.body
         await self._verification.ask(
-            caller_of(request), Channel.EMAIL, form=body.format, locale=None, now=request.now
+            caller_of(request),
+            Channel.EMAIL,
+            form=body.format,
+            locale=locale_of(request, self._renderer.knows),
+            now=request.now,
         )
         return Answer(202)
 
@@ -102,7 +108,11 @@ class VerificationDoor:
     async def ask_phone(self, request: Request) -> Answer:
         """Send a code to one's own phone number."""
         await self._verification.ask(
-            caller_of(request), Channel.PHONE, form=Format.CODE, locale=None, now=request.now
+            caller_of(request),
+            Channel.PHONE,
+            form=Format.CODE,
+            locale=locale_of(request, self._renderer.knows),
+            now=request.now,
         )
         return Answer(202)
 
@@ -119,7 +129,12 @@ class VerificationDoor:
         """Ask another e-mail address to prove itself."""
         body: EmailBody = request.body
         await self._verification.change(
-            caller_of(request), Channel.EMAIL, body.email, form=body.format, locale=None, now=request.now
+            caller_of(request),
+            Channel.EMAIL,
+            body.email,
+            form=body.format,
+            locale=locale_of(request, self._renderer.knows),
+            now=request.now,
         )
         return Answer(202)
 
@@ -127,7 +142,12 @@ class VerificationDoor:
         """Ask another phone number to prove itself."""
         body: PhoneBody = request.body
         await self._verification.change(
-            caller_of(request), Channel.PHONE, body.phone, form=Format.CODE, locale=None, now=request.now
+            caller_of(request),
+            Channel.PHONE,
+            body.phone,
+            form=Format.CODE,
+            locale=locale_of(request, self._renderer.knows),
+            now=request.now,
         )
         return Answer(202)
 

@@ -209,6 +209,50 @@ async def require_password_change(who: Who, *, entity_type: Kind = "user", json:
 
 
 @app.command
+async def erase(who: Who, *, entity_type: Kind = "user", yes: bool = False, json: Json = False) -> None:
+    """Delete an account for somebody who asked for it; it is erased when the time to take that back has passed.
+
+    Example: `ostiary user erase ada@example.org --yes`.
+
+    Parameters
+    ----------
+    yes:
+        Do not ask.
+    """
+    confirm("Delete this account, to be erased when the time to take that back has passed?", yes=yes)
+    async with _running() as auth:
+        identity_id = await _find(auth, who, entity_type)
+        erasure = await auth.services.privacy.delete_for(
+            identity_id, by=SYSTEM, origin=Origin(), now=auth.clock.now()
+        )
+    if json:
+        print_json({"id": erasure.external_id, "erase_after": erasure.erase_after})
+    else:
+        print_line(f"Deleted. The receipt is {erasure.external_id}, erased after {erasure.erase_after}.")
+
+
+@app.command
+async def reset_factors(
+    who: Who, *, entity_type: Kind = "user", yes: bool = False, json: Json = False
+) -> None:
+    """Remove every second factor of an account at once, and end its sessions; its owner is told.
+
+    For emergencies: without the waiting time in which an owner may object. Otherwise use `ostiary factor-reset`.
+    Example: `ostiary user reset-factors ada@example.org --yes`.
+
+    Parameters
+    ----------
+    yes:
+        Do not ask.
+    """
+    confirm("Remove every second factor of this account at once, without waiting for its owner?", yes=yes)
+    async with _running() as auth:
+        identity_id = await _find(auth, who, entity_type)
+        await auth.services.lost_factors.remove_now(identity_id, by=SYSTEM, now=auth.clock.now())
+    _print_done(identity_id, "without second factors", json=json)
+
+
+@app.command
 async def approve(
     who: Who, *, reason: str | None = None, entity_type: Kind = "user", json: Json = False
 ) -> None:
@@ -263,50 +307,6 @@ async def invite(
         print_line("The invitation is on its way.")
 
 
-@app.command
-async def erase(who: Who, *, entity_type: Kind = "user", yes: bool = False, json: Json = False) -> None:
-    """Delete an account for somebody who asked for it; it is erased when the time to take that back has passed.
-
-    Example: `ostiary user erase ada@example.org --yes`.
-
-    Parameters
-    ----------
-    yes:
-        Do not ask.
-    """
-    confirm("Delete this account, to be erased when the time to take that back has passed?", yes=yes)
-    async with _running() as auth:
-        identity_id = await _find(auth, who, entity_type)
-        erasure = await auth.services.privacy.delete_for(
-            identity_id, by=SYSTEM, origin=Origin(), now=auth.clock.now()
-        )
-    if json:
-        print_json({"id": erasure.external_id, "erase_after": erasure.erase_after})
-    else:
-        print_line(f"Deleted. The receipt is {erasure.external_id}, erased after {erasure.erase_after}.")
-
-
-@app.command
-async def reset_factors(
-    who: Who, *, entity_type: Kind = "user", yes: bool = False, json: Json = False
-) -> None:
-    """Remove every second factor of an account at once, and end its sessions; its owner is told.
-
-    For emergencies: without the waiting time in which an owner may object. Otherwise use `ostiary factor-reset`.
-    Example: `ostiary user reset-factors ada@example.org --yes`.
-
-    Parameters
-    ----------
-    yes:
-        Do not ask.
-    """
-    confirm("Remove every second factor of this account at once, without waiting for its owner?", yes=yes)
-    async with _running() as auth:
-        identity_id = await _find(auth, who, entity_type)
-        await auth.services.lost_factors.remove_now(identity_id, by=SYSTEM, now=auth.clock.now())
-    _print_done(identity_id, "without second factors", json=json)
-
-
 @asynccontextmanager
 async def _running() -> AsyncIterator[Ostiary]:
     async with Ostiary(run_worker=False) as auth:
@@ -345,7 +345,11 @@ async def _decide(
         identity_id = await _find(auth, who, entity_type)
         now = auth.clock.now()
         await decide(auth.services.approvals, identity_id, reason=reason, by=SYSTEM, origin=Origin(), now=now)
-    _print_done(identity_id, done, json=json)
+    external_id = format_id(IDENTITY_PREFIX, identity_id)
+    if json:
+        print_json({"id": external_id, "done": done})
+    else:
+        print_line(f"{external_id} is {done}.")
 
 
 async def _find(auth: Ostiary, who: str, entity_type: str) -> UUID:

@@ -246,6 +246,13 @@ class LoginRecord:
     user_agent: str | None
     session_ended_at: datetime | None
 
+    @property
+    def session_seconds(self) -> int | None:
+        """How long the session lasted, in whole seconds; None for one that has not ended, or never began."""
+        if self.session_ended_at is None:
+            return None
+        return int((self.session_ended_at - self.occurred_at).total_seconds())
+
 
 def _identity(kind: str | None, external_id: str | None) -> UUID | None:
     if kind != _IDENTITY or external_id is None:

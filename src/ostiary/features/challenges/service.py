@@ -155,6 +155,10 @@ class Challenges:
         guess = await tx.fetch_one(store.GUESS_OF_FLOW, flow_id, purpose, digest, now)
         return None if guess is None or not guess.right else self._opened(guess.consumed())
 
+    async def destinations(self, tx: Transaction, identity_id: UUID) -> Sequence[str]:
+        """Return every address that something of an identity's was sent to and is still known."""
+        return await tx.fetch_all(store.DESTINATIONS, identity_id)
+
     async def cancel(self, tx: Transaction, identity_id: UUID) -> None:
         """Take every live challenge away from an identity: whatever it was for has to be asked for anew.
 

@@ -61,6 +61,8 @@ ISSUE_TO_NOBODY: Final = _issue(
     "(purpose, entity_type, destination) WHERE consumed_at IS NULL AND identity_id IS NULL"
 )
 
+DESTINATIONS = Query("SELECT DISTINCT destination FROM ostiary.challenges WHERE identity_id = $1", into=str)
+
 CANCEL: Query[Any] = Query(
     """
     DELETE FROM ostiary.challenges

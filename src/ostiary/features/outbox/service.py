@@ -86,14 +86,14 @@ class Outbox:
         payload = sealed(self._key, row_id, content, entropy=self._entropy)
         return row_id, message.topic, message.template, payload, self._digest(message.to), now
 
-    async def addressed_to(self, source: Statements, addresses: Iterable[str]) -> list[Addressed]:
+    async def addressed_to(self, source: Statements, addresses: Iterable[str | None]) -> list[Addressed]:
         """Return which messages were written to some addresses and are still known."""
-        digests = sorted({self._digest(address) for address in addresses})
+        digests = sorted({self._digest(address) for address in addresses if address})
         return [found for digest in digests for found in await source.fetch_all(store.OF_RECIPIENT, digest)]
 
-    async def drop(self, tx: Transaction, addresses: Iterable[str]) -> int:
-        """Delete every message to some addresses, delivered or not; return how many."""
-        digests = sorted({self._digest(address) for address in addresses})
+    async def drop(self, tx: Transaction, addresses: Iterable[str | None]) -> int:
+        """Delete every message to some addresses, None being none of them, delivered or not; return how many."""
+        digests = sorted({self._digest(address) for address in addresses if address})
         return sum([await tx.execute(store.DROP_OF_RECIPIENT, digest) for digest in digests])
 
     def _digest(self, address: str) -> bytes:

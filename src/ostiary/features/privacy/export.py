@@ -112,7 +112,7 @@ class PersonalExport:
         for name, part in store.PARTS.items():
             rows = await self._database.fetch_all(part.query, identity.id)
             document[name] = [_written(row, part.prefix) for row in rows]
-        addresses = [address for address in (identity.email, identity.phone) if address]
+        addresses = (identity.email, identity.phone)
         document["messages"] = [
             asdict(message) for message in await self._outbox.addressed_to(self._database, addresses)
         ]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ostiary.features.audit import Actor, Audit, Origin
     from ostiary.features.challenges import Challenges
-    from ostiary.features.identities import Credentials, Identities, Identity
+    from ostiary.features.identities import Credentials, Identities
     from ostiary.features.outbox import Outbox
     from ostiary.features.privacy.model import PersonalDataHooks
     from ostiary.features.profiles import Profiles
@@ -126,6 +126,7 @@ class Privacy:
     async def _delete(self, identity_id: UUID, event: Event, now: datetime) -> Erasure:
         async with self._database.transaction() as tx:
             credentials = await self._identities.lock_for_change(tx, identity_id)
+            await self._drop_unproven(tx, credentials)
             await self._sessions.end_all(tx, identity_id, reason=EndReason.IDENTITY_DELETED, now=now)
             await self._profiles.delete(tx, credentials.entity_type, identity_id, now=now)
             await self._identities.delete(tx, identity_id, now=now)
@@ -136,6 +137,14 @@ class Privacy:
         if not self._grace:
             await self._erase(erasure, now)
         return erasure
+
+    async def _drop_unproven(self, tx: Transaction, owner: Credentials) -> None:
+        """Drop what waits for addresses that are not, or not any more, the account's: nobody will know them later.
+
+        What is told to the account's own addresses goes out until the erasure.
+        """
+        sent_to = set(await self._challenges.destinations(tx, owner.id))
+        await self._outbox.drop(tx, sent_to - {owner.email, owner.phone})
 
     def _request(self, tx: Transaction, credentials: Credentials, by: Actor, now: datetime) -> Erasure:
         erasure = Erasure(
@@ -208,7 +217,8 @@ class Privacy:
         if owner is not None:
             for hook in self._hooks.on_erasure:
                 await hook(tx, owner)
-            counts["outbox"] = await self._outbox.drop(tx, _addresses(owner))
+            sent_to = await self._challenges.destinations(tx, owner.id)
+            counts["outbox"] = await self._outbox.drop(tx, {owner.email, owner.phone, *sent_to})
             await self._identities.erase(tx, owner.id)
             counts["identities"] = 1
         erased = _added(erasure, counts)
@@ -233,7 +243,3 @@ def _added(erasure: Erasure, counts: dict[str, int]) -> dict[str, int]:
     for table, number in counts.items():
         total[table] = total.get(table, 0) + number
     return {table: number for table, number in total.items() if number}
-
-
-def _addresses(owner: Identity) -> list[str]:
-    return [address for address in (owner.email, owner.phone) if address]
