@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from ostiary.features.audit import Audit, Origin
+from ostiary.features.audit import SYSTEM, Audit, Origin
 from ostiary.features.outbox import Outbox
 from ostiary.features.registration import NewAccount
 from ostiary.features.sign_in import PasswordSignIn
@@ -53,6 +53,13 @@ async def attempt(auth: Ostiary, identifier: str, password: str = PASSWORD, **fi
         **{"entity_type": "user", "identifier": identifier, "password": Secret(password)} | fields
     )
     return await auth.services.sign_in.with_password(wish, origin=ORIGIN, now=auth.clock.now())
+
+
+async def made_role(auth: Ostiary, name: str, *permissions: str) -> None:
+    """Make a role, with what it allows."""
+    await auth.services.role_administration.create(
+        name, permissions=permissions, by=SYSTEM, now=auth.clock.now()
+    )
 
 
 async def rotate(auth: Ostiary, refresh_token: Secret | str) -> Rotated | Refused:

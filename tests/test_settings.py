@@ -156,27 +156,65 @@ def test_the_strict_profile_sets_what_was_not_set(monkeypatch):
 
 
 def test_production_refuses_what_is_unsafe_and_says_what_to_do():
-    """Generated keys, plain HTTP, several workers on SQLite and weak hashes are four refusals, together."""
+    """Generated keys, plain HTTP, several workers on SQLite, no mail and weak hashes are five refusals, together."""
     dangers = load(env="production", passwords={"weak_hash_for_tests": True}).dangers(workers=2)
 
     assert [danger.partition(":")[0] for danger in dangers] == [
         "OSTIARY_ROOT_KEYS",
         "OSTIARY_PUBLIC_URL",
         "OSTIARY_DATABASE_URL",
+        "OSTIARY_MAIL__URL",
         "OSTIARY_PASSWORDS__WEAK_HASH_FOR_TESTS",
     ]
 
 
 def test_production_accepts_what_is_safe():
-    """Keys from outside, https and PostgreSQL start."""
+    """Keys from outside, https, PostgreSQL and a mail server start."""
     settings = load(
         env="production",
         public_url="https://auth.example.org",
         database_url="postgresql://somebody@db/app",
         root_keys=f"1:{KEY}",
+        mail={"url": "smtp://mail.example.org", "from": "Acme <no-reply@example.org>"},
     )
 
     assert settings.dangers(workers=4) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "refused"),
+    [
+        ({"mail": {"url": "smtp://mail.example.org"}}, ["OSTIARY_MAIL__FROM"]),
+        ({"registration": {"verify_first": True}}, ["OSTIARY_MAIL__URL"]),
+        ({"registration": {"verify_first": False}}, []),
+    ],
+)
+def test_production_sends_the_mail_that_it_waits_for(more, refused):
+    """A registration that needs a mail needs a mail server, and a mail server needs a sender."""
+    settings = load(
+        env="production",
+        public_url="https://auth.example.org",
+        database_url="postgresql://somebody@db/app",
+        root_keys=f"1:{KEY}",
+        **more,
+    )
+
+    assert [danger.partition(":")[0] for danger in settings.dangers()] == refused
+
+
+def test_mail_and_sms_are_set_by_variables(monkeypatch):
+    """`FROM` is its name outside; the fields of a gateway of one's own are JSON."""
+    monkeypatch.setenv("OSTIARY_MAIL__URL", "smtp://user:canary@mail.example.org")
+    monkeypatch.setenv("OSTIARY_MAIL__FROM", "Acme <no-reply@example.org>")
+    monkeypatch.setenv("OSTIARY_SMS__FIELDS", '{"number": "{to}"}')
+    monkeypatch.setenv("OSTIARY_OUTBOUND__ALLOWED_NETWORKS", "10.1.2.0/24, fd00::/8")
+    settings = load()
+
+    assert settings.mail.sender == "Acme <no-reply@example.org>"
+    assert settings.sms.fields == {"number": "{to}"}
+    assert settings.outbound.allowed_networks == [ip_network("10.1.2.0/24"), ip_network("fd00::/8")]
+    assert unknown_variables() == []
+    assert "canary" not in repr(settings)
 
 
 def test_settings_never_show_a_secret():

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from ostiary import schema
 from ostiary import settings as environment
 from ostiary.entrypoints.http.openapi import openapi_document
+from ostiary.features.flows import FactorPolicy
 from ostiary.features.identities import EntityType, EntityTypes, NewIdentity
 from ostiary.features.onboarding import OnboardingFlow, OnboardingFlows, read_flows
 from ostiary.features.privacy import PersonalDataHooks
 from ostiary.features.profiles import PROFILE_TYPES, ProfileType, check_fields
+from ostiary.features.roles import OPERATORS, declaration
 from ostiary.first_run import root_keys
 from ostiary.foundation.clock import SystemClock
 from ostiary.foundation.crypto import KEY_SIZE, RootKeys
@@ -26,7 +28,15 @@ from ostiary.services import Services, build, http_settings
 from ostiary.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+    from collections.abc import (
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Iterable,
+        Mapping,
+        MutableMapping,
+        Sequence,
+    )
     from uuid import UUID
 
     from ostiary.entrypoints.http.routes import Route
@@ -90,6 +100,7 @@ class Ostiary:
         self.clock: Final = clock or SystemClock()
         self._entropy: Final = Entropy()
         self._entity_types = EntityTypes()
+        self._roles = {OPERATORS.name: OPERATORS}
         self._onboarding_flows = OnboardingFlows()
         self._personal_data_hooks = PersonalDataHooks()
         self.transports: Final[dict[Topic, Transport]] = {}
@@ -148,6 +159,20 @@ class Ostiary:
         """Declare what people are asked after they registered. Raises `InvalidFlow`."""
         self._onboarding_flows.register(flow)
 
+    def role(self, name: str, *, permissions: Iterable[str] = (), description: str | None = None) -> None:
+        """Declare a role: from the next start on it is there, and allows exactly these, `reports:read`.
+
+        What is taken out here is taken from everybody who has the role. A declared role is changed nowhere else, and
+        not deleted. Raises `InvalidRoleName`, `InvalidPermission`, `TooManyPermissions`, `InvalidDescription`, and
+        `ValueError` for a role that is declared already or after the start.
+        """
+        declared = declaration(name, description, permissions)
+        if name in self._roles:
+            raise ValueError(f"The role {name} is declared already.")
+        if self._services is not None:
+            raise ValueError("Declare roles before Ostiary is started: they are made at the start.")
+        self._roles[name] = declared
+
     def on_export(self, hook: OnExport) -> None:
         """Add what `await hook(identity)` returns, a mapping that JSON can write, to what somebody exports of themselves."""
         self._personal_data_hooks.on_export.append(hook)
@@ -182,8 +207,7 @@ class Ostiary:
         dangers = self.settings.dangers(workers=workers)
         if dangers:
             raise UnsafeForProduction(dangers)
-        for caution in self.settings.cautions():
-            _log.warning("%s", caution)
+        self._caution()
         await self._ready_schema()
         keys = root_keys(self.settings, self._entropy)
         database = database_at(self.settings.database, pool_size=self.settings.database_pool_size)
@@ -196,6 +220,10 @@ class Ostiary:
                 _log.warning(
                     "This database is a copy or was set back in time: everything issued before has ended."
                 )
+            # Commands know none of the application's roles, and leave them as they are.
+            await services.role_administration.declare(
+                [*self._roles.values()], releases=len(self._roles) > 1, now=now
+            )
             await services.follower.start()
         except BaseException:
             await self.stop()
@@ -268,6 +296,18 @@ class Ostiary:
                 await application(scope, receive, send)
 
         return wrapped
+
+    def _caution(self) -> None:
+        """Say in the log what is allowed and may not be meant."""
+        for caution in self.settings.cautions():
+            _log.warning("%s", caution)
+        kinds = {entity_type.name for entity_type in self._entity_types}
+        for name in sorted(FactorPolicy.parse(self.settings.factors.required_for).entity_types - kinds):
+            _log.warning(
+                "OSTIARY_FACTORS__REQUIRED_FOR names %r, and there is no such kind of account here: nobody has to have a"
+                " second factor for it. Correct it, or write a role as role:name.",
+                name,
+            )
 
     async def _ready_schema(self) -> None:
         """Deploy in development; in production, refuse a database of another revision, with the command to run."""

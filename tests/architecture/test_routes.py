@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ostiary import Ostiary
+from ostiary.entrypoints.api.guards import OPERATORS
 from ostiary.entrypoints.http.routes import Guard
 
 PUBLIC = {
@@ -97,6 +98,42 @@ SIGNED_IN = {
     "POST /v1/admin/outbox/{id}/retry",
     "GET /v1/admin/stats",
 }
+ADMINISTRATION = {
+    "GET /v1/admin/identities",
+    "POST /v1/admin/identities",
+    "GET /v1/admin/identities/{id}",
+    "GET /v1/admin/identities/{id}/login-history",
+    "GET /v1/admin/identities/{id}/roles",
+    "GET /v1/admin/identities/{id}/sessions",
+    "POST /v1/admin/identities/{id}/suspend",
+    "POST /v1/admin/identities/{id}/reactivate",
+    "POST /v1/admin/identities/{id}/unlock",
+    "POST /v1/admin/identities/{id}/require-password-change",
+    "POST /v1/admin/identities/{id}/end-sessions",
+    "POST /v1/admin/identities/{id}/send-password-link",
+    "GET /v1/admin/roles",
+    "GET /v1/admin/roles/{name}",
+    "PUT /v1/admin/roles/{name}",
+    "DELETE /v1/admin/roles/{name}",
+    "PUT /v1/admin/roles/{name}/permissions/{permission}",
+    "DELETE /v1/admin/roles/{name}/permissions/{permission}",
+    "GET /v1/admin/role-grants",
+    "POST /v1/admin/role-grants",
+    "DELETE /v1/admin/role-grants/{id}/{role}",
+    "GET /v1/admin/sessions",
+    "DELETE /v1/admin/sessions/{id}",
+    "GET /v1/admin/revocations",
+    "POST /v1/admin/revocations",
+    "GET /v1/admin/audit",
+    "GET /v1/admin/service-credentials",
+    "POST /v1/admin/service-credentials",
+    "DELETE /v1/admin/service-credentials/{id}",
+    "GET /v1/admin/keys",
+    "POST /v1/admin/keys/rotate",
+    "POST /v1/admin/keys/{kid}/retire",
+    "GET /v1/admin/maintenance",
+    "POST /v1/admin/maintenance/{task}/run",
+}
 FOR_SERVICES = {"GET /v1/revocations"}
 RECENT = {
     "POST /v1/me/factors/totp",
@@ -152,7 +189,7 @@ def test_the_contract_is_all_there_and_nothing_else_is_public(routes):
 
     assert public == PUBLIC | KNOWS_CALLERS
     assert knows_callers == KNOWS_CALLERS
-    assert signed_in == SIGNED_IN
+    assert signed_in == SIGNED_IN | ADMINISTRATION
     assert set(routes) - public - signed_in == FOR_SERVICES
 
 
@@ -163,7 +200,14 @@ def test_every_route_declares_its_guard(routes):
 
 def test_ses_07_what_ends_sessions_or_accounts_needs_recent_proof(routes):
     """These ask for authentication within the last minutes."""
-    assert {name for name, route in routes.items() if route.guard.recent} == RECENT
+    assert {name for name, route in routes.items() if route.guard.recent} == RECENT | ADMINISTRATION
+
+
+def test_adm_01_operators_have_one_guard(routes):
+    """Whatever is below /v1/admin asks for the same: the kind, the role, two factors, a moment ago."""
+    guards = {route.guard for name, route in routes.items() if "/v1/admin/" in name}
+
+    assert guards == {OPERATORS}
 
 
 def test_every_route_says_what_it_does(routes):

@@ -119,7 +119,8 @@ async def test_the_guides_test_runs(ostiary_auth):
 
 
 def _commands():
-    for guide in ("serve.md", "scale.md", "operate.md", "factors.md", "register.md"):
+    # The one about personal data comes last: it deletes whom the others are about.
+    for guide in ("serve.md", "scale.md", "operate.md", "factors.md", "register.md", "privacy.md"):
         for block in blocks(GUIDES / guide, "ostiary", "bash"):
             yield from block.strip().splitlines()
 
@@ -159,3 +160,12 @@ def test_the_command_runs_as_a_module():
     )
 
     assert shown.stdout.strip() == "0.1.0"
+
+
+def test_the_guide_to_personal_data_runs():
+    """Its block makes an application that takes part in exports and erasures."""
+    namespace: dict = {}
+    for source in blocks(GUIDES / "privacy.md", "run", "python"):
+        exec(compile(source, "privacy.md", "exec", dont_inherit=True), namespace)  # noqa: S102 - the guide's own code
+
+    assert {"orders", "forget_orders"} <= set(namespace)

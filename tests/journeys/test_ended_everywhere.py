@@ -7,7 +7,7 @@ import base64
 from datetime import timedelta
 
 import pytest
-from tests.factories import ORIGIN, attempt, registered, rotate
+from tests.factories import ORIGIN, attempt, made_role, registered, rotate
 
 from ostiary.features.audit import SYSTEM
 from ostiary.features.sessions import Caller, Refused, Rotated
@@ -44,7 +44,7 @@ async def reauthenticate(auth, caller, now):
 
 
 async def delete(auth, caller, now):
-    await auth.services.account.delete(caller, now=now)
+    await auth.services.privacy.delete(caller, now=now)
 
 
 async def suspend(auth, caller, now):
@@ -146,16 +146,17 @@ async def test_ses_04_the_strict_profile_lasts_a_day_and_an_idle_hour(
 async def test_adm_05_a_shortened_role_ends_tokens_that_would_outlive_it(auth):
     """A token minted while a role had no end is dead once it has one; a longer time ends nothing."""
     person = await registered(auth, EMAIL)
-    administration, now = auth.services.administration, auth.clock.now()
-    await administration.grant_role(person.identity_id, "editor", by=SYSTEM, now=now)
+    administration, now = auth.services.role_administration, auth.clock.now()
+    await made_role(auth, "editor")
+    await administration.grant(person.identity_id, "editor", by=SYSTEM, now=now)
     forever = (await attempt(auth, EMAIL)).tokens.access_token.reveal()
     soon = now + timedelta(minutes=1)
 
-    await administration.grant_role(person.identity_id, "editor", expires_at=soon, by=SYSTEM, now=now)
+    await administration.grant(person.identity_id, "editor", expires_at=soon, by=SYSTEM, now=now)
     with pytest.raises(RevokedToken):
         auth.verify(forever)
     bounded = (await attempt(auth, EMAIL)).tokens
-    await administration.grant_role(person.identity_id, "editor", by=SYSTEM, now=now)
+    await administration.grant(person.identity_id, "editor", by=SYSTEM, now=now)
 
     assert bounded.expires_in == 60
     assert auth.verify(bounded.access_token.reveal()).roles == {"editor"}

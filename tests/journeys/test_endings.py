@@ -78,7 +78,7 @@ class Held:
             case EndReason.IDENTITY_SUSPENDED:
                 await services.administration.suspend(caller.identity_id, by=SYSTEM, now=now)
             case EndReason.ROLE_REMOVED:
-                await services.administration.remove_role(caller.identity_id, "editor", by=SYSTEM, now=now)
+                await services.role_administration.remove(caller.identity_id, "editor", by=SYSTEM, now=now)
             case EndReason.REFRESH_TOKEN_REUSED:
                 spent = self.browser.cookies["ostiary_refresh"]
                 assert isinstance(await rotate(auth, spent), Rotated)
@@ -89,6 +89,8 @@ class Held:
                 await services.account.revoke(caller, token, token_id=None, now=now)
             case EndReason.OPERATOR:
                 await services.administration.end_sessions(caller.identity_id, by=SYSTEM, now=now)
+            case EndReason.OPERATOR_NAMED:
+                await services.administration.end_session(caller.session_id, by=SYSTEM, now=now)
             case EndReason.EVERYTHING:
                 await services.administration.end_everything(reason="restored", by=SYSTEM, now=now)
             case _:

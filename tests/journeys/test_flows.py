@@ -562,3 +562,13 @@ async def test_mfa_05_a_refresh_meets_the_policy_of_its_moment(running, client):
     assert refused.json()["code"] == "invalid_refresh_token"
     assert "second factor" in refused.json()["detail"]
     assert [answer.status_code for answer in others] == [200, 200]
+
+
+@pytest.mark.parametrize(("names", "is_told"), [("admin,role:billing", False), ("", False), ("amdin", True)])
+async def test_a_kind_of_account_that_is_not_there_is_told_at_the_start(tmp_path, caplog, names, is_told):
+    """A misspelt name demands a factor of nobody, so the log says it."""
+    caplog.set_level("WARNING", logger="ostiary")
+    async with auth_for_tests(data=tmp_path, factors={"required_for": names}):
+        pass
+
+    assert ("OSTIARY_FACTORS__REQUIRED_FOR" in caplog.text) == is_told

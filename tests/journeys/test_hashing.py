@@ -121,7 +121,7 @@ async def test_abu_04_every_refusal_is_one_hash_of_one_cost(auth, pool, ada):
         NewAccount("user", "invited@example.org", None, None), by=SYSTEM, origin=ORIGIN, now=now
     )
     await services.administration.suspend(suspended.identity_id, by=SYSTEM, now=now)
-    await services.account.delete(caller_of(auth, deleted), now=now)
+    await services.privacy.delete(caller_of(auth, deleted), now=now)
     pool.costs.clear()
 
     for identifier, password in (

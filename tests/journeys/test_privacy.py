@@ -254,7 +254,7 @@ async def test_the_application_erases_in_the_same_transaction(running, auth, cli
         seen.append(identity.email)
         if identity.email == EMAIL and not works:
             raise RuntimeError("not now")
-        await tx.execute(Query("UPDATE ostiary.roles SET description = 'ran'"))
+        await tx.execute(Query("UPDATE ostiary.roles SET description = 'ran' WHERE name = 'editor'"))
 
     auth.on_erasure(hook)
     await running.signed_in("eve", roles=["editor"])

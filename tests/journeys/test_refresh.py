@@ -8,7 +8,7 @@ import pathlib
 from datetime import timedelta
 
 import pytest
-from tests.factories import count, registered, rotate
+from tests.factories import count, made_role, registered, rotate
 
 from ostiary import Ostiary
 from ostiary.features.sessions import Refusal, Refused, Rotated
@@ -243,7 +243,7 @@ async def test_adm_05_a_removed_role_is_gone_at_the_next_request(auth, running):
     somebody = await running.signed_in("mona", roles=["editor", "reader"])
     identity = await auth.services.identities.find("user", _email("mona@example.org"))
     assert somebody.principal.roles == {"editor", "reader"}
-    await auth.services.administration.remove_role(
+    await auth.services.role_administration.remove(
         identity.id, "editor", by=_operator(), now=auth.clock.now()
     )
 
@@ -256,7 +256,8 @@ async def test_adm_05_a_removed_role_is_gone_at_the_next_request(auth, running):
 async def test_an_access_token_never_outlives_a_role_it_names(auth, running):
     """A role that ends in two minutes makes tokens of two minutes, and the next refresh no longer names it."""
     person = await registered(auth)
-    await auth.services.administration.grant_role(
+    await made_role(auth, "night-watch")
+    await auth.services.role_administration.grant(
         person.identity_id,
         "night-watch",
         expires_at=auth.clock.now() + timedelta(minutes=2),

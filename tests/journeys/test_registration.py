@@ -142,7 +142,7 @@ async def test_a_deleted_account_frees_its_addresses(auth):
     from ostiary.features.sessions import Caller
 
     caller = Caller.of(auth.verify(first.tokens.access_token.reveal()), ORIGIN)
-    await auth.services.account.delete(caller, now=auth.clock.now())
+    await auth.services.privacy.delete(caller, now=auth.clock.now())
 
     second = await registered(auth, "ada@example.org", phone="+41446681800")
 

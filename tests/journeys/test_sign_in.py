@@ -10,7 +10,7 @@ from datetime import timedelta
 import bcrypt
 import pytest
 from tests.doubles import CountingDatabase
-from tests.factories import ORIGIN, WRONG, attempt, count, registered
+from tests.factories import ORIGIN, WRONG, attempt, count, made_role, registered
 
 from ostiary.features.account import ProofRefused
 from ostiary.features.audit import SYSTEM
@@ -124,7 +124,7 @@ async def test_abu_04_known_unknown_suspended_and_deleted_look_alike(auth, clien
     deleted = await registered(auth, "deleted@example.org")
     now = auth.clock.now()
     await auth.services.administration.suspend(suspended.identity_id, by=SYSTEM, now=now)
-    await auth.services.account.delete(_caller(auth, deleted), now=now)
+    await auth.services.privacy.delete(_caller(auth, deleted), now=now)
     replies = [
         await client.post("/v1/login", json={"identifier": identifier, "password": password})
         for identifier, password in (
@@ -262,10 +262,11 @@ async def test_a_sign_in_cannot_outrun_a_change_of_the_password(auth, alice):
 async def test_adm_05_a_sign_in_cannot_keep_a_role_that_was_removed_meanwhile(auth, alice):
     """The roles are read before the session is made; who loses one in between signs in again."""
     services, now = auth.services, auth.clock.now()
-    await services.administration.grant_role(alice.identity_id, "editor", by=SYSTEM, now=now)
+    await made_role(auth, "editor")
+    await services.role_administration.grant(alice.identity_id, "editor", by=SYSTEM, now=now)
     reserved = await services.identities.reserve_attempt("user", parse_email(EMAIL), now=now)
     grants = await services.roles.granted(services.database, alice.identity_id, now=now)
-    await services.administration.remove_role(alice.identity_id, "editor", by=SYSTEM, now=now)
+    await services.role_administration.remove(alice.identity_id, "editor", by=SYSTEM, now=now)
 
     async def start() -> None:
         async with services.database.transaction() as tx:

@@ -118,7 +118,8 @@ SQLITE = {
             "DROP TABLE ostiary_roles",
             (
                 "CREATE TABLE ostiary_roles"
-                " (id BLOB NOT NULL, name TEXT NOT NULL, description TEXT, PRIMARY KEY (id)) STRICT"
+                " (id BLOB NOT NULL, name TEXT NOT NULL, description TEXT, declared INTEGER DEFAULT false NOT NULL,"
+                " PRIMARY KEY (id)) STRICT"
             ),
         ),
         {"constraint roles.unique (name)"},

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import msgspec
 
+from ostiary.verifier import Principal
+
 
 def test_the_claims_have_the_names_of_the_api(claims):
     """The wire names are a contract with every resource server (RFC 9068 §2.2)."""
@@ -27,6 +29,18 @@ def test_a_role_is_held_by_its_whole_name(alice):
     """A part of a role's name is not the role."""
     assert alice.has_role("editor")
     assert not alice.has_role("edit")
+
+
+def test_a_permission_is_a_claim_of_its_own_and_absent_when_there_is_none(claims):
+    """Resource servers of an older release read a token without the claim, and one with it (RFC 7519 §4.3)."""
+    said = msgspec.structs.replace(claims, permissions=("reports:read", "reports:list"))
+    principal = Principal.from_claims(said)
+
+    assert "permissions" not in msgspec.to_builtins(claims)
+    assert msgspec.to_builtins(said)["permissions"] == ("reports:read", "reports:list")
+    assert principal.has("reports:read")
+    assert not principal.has("reports")
+    assert not Principal.from_claims(claims).has("reports:read")
 
 
 def test_authentication_ages(alice, now):

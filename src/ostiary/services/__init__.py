@@ -74,21 +74,32 @@ def build(
     grants = build_grants(ground, records, facts, proofs)
     journeys = build_journeys(ground, records, facts, proofs, grants)
     background = build_background(ground, records, facts, proofs, grants, journeys)
-    doors = build_doors(ground, records, facts, proofs, grants, journeys, background, clock_check=clock_check)
+    follower = Follower(
+        database,
+        channel_at(settings.database, settings.redis),
+        revocations=grants.revocations,
+        signing_keys=facts.signing_keys,
+        verifier=grants.verifier,
+        clock=clock,
+        clock_check=clock_check,
+        catch_up_interval=settings.revocation.catch_up_interval,
+        poll_interval=settings.revocation.poll_interval,
+    )
+    doors = build_doors(
+        ground,
+        records,
+        facts,
+        proofs,
+        grants,
+        journeys,
+        background,
+        follower=follower,
+        clock_check=clock_check,
+    )
     parts = (records, facts, proofs, grants, journeys, background, doors)
     return Services(
         **{name: made for part in parts for name, made in vars(part).items()},
         database=database,
         cache=ground.cache,
-        follower=Follower(
-            database,
-            channel_at(settings.database, settings.redis),
-            revocations=grants.revocations,
-            signing_keys=facts.signing_keys,
-            verifier=grants.verifier,
-            clock=clock,
-            clock_check=clock_check,
-            catch_up_interval=settings.revocation.catch_up_interval,
-            poll_interval=settings.revocation.poll_interval,
-        ),
+        follower=follower,
     )

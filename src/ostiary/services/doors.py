@@ -11,6 +11,11 @@ from typing import TYPE_CHECKING
 from ostiary.entrypoints.api import (
     FOLDS,
     AccountDoor,
+    AdminIdentitiesDoor,
+    AdminInstallationDoor,
+    AdminRecordsDoor,
+    AdminRolesDoor,
+    AdminSessionsDoor,
     ApprovalsDoor,
     DevicesDoor,
     FactorResetsDoor,
@@ -33,9 +38,11 @@ from ostiary.entrypoints.api import (
 from ostiary.entrypoints.http.application import HttpApplication
 from ostiary.entrypoints.http.documents import document_routes
 from ostiary.entrypoints.http.gate import Gate
+from ostiary.entrypoints.http.links import link_routes
 from ostiary.entrypoints.http.routes import Route
 from ostiary.entrypoints.http.settings import HttpSettings
 from ostiary.entrypoints.metrics import Metrics, Sources
+from ostiary.features.outbox import ACTIONS
 from ostiary.foundation.limits import MemoryLimits, SharedLimits
 from ostiary.version import VERSION
 
@@ -43,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from ostiary.entrypoints.follower import Follower
     from ostiary.features.outbox import OutboxFigures
     from ostiary.foundation.clock import ClockCheck
     from ostiary.services.background import Background
@@ -83,6 +91,7 @@ def build_doors(
     journeys: Journeys,
     background: Background,
     *,
+    follower: Follower,
     clock_check: ClockCheck,
 ) -> Doors:
     """Build the doors."""
@@ -123,6 +132,7 @@ def build_doors(
                 StatisticsDoor(background.statistics),
                 WebhooksDoor(journeys.messaging, records.webhooks),
                 OutboxDoor(journeys.messaging, records.messages),
+                *_operators_doors(ground, records, facts, grants, journeys, background, follower),
             )
         )
     )
@@ -138,7 +148,7 @@ def build_doors(
         routes=routes,
         gate=gate,
         http=HttpApplication(
-            (*routes, *document_routes(routes, http, version=VERSION)),
+            (*routes, *document_routes(routes, http, version=VERSION), *link_routes(ACTIONS)),
             http,
             gate=gate,
             limits=ground.limits,
@@ -147,6 +157,40 @@ def build_doors(
             folds=FOLDS,
             metrics=metrics,
             in_flight_limit=settings.in_flight_limit,
+        ),
+    )
+
+
+def _operators_doors(
+    ground: Ground,
+    records: Records,
+    facts: Facts,
+    grants: Grants,
+    journeys: Journeys,
+    background: Background,
+    follower: Follower,
+) -> tuple[AdminIdentitiesDoor, AdminRolesDoor, AdminSessionsDoor, AdminRecordsDoor, AdminInstallationDoor]:
+    database, administration = ground.database, journeys.administration
+    return (
+        AdminIdentitiesDoor(
+            database,
+            administration,
+            journeys.registration,
+            identities=facts.identities,
+            profiles=facts.profiles,
+            roles=facts.roles,
+            audit=records.audit,
+        ),
+        AdminRolesDoor(database, facts.roles, journeys.role_administration),
+        AdminSessionsDoor(administration, grants.session_reading, grants.verifier),
+        AdminRecordsDoor(records.audit_log, records.audit),
+        AdminInstallationDoor(
+            administration,
+            journeys.registration,
+            service_credentials=facts.service_credentials,
+            signing_keys=facts.signing_keys,
+            maintenance=background.maintenance,
+            keys_changed=follower.keys_changed,
         ),
     )
 

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ostiary.features.flows import Devices, Factor, FactorPolicy, FactorProofs, FactorSteps, Flows
-from ostiary.features.sessions import AccessTokens, AddressClaims, Lifetimes, Revocations, Sessions
+from ostiary.features.sessions import (
+    AccessTokens,
+    AddressClaims,
+    Lifetimes,
+    Revocations,
+    SessionReading,
+    Sessions,
+)
 from ostiary.verifier import AccessTokenVerifier, RevocationSet
 
 if TYPE_CHECKING:
@@ -24,6 +31,7 @@ class Grants:
     verifier: AccessTokenVerifier
     revocations: Revocations
     sessions: Sessions
+    session_reading: SessionReading
     address_claims: AddressClaims
     flows: Flows
     devices: Devices
@@ -91,6 +99,7 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
             facts.signing_keys.public, live, issuer=settings.public_url, audience=settings.audience
         ),
         revocations=revocations,
+        session_reading=SessionReading(ground.database),
         sessions=sessions,
         address_claims=AddressClaims(identities=facts.identities, sessions=sessions, audit=records.audit),
         flows=flows,

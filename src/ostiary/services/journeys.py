@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ostiary.features.account import Account
-from ostiary.features.administration import Administration, Approvals, Messaging, RestoreGuard
+from ostiary.features.administration import (
+    Administration,
+    Approvals,
+    Changes,
+    Messaging,
+    RestoreGuard,
+    RoleAdministration,
+)
 from ostiary.features.factors import FactorChanges, FactorManagement, LostFactors, PasskeyManagement
 from ostiary.features.onboarding import Onboarding
 from ostiary.features.privacy import PersonalExport, Privacy
@@ -27,6 +34,10 @@ if TYPE_CHECKING:
     from ostiary.services.ground import Ground
     from ostiary.services.proofs import Proofs
     from ostiary.services.records import Records
+
+
+# How settings that name kinds of accounts and roles alike tell them apart.
+_ROLE: Final = "role:"
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,7 @@ class Journeys:
     privacy: Privacy
     personal_export: PersonalExport
     administration: Administration
+    role_administration: RoleAdministration
     messaging: Messaging
     restore_guard: RestoreGuard
 
@@ -70,6 +82,7 @@ def build_journeys(
         outbox=records.outbox,
         audit=audit,
     )
+    operators_changes = Changes(database, identities=facts.identities, roles=facts.roles, audit=audit)
     creation = Creation(
         entity_types=ground.entity_types,
         identities=facts.identities,
@@ -211,6 +224,7 @@ def build_journeys(
             database,
             ground.entropy,
             identities=facts.identities,
+            roles=facts.roles,
             profiles=facts.profiles,
             sessions=grants.sessions,
             challenges=proofs.challenges,
@@ -230,11 +244,26 @@ def build_journeys(
         ),
         administration=Administration(
             database,
+            changes=operators_changes,
+            identities=facts.identities,
+            sessions=grants.sessions,
+            session_reading=grants.session_reading,
+            proofs=proofs.address_proofs,
+            signing_keys=facts.signing_keys,
+            audit=audit,
+        ),
+        role_administration=RoleAdministration(
+            database,
+            changes=operators_changes,
             identities=facts.identities,
             roles=facts.roles,
             sessions=grants.sessions,
-            signing_keys=facts.signing_keys,
             audit=audit,
+            named=[
+                name.removeprefix(_ROLE)
+                for name in ground.settings.factors.required_for
+                if name.startswith(_ROLE)
+            ],
         ),
         messaging=messaging,
         restore_guard=RestoreGuard(database, revocations=grants.revocations, audit=audit),

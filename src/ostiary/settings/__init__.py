@@ -164,6 +164,11 @@ class Settings(BaseSettings):
         return None if self.redis_url is None else self.redis_url.get_secret_value()
 
     @property
+    def sends_mail(self) -> bool:
+        """Whether mail leaves this machine's console."""
+        return self.mail.url.get_secret_value() != "console:"
+
+    @property
     def links(self) -> str:
         """Where links in messages lead."""
         return self.messages.links or f"{self.public_url}/link"
@@ -223,6 +228,18 @@ class Settings(BaseSettings):
                         "OSTIARY_FACTORS__RESET_WAIT: an owner needs time to object before lost factors are removed. "
                         "Wait for at least 1h."
                     ),
+                ),
+                (
+                    self.verify_first and not self.sends_mail,
+                    (
+                        "OSTIARY_MAIL__URL: registrations wait for a mail that would go to the console. Set smtp://… or "
+                        "smtps://…, or turn OSTIARY_REGISTRATION__VERIFY_FIRST off."
+                    ),
+                ),
+                (
+                    self.sends_mail
+                    and "from" not in self.mail.model_dump(by_alias=True, exclude_defaults=True),
+                    "OSTIARY_MAIL__FROM: mail servers refuse a sender that is nobody. Say who mail comes from.",
                 ),
                 (
                     self.passwords.weak_hash_for_tests,

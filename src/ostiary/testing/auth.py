@@ -50,7 +50,12 @@ class SignedInForTests:
 
 
 def principal(
-    name: str, *, roles: Iterable[str] = (), entity_type: str = "user", now: datetime | None = None
+    name: str,
+    *,
+    roles: Iterable[str] = (),
+    permissions: Iterable[str] = (),
+    entity_type: str = "user",
+    now: datetime | None = None,
 ) -> Principal:
     """Make a principal out of nothing, for `app.dependency_overrides`: no token stands behind it."""
     moment = now or MovableClock().now()
@@ -63,6 +68,7 @@ def principal(
         client_id="ostiary",
         epoch=0,
         roles=frozenset(roles),
+        permissions=frozenset(permissions),
         scope=frozenset(),
         amr=("pwd",),
         authenticated_at=moment,
@@ -129,8 +135,11 @@ class AuthForTests:
             )
             made = await services.registration.create(account, by=SYSTEM, origin=Origin(), now=now)
             identity = await services.identities.get(made.id)
+        async with services.database.transaction() as tx:
+            for role in roles:
+                await services.roles.ensure(tx, role, now=now)
         for role in roles:
-            await services.administration.grant_role(identity.id, role, by=SYSTEM, now=now)
+            await services.role_administration.grant(identity.id, role, by=SYSTEM, now=now)
         if amr is not None:
             return self._holding(await self._session(identity.id, amr))
         attempt = PasswordSignIn(entity_type=entity_type, identifier=email, password=Secret(PASSWORD))

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 ACCESS_TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - the media type of RFC 9068 §2.1, not a secret
 
 
-class AccessClaims(RegisteredClaims, frozen=True, kw_only=True):
-    """The claims of an access token; `scope` is separated by spaces (RFC 8693 §4.2)."""
+class AccessClaims(RegisteredClaims, frozen=True, kw_only=True, omit_defaults=True):
+    """The claims of an access token; `scope` is separated by spaces (RFC 8693 §4.2).
+
+    `permissions` is a claim of ours, absent when there are none (docs/decisions/0023).
+    """
 
     TYP: ClassVar[str] = ACCESS_TOKEN_TYPE
 
@@ -31,6 +34,7 @@ class AccessClaims(RegisteredClaims, frozen=True, kw_only=True):
     amr: tuple[str, ...]
     roles: tuple[str, ...]
     scope: str
+    permissions: tuple[str, ...] = ()
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +48,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     client_id: str
     epoch: int
     roles: frozenset[str]
+    permissions: frozenset[str] = frozenset()
     scope: frozenset[str]
     amr: tuple[str, ...]
     authenticated_at: datetime
@@ -62,6 +67,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
             client_id=claims.client_id,
             epoch=claims.epc,
             roles=frozenset(claims.roles),
+            permissions=frozenset(claims.permissions),
             scope=frozenset(claims.scope.split()),
             amr=claims.amr,
             authenticated_at=datetime.fromtimestamp(claims.auth_time, UTC),
@@ -72,6 +78,10 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     def has_role(self, name: str) -> bool:
         """Say whether the role was granted when the token was issued."""
         return name in self.roles
+
+    def has(self, permission: str) -> bool:
+        """Say whether a role that was granted when the token was issued allows it, `reports:read`."""
+        return permission in self.permissions
 
     def authenticated_within(self, age: timedelta, now: datetime) -> bool:
         """Say whether the last proof of identity, not the last refresh, is at most `age` old."""

@@ -108,6 +108,8 @@ def test_production_refuses_a_database_of_another_revision(run, monkeypatch, dat
     monkeypatch.setenv("OSTIARY_ENV", "production")
     monkeypatch.setenv("OSTIARY_PUBLIC_URL", "https://auth.example.org")
     monkeypatch.setenv("OSTIARY_DATABASE_URL", database_url)
+    monkeypatch.setenv("OSTIARY_MAIL__URL", "smtp://mail.example.org")
+    monkeypatch.setenv("OSTIARY_MAIL__FROM", "no-reply@example.org")
     monkeypatch.setenv("OSTIARY_ROOT_KEYS", run("keys", "generate").out.strip())
     for name in list(os.environ):
         if name.startswith("OSTIARY_PASSWORDS__"):

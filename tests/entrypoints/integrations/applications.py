@@ -28,11 +28,13 @@ from ostiary.entrypoints.integrations import litestar as in_litestar
 from ostiary.entrypoints.integrations import starlette as in_starlette
 from ostiary.verifier import Principal
 
-GUARDS: dict[str, dict[str, Any]] = {
-    "hello": {},
-    "articles": {"roles": ["editor"]},
-    "admin": {"entity_types": ["admin"]},
-    "payouts": {"recent": True},
+GUARDS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    "hello": ((), {}),
+    "articles": ((), {"roles": ["editor"]}),
+    "admin": ((), {"entity_types": ["admin"]}),
+    "payouts": ((), {"recent": True}),
+    "reports": (("reports:read",), {}),
+    "exports": (("reports:read", "reports:export"), {"roles": ["editor"]}),
 }
 
 settings.configure(ALLOWED_HOSTS=["*"], SECRET_KEY="only for tests", ROOT_URLCONF=())
@@ -57,9 +59,11 @@ def _read(answer) -> Answered:
 def fastapi(auth):
     """FastAPI: a dependency; the problem is the `detail`."""
     app = FastAPI()
-    for name, guard in GUARDS.items():
+    for name, (asked, guard) in GUARDS.items():
 
-        async def endpoint(who: Annotated[Principal, Depends(in_fastapi.SignedIn(auth, **guard))]) -> str:
+        async def endpoint(
+            who: Annotated[Principal, Depends(in_fastapi.SignedIn(auth, *asked, **guard))],
+        ) -> str:
             return who.entity_id
 
         app.get(f"/{name}", name=name)(endpoint)
@@ -81,7 +85,8 @@ def starlette(auth):
         return PlainTextResponse(request.state.principal.entity_id)
 
     routes = [
-        Route(f"/{name}", in_starlette.requires(auth, **guard)(endpoint)) for name, guard in GUARDS.items()
+        Route(f"/{name}", in_starlette.requires(auth, *asked, **guard)(endpoint))
+        for name, (asked, guard) in GUARDS.items()
     ]
     client = TestClient(Starlette(routes=routes))
     return lambda name, headers: _read(client.get(f"/{name}", headers=headers))
@@ -90,10 +95,13 @@ def starlette(auth):
 def litestar(auth):
     """Litestar: a guard, with the framework's own problem documents."""
     handlers = []
-    for name, guard in GUARDS.items():
+    for name, (asked, guard) in GUARDS.items():
 
         @litestar_get(
-            f"/{name}", guards=[in_litestar.SignedIn(auth, **guard)], name=name, media_type="text/plain"
+            f"/{name}",
+            guards=[in_litestar.SignedIn(auth, *asked, **guard)],
+            name=name,
+            media_type="text/plain",
         )
         async def endpoint(request: LitestarRequest[Principal, Any, Any]) -> str:
             return request.user.entity_id
@@ -110,7 +118,10 @@ def litestar(auth):
 
 
 def _django(auth, view):
-    urls = tuple(django_path(name, in_django.requires(auth, **guard)(view)) for name, guard in GUARDS.items())
+    urls = tuple(
+        django_path(name, in_django.requires(auth, *asked, **guard)(view))
+        for name, (asked, guard) in GUARDS.items()
+    )
 
     def ask(name, headers):
         with override_settings(ROOT_URLCONF=urls):
@@ -142,8 +153,8 @@ def django_async(auth):
 
 def _flask(auth, view):
     app = flask.Flask(__name__)
-    for name, guard in GUARDS.items():
-        app.add_url_rule(f"/{name}", name, in_flask.requires(auth, **guard)(view))
+    for name, (asked, guard) in GUARDS.items():
+        app.add_url_rule(f"/{name}", name, in_flask.requires(auth, *asked, **guard)(view))
 
     def ask(name, headers):
         answer = app.test_client(use_cookies=False).get(f"/{name}", headers=headers)

@@ -43,6 +43,21 @@ def test_routes_know_who_asks(ask, issuer):
     assert ask("admin", admin).text == "usr_alice"
 
 
+def test_permissions_open_what_asks_for_them(ask, issuer):
+    """All that are asked for have to be in the token, and the role beside them if one is asked for, too."""
+    reader = bearer(issuer.token(permissions=("reports:read",)))
+    exporter = bearer(issuer.token(permissions=("reports:export", "reports:read"), jti="token-2"))
+    stranger = bearer(issuer.token(permissions=("reports:read", "reports:export"), roles=(), jti="token-3"))
+    nobody = bearer(issuer.token(jti="token-4"))
+    statuses = {
+        name: [ask(name, headers).status for headers in (reader, exporter, stranger, nobody)]
+        for name in ("reports", "exports")
+    }
+
+    assert statuses == {"reports": [200, 200, 200, 403], "exports": [403, 200, 403, 403]}
+    assert ask("reports", nobody).document["code"] == "forbidden"
+
+
 @pytest.mark.parametrize(
     ("headers", "code", "challenge"),
     [

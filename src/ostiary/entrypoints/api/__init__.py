@@ -1,6 +1,11 @@
 """The JSON API: one file for each journey it exposes, all of them data in one route table."""
 
 from ostiary.entrypoints.api.account import AccountDoor
+from ostiary.entrypoints.api.admin_identities import AdminIdentitiesDoor
+from ostiary.entrypoints.api.admin_installation import AdminInstallationDoor
+from ostiary.entrypoints.api.admin_records import AdminRecordsDoor
+from ostiary.entrypoints.api.admin_roles import AdminRolesDoor
+from ostiary.entrypoints.api.admin_sessions import AdminSessionsDoor
 from ostiary.entrypoints.api.approvals import ApprovalsDoor
 from ostiary.entrypoints.api.devices import DevicesDoor
 from ostiary.entrypoints.api.factor_resets import FactorResetsDoor
@@ -24,6 +29,11 @@ from ostiary.entrypoints.api.webhooks import WebhooksDoor
 __all__ = [
     "FOLDS",
     "AccountDoor",
+    "AdminIdentitiesDoor",
+    "AdminInstallationDoor",
+    "AdminRecordsDoor",
+    "AdminRolesDoor",
+    "AdminSessionsDoor",
     "ApprovalsDoor",
     "DevicesDoor",
     "FactorResetsDoor",

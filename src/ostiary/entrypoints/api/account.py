@@ -47,6 +47,7 @@ class MeBody(Struct, frozen=True):
     identity: IdentityBody
     profile: ProfileBody | None
     roles: list[str]
+    permissions: list[str]
     session: SessionBody | None
 
 
@@ -150,6 +151,7 @@ class AccountDoor:
                 identity=IdentityBody.of(identity),
                 profile=ProfileBody.of(caller.entity_type, profile) if profile else None,
                 roles=sorted(principal.roles),
+                permissions=sorted(principal.permissions),
                 session=SessionBody.of(session, current=principal.session_id) if session else None,
             ),
         )

@@ -115,6 +115,7 @@ class PrivacyDoor:
                 ),
                 tag=_TAG,
                 answers={202: ErasureBody},
+                problems=(ProblemCode.LAST_OPERATOR,),
             ),
             Route(
                 method="POST",

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
-from ostiary.features.administration import NotPending
+from ostiary.features.administration import (
+    ExpiryPassed,
+    NoAddress,
+    NotPending,
+    NotSuspended,
+    OwnAccount,
+)
 from ostiary.features.factors import (
     FactorDemanded,
     NothingToReset,
@@ -14,6 +20,7 @@ from ostiary.features.factors import (
     SecondFactorRequired,
 )
 from ostiary.features.identities import IdentifierTaken, IdentityNotFound, InvalidAddress, UnknownEntityType
+from ostiary.features.maintenance import UnknownTask
 from ostiary.features.mfa import FactorNotFound, FactorUnavailable, TooManyFactors
 from ostiary.features.onboarding import OnboardingRefused
 from ostiary.features.outbox import EndpointNotFound, InvalidEndpoint, MessageNotFound
@@ -22,8 +29,18 @@ from ostiary.features.passwords import UnacceptablePassword
 from ostiary.features.privacy import DeletionNotUndone, ErasureNotFound
 from ostiary.features.profiles import InvalidProfile, ProfileNotFound
 from ostiary.features.registration import RegistrationRefused
-from ostiary.features.roles import InvalidRoleName
+from ostiary.features.roles import (
+    InvalidDescription,
+    InvalidPermission,
+    InvalidRoleName,
+    LastOperator,
+    RoleDeclared,
+    RoleNotFound,
+    TooManyPermissions,
+)
+from ostiary.features.service_credentials import InvalidScope, ServiceCredentialNotFound
 from ostiary.features.sessions import InvalidCursor, SignInOvertaken
+from ostiary.features.signing_keys import SigningKeyInUse, SigningKeyNotFound
 from ostiary.features.verification import NotTheirs, VerificationRefused
 from ostiary.foundation.ids import InvalidId
 from ostiary.foundation.storage import RuleViolation, UniqueViolation, Unstorable
@@ -87,6 +104,26 @@ def _role(error: InvalidRoleName) -> HttpProblem:
     return _of_field("roles", error)
 
 
+def _permissions(error: InvalidPermission | TooManyPermissions) -> HttpProblem:
+    return _of_field("permissions", error)
+
+
+def _description(error: InvalidDescription) -> HttpProblem:
+    return _of_field("description", error)
+
+
+def _expiry(error: ExpiryPassed) -> HttpProblem:
+    return _of_field("expires_at", error)
+
+
+def _scopes(error: InvalidScope) -> HttpProblem:
+    return _of_field("scopes", error)
+
+
+def _state(error: NoAddress | NotSuspended | SigningKeyInUse) -> HttpProblem:
+    return HttpProblem(ProblemCode.WRONG_STATE, str(error))
+
+
 def _verification(error: VerificationRefused) -> HttpProblem:
     return _of_field(error.field, error)
 
@@ -127,6 +164,7 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     DeletionNotUndone: _deletion,
     ErasureNotFound: ProblemCode.NOT_FOUND,
     EndpointNotFound: ProblemCode.NOT_FOUND,
+    ExpiryPassed: _expiry,
     FactorDemanded: ProblemCode.FACTOR_DEMANDED,
     FactorNotFound: ProblemCode.NOT_FOUND,
     FactorUnavailable: _factor,
@@ -136,27 +174,41 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     InvalidAddress: _address,
     InvalidCursor: _cursor,
     InvalidEndpoint: _endpoint,
+    InvalidDescription: _description,
     InvalidId: ProblemCode.NOT_FOUND,
+    InvalidPermission: _permissions,
     InvalidProfile: _profile,
+    InvalidScope: _scopes,
+    LastOperator: ProblemCode.LAST_OPERATOR,
+    NoAddress: _state,
+    NotSuspended: _state,
     NothingToReset: _factor,
     InvalidRoleName: _role,
     MessageNotFound: ProblemCode.NOT_FOUND,
     NotPending: ProblemCode.NOT_PENDING,
     NotTheirs: ProblemCode.INVALID_CREDENTIALS,
     OnboardingRefused: _onboarding,
+    OwnAccount: ProblemCode.OWN_ACCOUNT,
     OwnReset: _own_reset,
     ProfileNotFound: ProblemCode.NOT_FOUND,
     RegistrationRefused: _registration,
     ResetNotFound: ProblemCode.NOT_FOUND,
+    RoleDeclared: ProblemCode.ROLE_DECLARED,
+    RoleNotFound: ProblemCode.NOT_FOUND,
     RuleViolation: ProblemCode.INVALID_REQUEST,
     SecondFactorRequired: ProblemCode.SECOND_FACTOR_REQUIRED,
+    ServiceCredentialNotFound: ProblemCode.NOT_FOUND,
+    SigningKeyInUse: _state,
+    SigningKeyNotFound: ProblemCode.NOT_FOUND,
     SignInOvertaken: ProblemCode.INVALID_CREDENTIALS,
     TooManyFactors: _factor,
     TooManyPasskeys: _factor,
+    TooManyPermissions: _permissions,
     UnacceptablePassword: _password,
     # A key of the application's own, taken in its creation hook.
     UniqueViolation: ProblemCode.IDENTIFIER_TAKEN,
     UnknownEntityType: _entity_type,
+    UnknownTask: ProblemCode.NOT_FOUND,
     Unstorable: ProblemCode.INVALID_REQUEST,
     VerificationRefused: _verification,
 }

@@ -78,6 +78,7 @@ class IntrospectionBody(Struct, frozen=True, omit_defaults=True):
     eid: str = ""
     sid: str = ""
     roles: tuple[str, ...] = ()
+    permissions: tuple[str, ...] = ()
     amr: tuple[str, ...] = ()
 
 
@@ -252,6 +253,7 @@ class ResourceServerDoor:
             eid=subject.entity_id,
             sid=subject.session_id,
             roles=tuple(sorted(subject.roles)),
+            permissions=tuple(sorted(subject.permissions)),
             amr=subject.amr,
         )
 

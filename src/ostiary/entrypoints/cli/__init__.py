@@ -23,6 +23,7 @@ Settings come from OSTIARY_… variables, a .env file, or a secrets directory.
 _COMMANDS: Final = {
     "serve": ("serve:serve", "Serve Ostiary."),
     "user": ("user:app", "Make, look at and change accounts."),
+    "role": ("role:app", "Say what roles allow, and who has them."),
     "schema": ("schema:app", "Create, deploy and check the database's tables."),
     "keys": ("keys:app", "Make root keys; list, rotate and retire signing keys."),
     "service": ("service:app", "Make, list and revoke credentials of services."),

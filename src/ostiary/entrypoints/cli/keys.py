@@ -84,8 +84,7 @@ async def rotate(*, now: bool = False, json: Json = False) -> None:
     """
     async with Ostiary(run_worker=False) as auth:
         services = auth.services
-        async with services.database.transaction() as tx:
-            key = await services.signing_keys.rotate(tx, by=SYSTEM, now=auth.clock.now(), immediately=now)
+        key = await services.administration.rotate_key(immediately=now, by=SYSTEM, now=auth.clock.now())
         await services.follower.keys_changed()
     if json:
         print_json(_facts(key))
@@ -119,8 +118,7 @@ async def retire(kid: str, *, compromised: bool = False, json: Json = False) -> 
         if compromised:
             changed = await services.administration.retire_compromised_key(kid, by=SYSTEM, now=now)
         else:
-            async with services.database.transaction() as tx:
-                changed = await services.signing_keys.retire(tx, kid, compromised=False, by=SYSTEM, now=now)
+            changed = await services.administration.retire_key(kid, by=SYSTEM, now=now)
         await services.follower.keys_changed()
     # A fresh key is published and active in one go: what it is now says enough.
     keys = {key.kid: key for key in changed}.values()

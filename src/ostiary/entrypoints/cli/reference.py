@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr
 from ostiary.app import Ostiary
 from ostiary.entrypoints.cli.output import print_line
 from ostiary.entrypoints.http.errors import PROBLEMS
-from ostiary.features.audit import Action
+from ostiary.features.audit import CATALOGUE
 from ostiary.features.sessions import ENDINGS
 from ostiary.foundation.errors import OstiaryError
 from ostiary.settings import PREFIX, Settings
@@ -81,6 +81,8 @@ def _fields(model: type[BaseModel], path: tuple[str, ...]) -> Iterable[tuple[tup
 def _written(default: Any) -> str:
     if default in (None, [], {}):
         return ""
+    if isinstance(default, list):
+        return ",".join(default)
     if isinstance(default, SecretStr):
         return default.get_secret_value()
     if hasattr(default, "total_seconds"):
@@ -102,9 +104,23 @@ def _errors() -> str:
 
 
 def _events() -> str:
-    rows = [(f"`{action.value}`", action.name.replace("_", " ").lower()) for action in Action]
-    intro = "What `audit_events.action` can say, as `subject:object:verb`."
-    return _page("Events", intro, ("action", "what happened"), rows)
+    rows = [
+        (
+            f"`{action.value}`",
+            entry.when,
+            entry.by,
+            entry.about,
+            ", ".join(f"`{name}`" if name.isidentifier() else name for name in entry.metadata),
+            f"`{action.value.replace(':', '.')}`" if entry.is_told else "not told",
+        )
+        for action, entry in sorted(CATALOGUE.items())
+    ]
+    intro = (
+        "What `audit_events.action` can say, as `subject:object:verb`: when it is recorded, who did it, to whom, what the"
+        " metadata holds, and as what webhooks are told of it. Where it came from is recorded with every event that has an"
+        " origin, sealed under a key of whoever did it; webhooks are not told that."
+    )
+    return _page("Events", intro, ("action", "when", "by", "about", "metadata", "webhooks"), rows)
 
 
 def _endings() -> str:

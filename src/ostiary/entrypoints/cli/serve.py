@@ -114,3 +114,6 @@ def _announce(settings: Settings, bootstrap: Secret | None, *, json: bool) -> No
             f"curl {address}/v1/bootstrap -H 'Content-Type: application/json' -d "
             f'\'{{"token": "{bootstrap.reveal()}", "email": "you@example.org", "password": "a long phrase of yours"}}\'\n'
         )
+        print_line(
+            "An administrator has a second factor: go on with the answer's flow at /v1/login/enrol (docs/guides/sign-in.md).\n"
+        )

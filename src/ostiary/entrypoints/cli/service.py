@@ -47,13 +47,22 @@ async def create(name: str, *, scope: list[str], expires: str | None = None, jso
 
 
 @app.command(name="list")
-async def list_(*, json: Json = False) -> None:
+async def list_(*, limit: int = 200, after: str | None = None, json: Json = False) -> None:
     """List credentials, without what is secret about them.
 
     Example: `ostiary service list --json`.
+
+    Parameters
+    ----------
+    limit:
+        At most so many.
+    after:
+        Go on after this id.
     """
     async with Ostiary(run_worker=False) as auth:
-        credentials = await auth.services.service_credentials.list()
+        credentials = await auth.services.service_credentials.list(
+            limit=limit, after=parse_id("svc", after) if after else None
+        )
     facts = [
         {
             "id": credential.external_id,

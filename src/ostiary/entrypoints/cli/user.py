@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import getpass
 import sys
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
-from ostiary.app import Ostiary
 from ostiary.entrypoints.cli.output import confirm, print_facts, print_json, print_line, print_table
+from ostiary.entrypoints.cli.people import Json, Kind, Who, find_person, running
 from ostiary.features.administration import Administration, Approvals
 from ostiary.features.audit import SYSTEM, Origin
 from ostiary.features.identities import (
     IDENTITY_PREFIX,
     IdentityFilter,
-    IdentityNotFound,
     Status,
     parse_email,
-    parse_identifier,
 )
 from ostiary.features.registration import NewAccount
 from ostiary.foundation.errors import OstiaryError
@@ -27,18 +24,12 @@ from ostiary.foundation.ids import format_id, parse_id
 from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
     from uuid import UUID
 
     from ostiary.features.identities import Identity
 
 app = App(name="user", help="Make, look at and change accounts.", help_format="markdown")
-
-Who = Annotated[str, Parameter(help="An id (idn_…), an e-mail address, or a phone number.")]
-Kind = Annotated[
-    str, Parameter(help="The kind of account: user, admin, service, or one of the application's.")
-]
-Json = Annotated[bool, Parameter(help="Print JSON.")]
 
 
 @app.command
@@ -80,7 +71,7 @@ async def create(
         profile={"display_name": display_name} if display_name else {},
     )
     roles = [*(role or ()), *(["ostiary:operator"] if admin else ())]
-    async with _running() as auth:
+    async with running() as auth:
         made = await auth.services.registration.create(
             account, roles=roles, by=SYSTEM, origin=Origin(), now=auth.clock.now()
         )
@@ -97,9 +88,9 @@ async def show(who: Who, *, entity_type: Kind = "user", json: Json = False) -> N
 
     Example: `ostiary user show ada@example.org`.
     """
-    async with _running() as auth:
+    async with running() as auth:
         services, now = auth.services, auth.clock.now()
-        identity_id = await _find(auth, who, entity_type)
+        identity_id = await find_person(auth, who, entity_type)
         identity = await services.administration.read(identity_id, by=SYSTEM, now=now)
         roles = await services.roles.granted(services.database, identity_id, now=now)
         sessions = await services.sessions.list(identity_id, now=now)
@@ -142,7 +133,7 @@ async def list_(
         status=Status(status) if status else None,
         email_normalized=parse_email(email).normalized if email else None,
     )
-    async with _running() as auth:
+    async with running() as auth:
         found = await auth.services.identities.list(
             matching, limit=limit, after=parse_id(IDENTITY_PREFIX, after) if after else None
         )
@@ -220,8 +211,8 @@ async def erase(who: Who, *, entity_type: Kind = "user", yes: bool = False, json
         Do not ask.
     """
     confirm("Delete this account, to be erased when the time to take that back has passed?", yes=yes)
-    async with _running() as auth:
-        identity_id = await _find(auth, who, entity_type)
+    async with running() as auth:
+        identity_id = await find_person(auth, who, entity_type)
         erasure = await auth.services.privacy.delete_for(
             identity_id, by=SYSTEM, origin=Origin(), now=auth.clock.now()
         )
@@ -246,8 +237,8 @@ async def reset_factors(
         Do not ask.
     """
     confirm("Remove every second factor of this account at once, without waiting for its owner?", yes=yes)
-    async with _running() as auth:
-        identity_id = await _find(auth, who, entity_type)
+    async with running() as auth:
+        identity_id = await find_person(auth, who, entity_type)
         await auth.services.lost_factors.remove_now(identity_id, by=SYSTEM, now=auth.clock.now())
     _print_done(identity_id, "without second factors", json=json)
 
@@ -297,7 +288,7 @@ async def invite(
     role:
         A role they get; may be repeated.
     """
-    async with _running() as auth:
+    async with running() as auth:
         await auth.services.invitations.invite(
             email, entity_type=entity_type, roles=role or (), by=SYSTEM, origin=Origin(), now=auth.clock.now()
         )
@@ -307,18 +298,12 @@ async def invite(
         print_line("The invitation is on its way.")
 
 
-@asynccontextmanager
-async def _running() -> AsyncIterator[Ostiary]:
-    async with Ostiary(run_worker=False) as auth:
-        yield auth
-
-
 async def _act(
     who: str, entity_type: str, act: Callable[..., Awaitable[None]], done: str, *, json: bool
 ) -> None:
     """Do something of `Administration` to an account, and say that it is done."""
-    async with _running() as auth:
-        identity_id = await _find(auth, who, entity_type)
+    async with running() as auth:
+        identity_id = await find_person(auth, who, entity_type)
         await act(auth.services.administration, identity_id, by=SYSTEM, now=auth.clock.now())
     _print_done(identity_id, done, json=json)
 
@@ -341,24 +326,11 @@ async def _decide(
     json: bool,
 ) -> None:
     """Decide upon a newcomer, and say that it is done."""
-    async with _running() as auth:
-        identity_id = await _find(auth, who, entity_type)
+    async with running() as auth:
+        identity_id = await find_person(auth, who, entity_type)
         now = auth.clock.now()
         await decide(auth.services.approvals, identity_id, reason=reason, by=SYSTEM, origin=Origin(), now=now)
-    external_id = format_id(IDENTITY_PREFIX, identity_id)
-    if json:
-        print_json({"id": external_id, "done": done})
-    else:
-        print_line(f"{external_id} is {done}.")
-
-
-async def _find(auth: Ostiary, who: str, entity_type: str) -> UUID:
-    if who.startswith(f"{IDENTITY_PREFIX}_"):
-        return parse_id(IDENTITY_PREFIX, who)
-    identity = await auth.services.identities.find(entity_type, parse_identifier(who))
-    if identity is None:
-        raise IdentityNotFound
-    return identity.id
+    _print_done(identity_id, done, json=json)
 
 
 def _facts(identity: Identity) -> dict[str, Any]:

@@ -46,6 +46,10 @@ class ProblemCode(StrEnum):
     FACTOR_UNAVAILABLE = "factor_unavailable"
     FACTOR_DEMANDED = "factor_demanded"
     NOT_PENDING = "not_pending"
+    LAST_OPERATOR = "last_operator"
+    OWN_ACCOUNT = "own_account"
+    ROLE_DECLARED = "role_declared"
+    WRONG_STATE = "wrong_state"
     ONBOARDING_CONFLICT = "onboarding_conflict"
     ONBOARDING_INCOMPLETE = "onboarding_incomplete"
     BODY_TOO_LARGE = "body_too_large"
@@ -153,6 +157,23 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
             409,
             "Last second factor",
             "This account must have a second factor, and this is its last one: add another one first.",
+        ),
+        ProblemCode.LAST_OPERATOR: Problem(
+            409,
+            "The last operator",
+            "Nobody else would be left who may administer this installation for as long: give another administrator the "
+            "role ostiary:operator first, then repeat this.",
+        ),
+        ProblemCode.OWN_ACCOUNT: Problem(
+            409, "Your own account", "You would shut yourself out: let another operator do it."
+        ),
+        ProblemCode.ROLE_DECLARED: Problem(
+            409,
+            "Declared in the configuration",
+            "The configuration names this role: change it there, and start the application again.",
+        ),
+        ProblemCode.WRONG_STATE: Problem(
+            409, "Not possible as things are", "What was asked for does not fit the state things are in."
         ),
         ProblemCode.NOT_PENDING: Problem(
             409, "Not awaiting approval", "This account was decided upon already, or needs no approval."

@@ -59,9 +59,12 @@ def describe_guard(guard: Guard) -> str:
         return service
     kinds = f" of the type {' or '.join(sorted(guard.entity_types))}" if guard.entity_types else ""
     roles = f" with the role {' and '.join(sorted(guard.roles))}" if guard.roles else ""
+    permissions = (
+        f" with the permission {' and '.join(sorted(guard.permissions))}" if guard.permissions else ""
+    )
     recent = ", signed in recently" if guard.recent else ""
     factor = ", with a second factor" if guard.second_factor else ""
-    return f"For a signed-in account{kinds}{roles}{recent}{factor}. {service}".strip()
+    return f"For a signed-in account{kinds}{roles}{permissions}{recent}{factor}. {service}".strip()
 
 
 def _schemas(routes: Sequence[Route]) -> tuple[Mapping[Any, Json], Json]:

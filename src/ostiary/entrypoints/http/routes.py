@@ -47,12 +47,14 @@ class Guard:
     knows_callers: bool = False
     entity_types: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
+    permissions: frozenset[str] = frozenset()
     recent: bool = False
     second_factor: bool = False
     scope: str = ""
 
     def __post_init__(self) -> None:
-        if not self.identified and (self.entity_types or self.roles or self.recent or self.second_factor):
+        asks = self.entity_types or self.roles or self.permissions or self.recent or self.second_factor
+        if asks and not self.identified:
             raise ValueError("A guard that asks something of somebody must identify them: use signed_in(…).")
         if self.knows_callers and (self.identified or self.scope):
             raise ValueError("A guard that lets everybody pass asks nobody for anything: use anybody().")
@@ -66,7 +68,7 @@ class Guard:
         """Say why this principal may not pass, or None; `recent` is how old a recent sign-in may be."""
         if self.entity_types and principal.entity_type not in self.entity_types:
             return ProblemCode.FORBIDDEN
-        if not self.roles <= principal.roles:
+        if not self.roles <= principal.roles or not self.permissions <= principal.permissions:
             return ProblemCode.FORBIDDEN
         if self.second_factor and _MULTI_FACTOR not in principal.amr:
             return ProblemCode.SECOND_FACTOR_REQUIRED
@@ -87,11 +89,12 @@ def signed_in(
     *,
     entity_types: Iterable[str] = (),
     roles: Iterable[str] = (),
+    permissions: Iterable[str] = (),
     recent: bool = False,
     second_factor: bool = False,
     or_service: str = "",
 ) -> Guard:
-    """Ask for a verified access token of one of `entity_types` (of any, if none is named) with all `roles`.
+    """Ask for a verified access token of one of `entity_types` (of any, if none is named) with all `roles` and `permissions`.
 
     `recent` asks for a proof within the last minutes, `second_factor` for a session that two factors or a passkey
     started. A service credential that is good for the scope `or_service` passes as well.
@@ -100,6 +103,7 @@ def signed_in(
         identified=True,
         entity_types=frozenset(entity_types),
         roles=frozenset(roles),
+        permissions=frozenset(permissions),
         recent=recent,
         second_factor=second_factor,
         scope=or_service,
@@ -191,7 +195,7 @@ class Route:
             found += [ProblemCode.UNAUTHENTICATED]
         if self.guard.identified or self.guard.scope or self.guard.knows_callers:
             found += [ProblemCode.INVALID_TOKEN]
-        if self.guard.entity_types or self.guard.roles or self.guard.scope:
+        if self.guard.entity_types or self.guard.roles or self.guard.permissions or self.guard.scope:
             found += [ProblemCode.FORBIDDEN]
         if self.guard.recent:
             found += [ProblemCode.REAUTHENTICATION_REQUIRED]

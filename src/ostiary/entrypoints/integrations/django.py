@@ -31,13 +31,18 @@ if TYPE_CHECKING:
 
 
 def requires(
-    auth: Auth, *, entity_types: Iterable[str] = (), roles: Iterable[str] = (), recent: bool = False
+    auth: Auth,
+    *permissions: str,
+    entity_types: Iterable[str] = (),
+    roles: Iterable[str] = (),
+    recent: bool = False,
 ) -> Callable[[View], View]:
     """Let only signed-in callers reach a view, and put their `Principal` into `request.principal`.
 
-    `auth` is an `Ostiary` or a `Verifier`; the rest narrows who may pass, as in the other integrations.
+    `auth` is an `Ostiary` or a `Verifier`; `requires(auth, "reports:read")` asks for a permission, and the rest narrows
+    who may pass, as in the other integrations.
     """
-    checkpoint = Checkpoint(auth, entity_types=entity_types, roles=roles, recent=recent)
+    checkpoint = Checkpoint(auth, permissions, entity_types=entity_types, roles=roles, recent=recent)
 
     def refused(request: HttpRequest) -> HttpResponse | None:
         try:

@@ -3,6 +3,7 @@
 ```python
 signed_in = SignedIn(auth)
 editor = SignedIn(auth, roles=["editor"])
+reader = SignedIn(auth, "reports:read")
 
 @app.get("/hello")
 async def hello(principal: Annotated[Principal, Depends(signed_in)]): ...
@@ -36,20 +37,23 @@ class Refused(HTTPException):
 class SignedIn(SecurityBase):
     """A dependency that returns the `Principal` who asks, without I/O.
 
-    `auth` is an `Ostiary` (bearer token or cookie) or a `Verifier` (bearer token). `entity_types` names the kinds of
-    account that may pass (all, if none is named), `roles` what they must all have; `recent` asks for an authentication
-    within `OSTIARY_SESSIONS__RECENT_AUTHENTICATION`, or what the `Verifier` was given.
+    `auth` is an `Ostiary` (bearer token or cookie) or a `Verifier` (bearer token). `permissions` are what the
+    caller's roles must allow, all of them: `SignedIn(auth, "reports:read")`. `entity_types` names the kinds of account
+    that may pass (all, if none is named), `roles` what they must all have; `recent` asks for an authentication within
+    `OSTIARY_SESSIONS__RECENT_AUTHENTICATION`, or what the `Verifier` was given.
     """
 
     def __init__(
         self,
         auth: Auth,
-        *,
+        *permissions: str,
         entity_types: Iterable[str] = (),
         roles: Iterable[str] = (),
         recent: bool = False,
     ) -> None:
-        self._checkpoint = Checkpoint(auth, entity_types=entity_types, roles=roles, recent=recent)
+        self._checkpoint = Checkpoint(
+            auth, permissions, entity_types=entity_types, roles=roles, recent=recent
+        )
         self.model = HTTPBearer(bearerFormat="at+jwt", description="An access token of Ostiary.")
         self.scheme_name = "Ostiary"
 

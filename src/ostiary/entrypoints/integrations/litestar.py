@@ -46,15 +46,23 @@ class Refused(ProblemDetailsException):
 class SignedIn:
     """A guard that lets signed-in callers pass, and makes their `Principal` the `request.user`.
 
-    `auth` is an `Ostiary` (bearer token or cookie) or a `Verifier` (bearer token). `entity_types` names the kinds of
-    account that may pass (all, if none is named), `roles` what they must all have; `recent` asks for an authentication
-    within `OSTIARY_SESSIONS__RECENT_AUTHENTICATION`, or what the `Verifier` was given.
+    `auth` is an `Ostiary` (bearer token or cookie) or a `Verifier` (bearer token). `permissions` are what the
+    caller's roles must allow, all of them: `SignedIn(auth, "reports:read")`. `entity_types` names the kinds of account
+    that may pass (all, if none is named), `roles` what they must all have; `recent` asks for an authentication within
+    `OSTIARY_SESSIONS__RECENT_AUTHENTICATION`, or what the `Verifier` was given.
     """
 
     def __init__(
-        self, auth: Auth, *, entity_types: Iterable[str] = (), roles: Iterable[str] = (), recent: bool = False
+        self,
+        auth: Auth,
+        *permissions: str,
+        entity_types: Iterable[str] = (),
+        roles: Iterable[str] = (),
+        recent: bool = False,
     ) -> None:
-        self._checkpoint = Checkpoint(auth, entity_types=entity_types, roles=roles, recent=recent)
+        self._checkpoint = Checkpoint(
+            auth, permissions, entity_types=entity_types, roles=roles, recent=recent
+        )
 
     async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         """Raise `Refused` with 401, 403 or 503, unless the caller may pass."""

@@ -53,15 +53,23 @@ class RequestRefused(Exception):
 class Checkpoint:
     """Lets those pass whom a guard lets pass, the same in every framework.
 
-    `entity_types` names the kinds of account (all, if none is named), `roles` what they must all have; `recent` asks
-    for a recent authentication: within `OSTIARY_SESSIONS__RECENT_AUTHENTICATION`, or what the `Verifier` was given.
+    `permissions` are what the caller's roles must allow, all of them; `entity_types` names the kinds of account (all, if
+    none is named), `roles` what they must all have; `recent` asks for a recent authentication: within `OSTIARY_SESSIONS__RECENT_AUTHENTICATION`, or what the `Verifier` was given.
     """
 
     def __init__(
-        self, auth: Auth, *, entity_types: Iterable[str], roles: Iterable[str], recent: bool
+        self,
+        auth: Auth,
+        permissions: Iterable[str],
+        *,
+        entity_types: Iterable[str],
+        roles: Iterable[str],
+        recent: bool,
     ) -> None:
         self._door: _Door = _VerifierDoor(auth) if isinstance(auth, Verifier) else _OstiaryDoor(auth)
-        self._guard = signed_in(entity_types=entity_types, roles=roles, recent=recent)
+        self._guard = signed_in(
+            entity_types=entity_types, roles=roles, permissions=permissions, recent=recent
+        )
 
     def admit(self, method: str, headers: Iterable[tuple[bytes, bytes]]) -> Principal:
         """Return who asks, without I/O; header names are lower case. Raises `RequestRefused`."""

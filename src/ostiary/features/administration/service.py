@@ -1,26 +1,29 @@
-"""Suspending, reactivating, unlocking, ending sessions and everything, granting and removing roles."""
+"""Suspending, reactivating, unlocking, ending sessions and everything."""
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from ostiary.features.audit import Action, Actor, Event
-from ostiary.features.identities import IDENTITY_PREFIX, Status
+from ostiary.features.administration.errors import NoAddress, NotSuspended
+from ostiary.features.audit import Action, Event
+from ostiary.features.challenges import Format, Purpose
+from ostiary.features.identities import IDENTITY_PREFIX, Status, parse_identifier
 from ostiary.features.sessions import EndReason
-from ostiary.foundation.ids import format_id
+from ostiary.foundation.ids import parse_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
-    from ostiary.features.audit import Audit
+    from ostiary.features.administration.changes import Changes
+    from ostiary.features.audit import Actor, Audit
+    from ostiary.features.challenges import AddressProofs
     from ostiary.features.identities import Identities, Identity
-    from ostiary.features.roles import Roles
-    from ostiary.features.sessions import Sessions
+    from ostiary.features.sessions import SessionReading, Sessions
     from ostiary.features.signing_keys import KeyRecord, SigningKeys
-    from ostiary.foundation.storage import Database, Transaction
+    from ostiary.foundation.storage import Database
+    from ostiary.verifier import Principal
 
 
 class Administration:
@@ -30,16 +33,20 @@ class Administration:
         self,
         database: Database,
         *,
+        changes: Changes,
         identities: Identities,
-        roles: Roles,
         sessions: Sessions,
+        session_reading: SessionReading,
+        proofs: AddressProofs,
         signing_keys: SigningKeys,
         audit: Audit,
     ) -> None:
         self._database = database
+        self._changes = changes
         self._identities = identities
-        self._roles = roles
         self._sessions = sessions
+        self._session_reading = session_reading
+        self._proofs = proofs
         self._signing_keys = signing_keys
         self._audit = audit
 
@@ -54,6 +61,16 @@ class Administration:
             return await self._sessions.revocations.end_everything(
                 tx, sessions=True, reason=reason, by=by.id or by.kind, now=now
             )
+
+    async def rotate_key(self, *, immediately: bool, by: Actor, now: datetime) -> KeyRecord:
+        """Let another key sign, as soon as every worker and every copy of the key set knows it, or at once."""
+        async with self._database.transaction() as tx:
+            return await self._signing_keys.rotate(tx, by=by, now=now, immediately=immediately)
+
+    async def retire_key(self, kid: str, *, by: Actor, now: datetime) -> Sequence[KeyRecord]:
+        """Retire a signing key nobody needs. Raises `SigningKeyNotFound`, `SigningKeyInUse`."""
+        async with self._database.transaction() as tx:
+            return await self._signing_keys.retire(tx, kid, compromised=False, by=by, now=now)
 
     async def retire_compromised_key(self, kid: str, *, by: Actor, now: datetime) -> Sequence[KeyRecord]:
         """Retire a signing key that somebody else has, and every access token issued before.
@@ -76,79 +93,74 @@ class Administration:
         return identity
 
     async def suspend(self, identity_id: UUID, *, by: Actor, now: datetime) -> None:
-        """Keep somebody out from their next request on."""
-        async with self._change(Action.IDENTITY_SUSPENDED, identity_id, by, now) as tx:
+        """Keep somebody out from their next request on. Raises `OwnAccount`, `LastOperator`."""
+        change = self._changes.to_identity(Action.IDENTITY_SUSPENDED, identity_id, by, now, shuts_out=True)
+        async with change as (tx, _):
             await self._identities.set_status(tx, identity_id, Status.SUSPENDED, now=now)
             await self._sessions.end_all(tx, identity_id, reason=EndReason.IDENTITY_SUSPENDED, now=now)
 
     async def reactivate(self, identity_id: UUID, *, by: Actor, now: datetime) -> None:
-        """Let somebody sign in again; their old sessions stay ended."""
-        async with self._change(Action.IDENTITY_REACTIVATED, identity_id, by, now) as tx:
+        """Let somebody sign in again; their old sessions stay ended. Raises `NotSuspended`."""
+        change = self._changes.to_identity(Action.IDENTITY_REACTIVATED, identity_id, by, now)
+        async with change as (tx, found):
+            if found.status is Status.PENDING_VERIFICATION:
+                raise NotSuspended
             await self._identities.set_status(tx, identity_id, Status.ACTIVE, now=now)
 
     async def unlock(self, identity_id: UUID, *, by: Actor, now: datetime) -> None:
         """Refill somebody's failure budget."""
-        async with self._change(Action.IDENTITY_UNLOCKED, identity_id, by, now) as tx:
+        async with self._changes.to_identity(Action.IDENTITY_UNLOCKED, identity_id, by, now) as (tx, _):
             await self._identities.unlock(tx, identity_id, now=now)
 
     async def end_sessions(self, identity_id: UUID, *, by: Actor, now: datetime) -> None:
         """End every session and token somebody has."""
-        async with self._change(Action.SESSIONS_ENDED, identity_id, by, now) as tx:
+        async with self._changes.to_identity(Action.SESSIONS_ENDED, identity_id, by, now) as (tx, _):
             await self._sessions.end_all(tx, identity_id, reason=EndReason.OPERATOR, now=now)
+
+    async def end_session(self, session_id: UUID, *, by: Actor, now: datetime) -> bool:
+        """End one session, whoever's it is; False when there is no such live session."""
+        owner = await self._session_reading.owner(self._database, session_id)
+        if owner is None:
+            return False
+        async with self._database.transaction() as tx:
+            ended = await self._sessions.end(tx, owner, session_id, reason=EndReason.OPERATOR_NAMED, now=now)
+            if ended:
+                self._changes.record(tx, Action.SESSION_ENDED, owner, by, now, session_id=session_id)
+            return ended
+
+    async def end_token(self, token: Principal, *, by: Actor, now: datetime) -> None:
+        """End one access token, such as one that leaked."""
+        identity_id = parse_id(IDENTITY_PREFIX, token.identity_id)
+        async with self._database.transaction() as tx:
+            await self._sessions.revocations.end_token(
+                tx, token.token_id, of=identity_id, reason=EndReason.OPERATOR, by=by.id or by.kind, now=now
+            )
+            self._changes.record(tx, Action.TOKEN_REVOKED, identity_id, by, now)
+
+    async def send_password_link(self, identity_id: UUID, *, by: Actor, now: datetime) -> None:
+        """Send somebody a link, or a code to their phone, to set a password with; nobody else sees it (ADM-04).
+
+        Raises `NoAddress`.
+        """
+        async with self._changes.to_identity(Action.PASSWORD_LINK_SENT, identity_id, by, now) as (tx, found):
+            address = found.email or found.phone
+            if address is None:
+                raise NoAddress
+            self._proofs.ask(
+                tx,
+                Purpose.RESET_PASSWORD,
+                parse_identifier(address),
+                identity_id=identity_id,
+                form=Format.LINK,
+                locale=found.locale,
+                now=now,
+            )
 
     async def require_password_change(self, identity_id: UUID, *, by: Actor, now: datetime) -> None:
         """Demand a new password at the next sign-in, because the old one is known to others (PWD-08)."""
-        async with self._change(Action.PASSWORD_CHANGE_REQUIRED, identity_id, by, now) as tx:
+        async with self._changes.to_identity(Action.PASSWORD_CHANGE_REQUIRED, identity_id, by, now) as (
+            tx,
+            _,
+        ):
             await self._identities.require_password_change(tx, identity_id, now=now)
             await self._sessions.end_all(tx, identity_id, reason=EndReason.OPERATOR, now=now)
-
-    async def grant_role(
-        self,
-        identity_id: UUID,
-        role: str,
-        *,
-        expires_at: datetime | None = None,
-        by: Actor,
-        now: datetime,
-    ) -> None:
-        """Give somebody a role, or another time to hold it; their next access token names it.
-
-        Raises `InvalidRoleName`.
-        """
-        async with self._change(Action.ROLE_GRANTED, identity_id, by, now, reason=role) as tx:
-            held = await self._roles.granted(tx, identity_id, now=now)
-            await self._roles.grant(
-                tx, identity_id, role, granted_by=by.id or by.kind, expires_at=expires_at, now=now
-            )
-            if any(grant.role == role and grant.outlives(expires_at) for grant in held):
-                # Tokens that were minted for the longer time would outlive the grant (ADM-05).
-                await self._sessions.end_access_tokens(
-                    tx, identity_id, reason=EndReason.ROLE_REMOVED, now=now
-                )
-
-    async def remove_role(self, identity_id: UUID, role: str, *, by: Actor, now: datetime) -> bool:
-        """Take a role away from the next request on (ADM-05); False when they did not have it."""
-        async with self._change(Action.ROLE_REMOVED, identity_id, by, now, reason=role) as tx:
-            removed = await self._roles.remove(tx, identity_id, role)
-            if removed:
-                await self._sessions.end_access_tokens(
-                    tx, identity_id, reason=EndReason.ROLE_REMOVED, now=now
-                )
-            return removed
-
-    @asynccontextmanager
-    async def _change(
-        self, action: Action, identity_id: UUID, by: Actor, now: datetime, *, reason: str | None = None
-    ) -> AsyncIterator[Transaction]:
-        """Open the transaction of a change to a live identity, and record it there."""
-        async with self._database.transaction() as tx:
-            await self._identities.lock_for_change(tx, identity_id)
-            event = Event(
-                action,
-                by,
-                target_kind="identity",
-                target_id=format_id(IDENTITY_PREFIX, identity_id),
-                reason=reason,
-            )
-            self._audit.record(tx, event, now=now)
-            yield tx

@@ -5,6 +5,7 @@ transaction: `record` takes the transaction and lets a failure refuse the change
 may be lost: `record_read`. docs/guides/secure.md has the table of which is which.
 """
 
+from ostiary.features.audit.catalogue import CATALOGUE, Entry
 from ostiary.features.audit.errors import PurgedMeanwhile, SealNotOurs, UnreadableExport
 from ostiary.features.audit.export import ExportVerification, Selection
 from ostiary.features.audit.keys import PersonalData
@@ -28,6 +29,7 @@ from ostiary.features.audit.service import Audit
 from ostiary.features.audit.verification import Finding, Kind, Tally
 
 __all__ = [
+    "CATALOGUE",
     "NOBODY",
     "NOWHERE",
     "SEAL_KEY",
@@ -36,6 +38,7 @@ __all__ = [
     "Actor",
     "Audit",
     "AuditLog",
+    "Entry",
     "Event",
     "EventFilter",
     "ExportVerification",

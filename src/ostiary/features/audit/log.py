@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -38,26 +39,36 @@ class AuditLog:
 
         Two statements, however many they are.
         """
-        query, subject = _scope(matching)
+        query, action, subjects = _scope(matching)
         rows = await self._database.fetch_all(
             query,
             before or _LAST_ID,
             matching.since or _FIRST_MOMENT,
             min(matching.until or _LAST_MOMENT, _moment_after(before)),
-            matching.action,
+            action,
             limit,
-            subject,
+            *subjects,
         )
         opened = await self._personal_data.open([(row.id, row.metadata) for row in rows])
         return [_recorded(row, found) for row, found in zip(rows, opened, strict=True)]
 
 
-def _scope(matching: EventFilter) -> tuple[Query[store.EventRow], str | UUID | None]:
+def _scope(
+    matching: EventFilter,
+) -> tuple[Query[store.EventRow], str | None, tuple[str | UUID, ...]]:
+    """Choose a statement; return it with the action it has to pick out of what its index finds, and what that is."""
     if matching.identity_id is not None:
-        return store.EVENTS_OF_IDENTITY, matching.identity_id
+        return store.EVENTS_OF_IDENTITY, matching.action, (matching.identity_id,)
     if matching.session_id is not None:
-        return store.EVENTS_OF_SESSION, matching.session_id
-    return store.EVENTS, None
+        return store.EVENTS_OF_SESSION, matching.action, (matching.session_id,)
+    wanted: dict[str, tuple[str, ...]] = {}
+    if matching.actor_id is not None:
+        wanted["actor_id"] = (matching.actor_id,)
+    if matching.target is not None:
+        wanted["target"] = matching.target
+    if matching.action is not None:
+        wanted["action"] = (matching.action,)
+    return store.EVENTS[tuple(wanted)], None, tuple(chain.from_iterable(wanted.values()))
 
 
 def _moment_after(event_id: UUID | None) -> datetime:

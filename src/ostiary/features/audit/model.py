@@ -56,6 +56,7 @@ class Action(StrEnum):
     IDENTITY_REACTIVATED = "identity:account:reactivated"
     IDENTITY_UNLOCKED = "identity:account:unlocked"
     PASSWORD_CHANGE_REQUIRED = "identity:password:change_required"  # noqa: S105 - the name of an event
+    PASSWORD_LINK_SENT = "identity:password:link_sent"  # noqa: S105 - the name of an event
     PASSKEY_RENAMED = "identity:passkey:renamed"
     PASSKEY_CLONE_SUSPECTED = "identity:passkey:clone_suspected"
     FACTOR_BEGUN = "identity:factor:begun"
@@ -72,6 +73,13 @@ class Action(StrEnum):
     SESSIONS_ENDED = "identity:sessions:ended"
     REFRESH_TOKEN_REUSED = "session:refresh_token:reused"  # noqa: S105 - the name of an event
     TOKEN_REVOKED = "token:access_token:revoked"  # noqa: S105 - the name of an event
+    ROLE_CREATED = "role:role:created"
+    ROLE_DESCRIBED = "role:role:described"
+    ROLE_DECLARED = "role:role:declared"
+    ROLE_RELEASED = "role:role:released"
+    ROLE_DELETED = "role:role:deleted"
+    ROLE_PERMISSION_ADDED = "role:permission:added"
+    ROLE_PERMISSION_REMOVED = "role:permission:removed"
     ROLE_GRANTED = "role:grant:added"
     ROLE_REMOVED = "role:grant:removed"
     BOOTSTRAP_ISSUED = "installation:bootstrap:issued"
@@ -83,6 +91,7 @@ class Action(StrEnum):
     ONBOARDING_STEP_SAVED = "identity:onboarding:step_saved"
     ONBOARDING_COMPLETED = "identity:onboarding:completed"
     IDENTITY_READ = "identity:account:read"
+    AUDIT_READ = "audit:events:read"
     SIGNING_KEY_PUBLISHED = "signing_key:key:published"
     SIGNING_KEY_BROUGHT_FORWARD = "signing_key:key:brought_forward"
     SIGNING_KEY_ACTIVATED = "signing_key:key:activated"
@@ -118,15 +127,16 @@ NOWHERE: Final = Origin()
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did it: an identity, the system itself, or nobody we know."""
+    """Who did it: an identity, the system itself, or nobody we know; and from where, if that is known."""
 
     kind: str
     id: str | None = None
+    origin: Origin = field(default=NOWHERE, compare=False)
 
     @classmethod
-    def identity(cls, identity_id: str) -> Actor:
+    def identity(cls, identity_id: str, origin: Origin = NOWHERE) -> Actor:
         """The identity with the external id `idn_…`."""
-        return cls(_IDENTITY, identity_id)
+        return cls(_IDENTITY, identity_id, origin)
 
 
 SYSTEM: Final = Actor("system")
@@ -177,13 +187,15 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events: by or to the identity `idn_…`, or of one session; and of one action, within a time.
+    """Which events: by or to the identity `idn_…`, or of one session, or of an actor or a target; of one action; when.
 
-    Raises `ValueError` for an identity and a session at once.
+    A target is its kind and its id. Raises `ValueError` for an identity and a session at once.
     """
 
     identity_id: str | None = None
     session_id: UUID | None = None
+    actor_id: str | None = None
+    target: tuple[str, str] | None = None
     action: str | None = None
     since: datetime | None = None
     until: datetime | None = None

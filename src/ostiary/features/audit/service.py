@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -10,6 +11,7 @@ from uuid import UUID
 from ostiary.features.audit import store
 from ostiary.features.audit.devices import device_digest, told_of_device
 from ostiary.features.audit.keys import ORIGIN, PersonalData
+from ostiary.features.audit.model import NOWHERE
 from ostiary.features.outbox import Message, Template
 from ostiary.foundation.errors import Unavailable
 from ostiary.foundation.ids import first_id_at, new_id
@@ -147,6 +149,8 @@ class Audit:
         tx.defer(store.ADD_EVENT, *self._columns(tx, event, now))
 
     def _columns(self, tx: Transaction, event: Event, now: datetime) -> tuple[Parameter, ...]:
+        if event.origin == NOWHERE:
+            event = replace(event, origin=event.actor.origin)
         event_id = new_id(now, self._entropy)
         parts = self.personal_data.sealed_parts(tx, event, event_id, now=now)
         origin = {} if ORIGIN in parts else event.origin.facts()

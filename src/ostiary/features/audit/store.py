@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import combinations
 from typing import Any, Final
 from uuid import UUID
 
@@ -90,7 +91,24 @@ def _events(where: str) -> str:
 _BY_THEM: Final = _events("actor_id = $6")
 _TO_THEM: Final = _events("target_kind = 'identity' AND target_id = $6 AND coalesce(actor_id, '') <> $6")
 
-EVENTS = Query(_events("CAST($6 AS text) IS NULL"), into=EventRow)
+# By what is looked for. Each combination is a statement of its own, so that each is planned by the index that fits it.
+_LOOKED_FOR: Final = {
+    "actor_id": ("actor_id",),
+    "target": ("target_kind", "target_id"),
+    "action": ("action",),
+}
+
+
+def _looked_for(names: tuple[str, ...]) -> str:
+    columns = [column for name in names for column in _LOOKED_FOR[name]]
+    return " AND ".join(f"{column} = ${number}" for number, column in enumerate(columns, start=6)) or "TRUE"
+
+
+EVENTS: Final = {
+    names: Query(_events(_looked_for(names)), into=EventRow)
+    for size in range(len(_LOOKED_FOR) + 1)
+    for names in combinations(_LOOKED_FOR, size)
+}
 EVENTS_OF_SESSION = Query(_events("session_id = $6"), into=EventRow)
 # Each half has an index of its own, which an OR over both would not use.
 EVENTS_OF_IDENTITY = Query(

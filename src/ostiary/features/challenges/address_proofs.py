@@ -33,6 +33,7 @@ _TEMPLATES: Final[Mapping[Purpose, Template]] = MappingProxyType(
         Purpose.VERIFY_PHONE: Template.VERIFY_PHONE,
         Purpose.CHANGE_EMAIL: Template.CHANGE_EMAIL,
         Purpose.CHANGE_PHONE: Template.CHANGE_PHONE,
+        Purpose.RESET_PASSWORD: Template.RESET_PASSWORD,
     }
 )
 

@@ -67,7 +67,7 @@ class Flows:
         key = (presented.id, presented.digest) if presented else (None, None)
         rows = await source.fetch_all(store.FACTS, identity_id, now, *key)
         grants = [
-            Grant(row.name, row.granted_by, row.granted_at, row.expires_at)
+            Grant(row.name, row.granted_by, row.granted_at, row.expires_at, row.permissions or [])
             for row in rows
             if row.kind == "role" and row.granted_at is not None
         ]

@@ -20,6 +20,7 @@ class Fact:
     granted_by: str | None
     granted_at: datetime | None
     expires_at: datetime | None
+    permissions: list[str] | None
 
 
 def _all_ended(created_at: str) -> str:
@@ -30,15 +31,15 @@ def _all_ended(created_at: str) -> str:
 
 
 def _factor(name: str, where: str) -> str:
-    return f"SELECT 'factor', '{name}', NULL, NULL, NULL WHERE EXISTS (SELECT 1 FROM ostiary.{where})"
+    return f"SELECT 'factor', '{name}', NULL, NULL, NULL, NULL WHERE EXISTS (SELECT 1 FROM ostiary.{where})"
 
 
 # $1 the identity, $2 now, $3 the device's id and $4 its digest, or NULL. The factors' own features own their tables;
 # read here because a sign-in may ask the database once for all it has to know.
-FACTS: Final = Query(
-    f"""
+def _facts(permissions: str) -> str:
+    return f"""
     SELECT 'role' AS kind, role.name AS name, held.granted_by AS granted_by, held.granted_at AS granted_at,
-           held.expires_at AS expires_at
+           held.expires_at AS expires_at, {permissions} AS permissions
       FROM ostiary.role_grants AS held JOIN ostiary.roles AS role ON role.id = held.role_id
      WHERE held.identity_id = $1 AND (held.expires_at IS NULL OR held.expires_at > $2)
     UNION ALL
@@ -48,18 +49,24 @@ FACTS: Final = Query(
     UNION ALL
     {_factor("recovery_code", "recovery_codes WHERE identity_id = $1 AND used_at IS NULL")}
     UNION ALL
-    SELECT 'factor', factor.channel, NULL, NULL, NULL
+    SELECT 'factor', factor.channel, NULL, NULL, NULL, NULL
       FROM ostiary.message_factors AS factor JOIN ostiary.identities AS identity ON identity.id = factor.identity_id
      WHERE factor.identity_id = $1
        AND CASE factor.channel WHEN 'email' THEN identity.email_verified_at ELSE identity.phone_verified_at END
            IS NOT NULL
     UNION ALL
-    SELECT 'device', device.label, NULL, NULL, NULL
+    SELECT 'device', device.label, NULL, NULL, NULL, NULL
       FROM ostiary.remembered_devices AS device
      WHERE device.id = $3 AND device.secret_digest = $4 AND device.identity_id = $1 AND device.expires_at > $2
        AND NOT EXISTS {_all_ended("device.created_at")}
     ORDER BY 2
-    """,
+    """
+
+
+_ALLOWED: Final = "FROM ostiary.role_permissions AS allowed WHERE allowed.role_id = role.id"
+FACTS: Final = Query(
+    postgresql=_facts(f"(SELECT coalesce(jsonb_agg(allowed.permission), '[]'::jsonb) {_ALLOWED})"),
+    sqlite=_facts(f"(SELECT json_group_array(allowed.permission) {_ALLOWED})"),
     into=Fact,
 )
 

@@ -32,6 +32,7 @@ from ostiary.features.identities.model import (
     Identity,
     IdentityFilter,
     Lockout,
+    Raised,
     Status,
 )
 from ostiary.features.identities.service import IdentifierTaken, Identities, IdentityNotFound
@@ -57,6 +58,7 @@ __all__ = [
     "NewIdentity",
     "OnRegistered",
     "PhoneNumber",
+    "Raised",
     "Status",
     "UnknownEntityType",
     "parse_address",

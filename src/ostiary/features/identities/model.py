@@ -10,9 +10,10 @@ from uuid import UUID
 
 from ostiary.features.identities.addresses import Address, Channel, parse_address
 from ostiary.features.outbox import Recipient
-from ostiary.foundation.ids import format_id
+from ostiary.foundation.ids import first_id_at, format_id
 
 IDENTITY_PREFIX: Final = "idn"
+_LAST_ID: Final = UUID(int=(1 << 128) - 1)
 _SHORTEST_WAIT: Final = timedelta(seconds=1)
 # What is locked until somebody opens it tells its callers to come back tomorrow, not in eight thousand years.
 _LONGEST_WAIT: Final = timedelta(days=1)
@@ -78,6 +79,19 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Raised:
+    """An identity whose tokens of a smaller epoch are dead."""
+
+    id: UUID
+    epoch: int
+
+    @property
+    def external_id(self) -> str:
+        """The id as it is shown outside, `idn_…`."""
+        return format_id(IDENTITY_PREFIX, self.id)
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
     """What a password check needs to know, as read when the attempt was reserved."""
 
@@ -129,8 +143,32 @@ class Lockout:
 
 @dataclass(frozen=True, slots=True)
 class IdentityFilter:
-    """Which identities to list: of a type, in a state, with this normalised address."""
+    """Which identities to list: of a type, in a state, with these addresses as they are stored, made when."""
 
     entity_type: str | None = None
     status: Status | None = None
     email_normalized: str | None = None
+    phone: str | None = None
+    made_from: datetime | None = None
+    made_before: datetime | None = None
+
+    @property
+    def wanted(self) -> dict[str, str]:
+        """What is looked for, by name; a status that few have is a name of its own."""
+        status = "status" if self.status is Status.ACTIVE else "rare_status"
+        found = {
+            "email_normalized": self.email_normalized,
+            "phone": self.phone,
+            "entity_type": self.entity_type,
+            status: self.status,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+    def begins_behind(self, after: UUID) -> UUID:
+        """Return the id behind which the list begins: ids begin with the time they were made at."""
+        return after if self.made_from is None else max(after, UUID(int=first_id_at(self.made_from).int - 1))
+
+    @property
+    def ends_before(self) -> UUID:
+        """The first id that is too late."""
+        return _LAST_ID if self.made_before is None else first_id_at(self.made_before)

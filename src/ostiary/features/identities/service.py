@@ -8,7 +8,15 @@ from uuid import UUID
 from ostiary.features.identities import store
 from ostiary.features.identities.addresses import Channel, EmailAddress, PhoneNumber
 from ostiary.features.identities.entity_types import NewIdentity
-from ostiary.features.identities.model import Attempt, Credentials, Identity, IdentityFilter, Lockout, Status
+from ostiary.features.identities.model import (
+    Attempt,
+    Credentials,
+    Identity,
+    IdentityFilter,
+    Lockout,
+    Raised,
+    Status,
+)
 from ostiary.foundation.crypto import associated_data, mac
 from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.ids import format_id, new_id
@@ -136,14 +144,11 @@ class Identities:
         self, matching: IdentityFilter, *, limit: int, after: UUID | None = None
     ) -> Sequence[Identity]:
         """Return up to `limit` identities in the order they were made, after the one with id `after`."""
-        return await self._database.fetch_all(
-            store.LIST,
-            after or _FIRST_ID,
-            matching.entity_type,
-            matching.status,
-            matching.email_normalized,
-            limit,
-        )
+        wanted = matching.wanted
+        bounds = (matching.begins_behind(after or _FIRST_ID), matching.ends_before)
+        names = tuple(name for name in store.SEARCHED_BY if name in wanted)
+        values = (wanted[name] for name in names)
+        return await self._database.fetch_all(store.SEARCHES[names], *bounds, limit, *values)
 
     async def count(self, tx: Transaction, entity_type: str) -> int:
         """Return how many live identities of a type there are."""
@@ -262,6 +267,16 @@ class Identities:
             raise IdentityNotFound
         return epoch
 
+    async def raise_epochs_of_holders(
+        self, tx: Transaction, role_id: UUID, *, after: UUID | None, limit: int, now: datetime
+    ) -> Sequence[Raised]:
+        """Kill every access token of the next `limit` who hold a role, by id, and return the epochs that live.
+
+        One statement, and one more for the revocations that make it known: `Revocations.end_epochs`.
+        """
+        raised = await tx.fetch_all(store.RAISE_EPOCHS_OF_HOLDERS, role_id, after or _FIRST_ID, now, limit)
+        return sorted(raised, key=_by_id)
+
     async def set_status(self, tx: Transaction, identity_id: UUID, status: Status, *, now: datetime) -> bool:
         """Change whether an identity may sign in; False when it is so already."""
         return await tx.execute(store.SET_STATUS, identity_id, status, now) == 1
@@ -307,6 +322,10 @@ class Identities:
             int(lockout.shortest.total_seconds()),
             int(lockout.longest.total_seconds()),
         )
+
+
+def _by_id(raised: Raised) -> UUID:
+    return raised.id
 
 
 def _attempt(row: store.AttemptRow | None) -> Attempt:

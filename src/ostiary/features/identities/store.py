@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import datetime
+from itertools import combinations
 from typing import Any, Final
 from uuid import UUID
 
 from ostiary.features.identities.addresses import Channel
-from ostiary.features.identities.model import Credentials, Identity, Status
+from ostiary.features.identities.model import Credentials, Identity, Raised, Status
 from ostiary.foundation.storage import Query, bounded_delete
 
 _IDENTITY: Final = """
@@ -78,17 +79,21 @@ FIND_BY_PHONE = Query(
     into=Identity,
 )
 
-LIST = Query(
-    f"""
-    SELECT {_IDENTITY} FROM ostiary.identities
-     WHERE deleted_at IS NULL AND id > $1
-       AND (CAST($2 AS text) IS NULL OR entity_type = $2)
-       AND (CAST($3 AS text) IS NULL OR status = $3)
-       AND (CAST($4 AS text) IS NULL OR email_normalized = $4)
-     ORDER BY id LIMIT $5
-    """,
-    into=Identity,
-)
+# Searches. $1 the id to go on behind, $2 the first id that is too late, $3 how many; what is looked for follows. Each
+# combination is a statement of its own, so that each is planned by the index that fits it.
+SEARCHED_BY: Final = {
+    **{name: f"{name} = {{}}" for name in ("email_normalized", "phone", "entity_type", "status")},
+    "rare_status": "status = {} AND status <> 'active'",
+}
+
+
+def _search(names: tuple[str, ...]) -> Query[Identity]:
+    asked = "".join(f" AND {SEARCHED_BY[name].format(f'${n}')}" for n, name in enumerate(names, start=4))
+    found = f"deleted_at IS NULL AND id > $1 AND id < $2{asked} ORDER BY id LIMIT $3"
+    return Query(f"SELECT {_IDENTITY} FROM ostiary.identities WHERE {found}", into=Identity)
+
+
+SEARCHES: Final = {names: _search(names) for size in range(5) for names in combinations(SEARCHED_BY, size)}
 
 COUNT_OF_TYPE = Query(
     "SELECT count(*) FROM ostiary.identities WHERE entity_type = $1 AND deleted_at IS NULL", into=int
@@ -200,6 +205,30 @@ RAISE_EPOCH = Query(
     RETURNING token_epoch
     """,
     into=int,
+)
+
+# The next $4 holders of the role $1 behind the identity $2, whose grants live at $3; locked in the order of their ids, as
+# everybody does who locks several. The roles' own feature owns the grants; read here so that one statement raises many.
+_NEXT_HOLDERS: Final = """
+    SELECT held.identity_id FROM ostiary.role_grants AS held
+     WHERE held.role_id = $1 AND held.identity_id > $2 AND (held.expires_at IS NULL OR held.expires_at > $3)
+     ORDER BY held.identity_id LIMIT $4"""
+RAISE_EPOCHS_OF_HOLDERS = Query(
+    postgresql=f"""
+    WITH locked AS (
+        SELECT id FROM ostiary.identities WHERE id = ANY (ARRAY({_NEXT_HOLDERS})) ORDER BY id FOR UPDATE
+    ), raised AS (
+        UPDATE ostiary.identities AS identity SET token_epoch = identity.token_epoch + 1, updated_at = $3
+          FROM locked WHERE identity.id = locked.id
+        RETURNING identity.id, identity.token_epoch AS epoch
+    )
+    SELECT id, epoch FROM raised ORDER BY id
+    """,
+    sqlite=f"""
+    UPDATE ostiary.identities SET token_epoch = token_epoch + 1, updated_at = $3 WHERE id IN ({_NEXT_HOLDERS})
+    RETURNING id, token_epoch AS epoch
+    """,
+    into=Raised,
 )
 
 SET_STATUS: Query[Any] = Query(

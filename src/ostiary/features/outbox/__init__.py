@@ -4,7 +4,7 @@ Owns `outbox` and `webhook_endpoints`. A message is delivered at least once, ded
 until then and erased afterwards. Whoever adds a message adds it in the transaction of the change it tells of.
 """
 
-from ostiary.features.outbox.contents import CONTENTS, Contents
+from ostiary.features.outbox.contents import ACTIONS, CONTENTS, Contents
 from ostiary.features.outbox.delivery import Courier
 from ostiary.features.outbox.errors import EndpointNotFound, InvalidEndpoint, MessageNotFound
 from ostiary.features.outbox.model import (
@@ -30,6 +30,7 @@ from ostiary.features.outbox.transports import MailTransport, SmsTransport
 from ostiary.features.outbox.webhooks import Webhooks
 
 __all__ = [
+    "ACTIONS",
     "CONTENTS",
     "ENDPOINT_PREFIX",
     "MESSAGE_PREFIX",

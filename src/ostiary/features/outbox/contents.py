@@ -79,3 +79,6 @@ CONTENTS: Final[Mapping[Template, Contents]] = MappingProxyType(
         Template.DELETION_CANCELLED: _told(),
     }
 )
+
+ACTIONS: Final = frozenset(contents.action for contents in CONTENTS.values() if contents.action is not None)
+"""What links of messages do."""

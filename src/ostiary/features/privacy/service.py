@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ostiary.features.outbox import Outbox
     from ostiary.features.privacy.model import PersonalDataHooks
     from ostiary.features.profiles import Profiles
+    from ostiary.features.roles import Roles
     from ostiary.features.sessions import Caller, Sessions
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.secret import Secret
@@ -43,6 +44,7 @@ class Privacy:
         entropy: Entropy,
         *,
         identities: Identities,
+        roles: Roles,
         profiles: Profiles,
         sessions: Sessions,
         challenges: Challenges,
@@ -54,6 +56,7 @@ class Privacy:
         self._database = database
         self._entropy = entropy
         self._identities = identities
+        self._roles = roles
         self._profiles = profiles
         self._sessions = sessions
         self._challenges = challenges
@@ -63,7 +66,7 @@ class Privacy:
         self._grace = grace
 
     async def delete(self, caller: Caller, *, now: datetime) -> Erasure:
-        """Delete the caller's account, and return the receipt. Raises `IdentityNotFound`."""
+        """Delete the caller's account, and return the receipt. Raises `IdentityNotFound`, `LastOperator`."""
         event = Event(
             Action.IDENTITY_DELETED, caller.actor, session_id=caller.session_id, origin=caller.origin
         )
@@ -125,6 +128,8 @@ class Privacy:
 
     async def _delete(self, identity_id: UUID, event: Event, now: datetime) -> Erasure:
         async with self._database.transaction() as tx:
+            if event.actor.kind == "identity":
+                await self._roles.require_another_operator(tx, identity_id, now=now)
             credentials = await self._identities.lock_for_change(tx, identity_id)
             await self._drop_unproven(tx, credentials)
             await self._sessions.end_all(tx, identity_id, reason=EndReason.IDENTITY_DELETED, now=now)

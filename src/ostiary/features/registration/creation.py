@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from ostiary.features.audit import NOBODY, Action, Event
+from ostiary.features.audit import NOBODY, SYSTEM, Action, Event
 from ostiary.features.flows import Proof
 from ostiary.features.identities import IDENTITY_PREFIX, Status, parse_email, parse_phone
 from ostiary.features.registration.model import AwaitsApproval, RegistrationRefused
@@ -102,19 +103,32 @@ class Creation:
             locale=draft.locale,
             now=now,
         )
+        external_id = format_id(IDENTITY_PREFIX, identity.id)
         for role in draft.roles:
             await self._roles.grant(tx, identity.id, role, granted_by=draft.granted_by, now=now)
+            granted = Event(
+                Action.ROLE_GRANTED,
+                by or SYSTEM,
+                target_kind="identity",
+                target_id=external_id,
+                origin=origin,
+                reason=role,
+            )
+            self._audit.record(tx, granted, now=now)
         for hook in self.entity_types.hooks_for(entity_type.name, draft.roles):
             await hook(tx, identity, draft.profile)
         event = Event(
             Action.IDENTITY_REGISTERED,
             by or NOBODY,
             target_kind="identity",
-            target_id=format_id(IDENTITY_PREFIX, identity.id),
+            target_id=external_id,
             origin=origin,
             metadata={"entity_type": entity_type.name},
         )
         self._audit.record(tx, event, now=now)
+        for role in draft.roles:
+            granted = replace(event, action=Action.ROLE_GRANTED, reason=role, metadata={})
+            self._audit.record(tx, granted, now=now)
         return identity
 
     async def welcome(

@@ -1,10 +1,51 @@
 """Roles: named sets of permissions, granted to identities, perhaps for a time.
 
-Owns `roles`, `role_permissions` and `role_grants`. Role names travel in access tokens; what a grant's end must
-kill is the business of the journey that ends it.
+Owns `roles`, `role_permissions` and `role_grants`. The names of roles and permissions travel in access tokens; what a
+change must kill is the business of the journey that makes it. Roles that the configuration names are changed there.
 """
 
-from ostiary.features.roles.model import OPERATOR, Grant
-from ostiary.features.roles.service import InvalidRoleName, Roles, require_name
+from ostiary.features.roles.errors import (
+    InvalidDescription,
+    InvalidPermission,
+    InvalidRoleName,
+    LastOperator,
+    RoleDeclared,
+    RoleExists,
+    RoleNotFound,
+    TooManyPermissions,
+)
+from ostiary.features.roles.model import (
+    OPERATOR,
+    OPERATORS,
+    OPERATORS_ARE,
+    Declaration,
+    Grant,
+    Holder,
+    Role,
+    for_token,
+    permissions_of,
+)
+from ostiary.features.roles.service import Roles, declaration, require_name
 
-__all__ = ["OPERATOR", "Grant", "InvalidRoleName", "Roles", "require_name"]
+__all__ = [
+    "OPERATOR",
+    "OPERATORS",
+    "OPERATORS_ARE",
+    "Declaration",
+    "Grant",
+    "Holder",
+    "InvalidDescription",
+    "InvalidPermission",
+    "InvalidRoleName",
+    "LastOperator",
+    "Role",
+    "RoleDeclared",
+    "RoleExists",
+    "RoleNotFound",
+    "Roles",
+    "TooManyPermissions",
+    "declaration",
+    "for_token",
+    "permissions_of",
+    "require_name",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 from ostiary.features.audit import Action, Event
 from ostiary.features.service_credentials import store
@@ -22,13 +23,13 @@ from ostiary.foundation.ids import format_id, new_id
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
-    from uuid import UUID
 
     from ostiary.features.audit import Actor, Audit
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.secret import Secret
     from ostiary.foundation.storage import Database, Transaction
 
+_FIRST_ID: Final = UUID(int=0)
 _NOTE_USE_EVERY: Final = timedelta(hours=1)
 
 
@@ -81,9 +82,9 @@ class ServiceCredentials:
             await self._database.execute(store.USED, service.credential_id, now)
         return service
 
-    async def list(self) -> Sequence[ServiceCredential]:
-        """Return every credential there is, revoked ones too, the oldest first."""
-        return await self._database.fetch_all(store.LIST)
+    async def list(self, *, limit: int, after: UUID | None = None) -> Sequence[ServiceCredential]:
+        """Return up to `limit` credentials, revoked ones too, the oldest first, after the one with id `after`."""
+        return await self._database.fetch_all(store.LIST, after or _FIRST_ID, limit)
 
     async def revoke(self, credential_id: UUID, *, by: Actor, now: datetime) -> None:
         """Kill a credential from its next use on. Raises `ServiceCredentialNotFound`."""

@@ -35,7 +35,9 @@ _CREDENTIAL: Final = """
       FROM ostiary.service_credentials AS credential
       LEFT JOIN ostiary.services AS service ON service.identity_id = credential.identity_id"""
 
-LIST = Query(f"{_CREDENTIAL} ORDER BY credential.id", into=ServiceCredential)
+LIST = Query(
+    f"{_CREDENTIAL} WHERE credential.id > $1 ORDER BY credential.id LIMIT $2", into=ServiceCredential
+)
 
 REVOKE = Query(
     """

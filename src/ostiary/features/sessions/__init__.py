@@ -9,20 +9,24 @@ from ostiary.features.sessions.access_tokens import AccessTokens
 from ostiary.features.sessions.caller import Caller
 from ostiary.features.sessions.claims import AddressClaims
 from ostiary.features.sessions.endings import ENDINGS, EndReason
+from ostiary.features.sessions.feed import Cursor, InvalidCursor
 from ostiary.features.sessions.model import (
     Authentication,
     Lifetimes,
     Refusal,
     Refused,
+    RevocationRecord,
     Rotated,
     Session,
     SessionFigures,
+    SessionRecord,
     Tokens,
     device_label,
     external_session_id,
     parse_session_id,
 )
-from ostiary.features.sessions.revocations import Cursor, InvalidCursor, RevocationFigures, Revocations
+from ostiary.features.sessions.reading import SessionReading
+from ostiary.features.sessions.revocations import RevocationFigures, Revocations
 from ostiary.features.sessions.service import Sessions, SignInOvertaken
 
 __all__ = [
@@ -38,10 +42,13 @@ __all__ = [
     "Refusal",
     "Refused",
     "RevocationFigures",
+    "RevocationRecord",
     "Revocations",
     "Rotated",
     "Session",
     "SessionFigures",
+    "SessionReading",
+    "SessionRecord",
     "Sessions",
     "SignInOvertaken",
     "Tokens",

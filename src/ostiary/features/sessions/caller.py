@@ -51,5 +51,5 @@ class Caller:
 
     @property
     def actor(self) -> Actor:
-        """The caller as the records name them."""
-        return Actor.identity(self.external_id)
+        """The caller as the records name them, and from where they act."""
+        return Actor.identity(self.external_id, self.origin)

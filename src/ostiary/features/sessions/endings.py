@@ -39,6 +39,7 @@ class EndReason(StrEnum):
     TOKEN_REVOKED = "token_revoked"  # noqa: S105 - a reason
     STALE = "stale"
     OPERATOR = "operator"
+    OPERATOR_NAMED = "operator_named"
     EVERYTHING = "everything"
 
 
@@ -151,6 +152,9 @@ ENDINGS: Final[Mapping[EndReason, Ending]] = MappingProxyType(
         ),
         EndReason.STALE: Ending("Not used for long", *_NAMED, Cookie.DEAD, _LAST, cancels_flows=False),
         EndReason.OPERATOR: Ending("Operator's action", *_ALL, Cookie.DEAD, _LAST, cancels_flows=True),
+        EndReason.OPERATOR_NAMED: Ending(
+            "Operator's action on one session", *_NAMED, Cookie.DEAD, _LAST, cancels_flows=False
+        ),
         EndReason.EVERYTHING: Ending(
             "Everything ended",
             Reach.EVERYBODYS,

@@ -148,6 +148,7 @@ class Rotation:
     token_epoch: int
     roles: list[str]
     roles_expire_at: datetime | None
+    permissions: list[str]
 
     def refusal(self, *, grace: timedelta, now: datetime) -> Refusal | None:
         """Say why this token may not be exchanged, or None if it was, or may be exchanged again.
@@ -186,6 +187,45 @@ class Owned:
 
     id: UUID
     identity_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A session as operators see it, ended or not."""
+
+    id: UUID
+    identity_id: UUID
+    ip_address: str | None
+    user_agent: str | None
+    device_label: str | None
+    amr: list[str]
+    authenticated_at: datetime
+    created_at: datetime
+    last_used_at: datetime
+    idle_expires_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+    end_reason: str | None
+
+    def is_live(self, now: datetime) -> bool:
+        """Say whether it can still be refreshed."""
+        return self.ended_at is None and now < min(self.idle_expires_at, self.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationRecord:
+    """A revocation as operators see it: what it ends, why, by whom, and until when that matters."""
+
+    seq: int
+    kind: str
+    subject: str
+    identity_id: UUID | None
+    min_epoch: int | None
+    not_before: datetime | None
+    reason: str | None
+    revoked_by: str | None
+    revoked_at: datetime
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

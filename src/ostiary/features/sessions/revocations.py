@@ -7,14 +7,13 @@ maximum, and one that is repeated gets a new place in the feed, so whoever follo
 from __future__ import annotations
 
 import asyncio
-import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from ostiary.foundation.errors import OstiaryError
+from ostiary.features.sessions.feed import Cursor, FeedRow, Page
 from ostiary.foundation.storage import Query, bounded_delete
 from ostiary.verifier import Revocation, RevocationKind, RevocationSet
 
@@ -22,36 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from uuid import UUID
 
+    from ostiary.features.identities import Raised
     from ostiary.foundation.storage import Database, Transaction
     from ostiary.verifier import Principal
 
 # A refresh that overlaps the revoking transaction may still mint a token after `now`: storage ends transactions
 # after five seconds, and verifiers allow a minute of clock difference.
 _MARGIN: Final = timedelta(minutes=2)
-
-
-@dataclass(frozen=True, slots=True)
-class FeedRow:
-    """One revocation as stored; `is_settled` says that no smaller `seq` can still appear."""
-
-    seq: int
-    kind: RevocationKind
-    subject: str
-    min_epoch: int | None
-    not_before: datetime | None
-    expires_at: datetime
-    is_settled: bool
-
-    def entry(self) -> Revocation:
-        """Return the part verifiers need."""
-        return Revocation(
-            seq=self.seq,
-            kind=self.kind,
-            subject=self.subject,
-            min_epoch=self.min_epoch,
-            not_before=self.not_before,
-            expires_at=self.expires_at,
-        )
 
 
 # $1 kind, $2 subject, $3 whose it is, $4 min_epoch, $5 not_before, $6 expires_at, $7 reason, $8 revoked_by. The
@@ -81,6 +57,35 @@ ADD = Query(
            expires_at = max(known.expires_at, excluded.expires_at),
            reason = excluded.reason, revoked_by = excluded.revoked_by, revoked_at = excluded.revoked_at
     RETURNING seq, kind, subject, min_epoch, not_before, expires_at, FALSE AS is_settled
+    """,
+    into=FeedRow,
+)
+
+# Many identities at once: $1 lists subject and epoch of each, $2 their ids, one after another.
+_TAKEN_OVER: Final = """
+    ON CONFLICT (kind, subject) DO UPDATE
+       SET seq = excluded.seq, min_epoch = excluded.min_epoch, expires_at = {larger}(known.expires_at, excluded.expires_at),
+           reason = excluded.reason, revoked_by = excluded.revoked_by, revoked_at = excluded.revoked_at
+    RETURNING seq, kind, subject, min_epoch, not_before, expires_at, FALSE AS is_settled"""
+ADD_MANY = Query(
+    # Epochs only grow, and whoever raises one has locked its identity.
+    postgresql=f"""
+    INSERT INTO ostiary.revocations AS known
+           (seq, kind, subject, identity_id, min_epoch, expires_at, reason, revoked_by, revoked_at)
+    SELECT nextval('ostiary.revocation_seq'), 'identity', given.entry ->> 0,
+           encode(substring($2::bytea FROM (16 * given.number - 15)::int FOR 16), 'hex')::uuid,
+           (given.entry ->> 1)::int, $3, $4, $5, clock_timestamp()
+      FROM jsonb_array_elements($1) WITH ORDINALITY AS given(entry, number)
+    {_TAKEN_OVER.format(larger="greatest")}
+    """,
+    sqlite=f"""
+    INSERT INTO ostiary.revocations AS known
+           (seq, kind, subject, identity_id, min_epoch, expires_at, reason, revoked_by, revoked_at)
+    SELECT (SELECT coalesce(max(seq), 0) FROM ostiary.revocations) + 1 + given.key, 'identity', json_extract(given.value, '$[0]'),
+           substr($2, 16 * given.key + 1, 16), json_extract(given.value, '$[1]'), $3, $4, $5,
+           CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)
+      FROM json_each($1) AS given WHERE TRUE
+    {_TAKEN_OVER.format(larger="max")}
     """,
     into=FeedRow,
 )
@@ -120,56 +125,8 @@ CONCERNING = Query(
 )
 
 _AT_ONCE: Final = 10_000
-_CURSOR: Final = re.compile(r"(\d{1,19})\.(\d{1,19})\.([0-9a-f]{1,16})", re.ASCII)
 _TO_SESSIONS: Final = "sessions"
 _TO_ACCESS_TOKENS: Final = "access_tokens"
-_LARGEST_SEQ: Final = (1 << 63) - 1
-
-
-class InvalidCursor(OstiaryError):
-    """A text is not a place in the feed."""
-
-    def __init__(self) -> None:
-        super().__init__("The cursor is not one this server gave out: leave it away to begin anew.")
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """A place in the feed: what is settled, how far the reading got, and what was read beyond the settled part.
-
-    Numbers are drawn before the commit, so a row may still appear between rows already read. The sum of the numbers
-    read tells whether one has.
-    """
-
-    settled: int = 0
-    position: int = 0
-    unsettled: int = 0
-
-    @classmethod
-    def parse(cls, text: str) -> Cursor:
-        """Read what `str` wrote. Raises `InvalidCursor`."""
-        match = _CURSOR.fullmatch(text)
-        if match is None or max(int(match[1]), int(match[2])) > _LARGEST_SEQ:
-            raise InvalidCursor
-        return cls(int(match[1]), int(match[2]), int(match[3], 16))
-
-    def __str__(self) -> str:
-        return f"{self.settled}.{self.position}.{self.unsettled:x}"
-
-    def after(self, row: FeedRow) -> Cursor:
-        """Return the place behind a row."""
-        if row.is_settled:
-            return Cursor(row.seq, row.seq)
-        return Cursor(self.settled, row.seq, self.unsettled + row.seq)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What a reader of the feed gets: entries, the place behind them, and whether there is more at once."""
-
-    entries: list[Revocation]
-    cursor: Cursor
-    more: bool
 
 
 # The newest row stays whatever its age: on SQLite the next number is the largest plus one, and a number that was
@@ -250,6 +207,17 @@ class Revocations:
         """Kill every access token of the identity `idn_…` that carries a smaller epoch."""
         mark = replace(self._mark(now), min_epoch=epoch)
         await self._add(tx, RevocationKind.IDENTITY, identity_id, of, mark, reason, by)
+
+    async def end_epochs(
+        self, tx: Transaction, raised: Sequence[Raised], *, reason: str, by: str | None, now: datetime
+    ) -> None:
+        """Kill every access token of these identities that carries a smaller epoch, by one statement."""
+        if not raised:
+            return
+        marks = [[identity.external_id, identity.epoch] for identity in raised]
+        ids = b"".join(identity.id.bytes for identity in raised)
+        for row in await tx.fetch_all(ADD_MANY, marks, ids, self._mark(now).expires_at, reason, by):
+            tx.on_commit(partial(self._committed, row.entry()))
 
     async def end_everything(
         self, tx: Transaction, *, sessions: bool, reason: str, by: str | None, now: datetime

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from ostiary.features.audit import NOBODY, SYSTEM, Action, Event, Login, Origin
 from ostiary.features.identities import IDENTITY_PREFIX
+from ostiary.features.roles import permissions_of
 from ostiary.features.sessions import store
 from ostiary.features.sessions.endings import ENDINGS, EndReason, Reach, require
 from ostiary.features.sessions.model import (
@@ -141,6 +142,7 @@ class Sessions:
             authenticated_at=authenticated_at,
             amr=authentication.amr,
             roles=[grant.role for grant in authentication.grants],
+            permissions=permissions_of(authentication.grants),
             ends_by=(expires_at, *(grant.expires_at for grant in authentication.grants)),
             now=now,
         )
@@ -385,6 +387,7 @@ class Sessions:
             authenticated_at=facts.authenticated_at,
             amr=facts.amr,
             roles=facts.roles,
+            permissions=facts.permissions,
             ends_by=(facts.session_expires_at, facts.roles_expire_at),
             now=now,
         )

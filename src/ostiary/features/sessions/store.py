@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from ostiary.features.sessions.model import Owned, Purged, Rotation, Session, SessionFigures
+from ostiary.features.sessions.model import (
+    Owned,
+    Purged,
+    RevocationRecord,
+    Rotation,
+    Session,
+    SessionFigures,
+    SessionRecord,
+)
 from ostiary.foundation.storage import Query, bounded_delete
 
 # The revocation of everything stands before every session it concerns, so that none has to be touched to end it.
@@ -49,6 +57,33 @@ FIND = Query(
      WHERE id = $1 AND identity_id = $2 AND ended_at IS NULL AND NOT EXISTS {_ALL_ENDED}
     """,
     into=Session,
+)
+
+# For operators, the newest first and page by page: $1 the id to stay before, $2 how many.
+
+
+def _records(whose: str) -> Query[SessionRecord]:
+    return Query(
+        f"""
+        SELECT id, identity_id, ip_address, user_agent, device_label, amr, authenticated_at, created_at, last_used_at,
+               idle_expires_at, expires_at, coalesce(ended_at, {_ALL_ENDED}) AS ended_at, end_reason
+          FROM ostiary.sessions AS session WHERE id < $1{whose} ORDER BY id DESC LIMIT $2
+        """,
+        into=SessionRecord,
+    )
+
+
+RECORDS = _records("")
+RECORDS_OF_IDENTITY = _records(" AND identity_id = $3")
+
+OWNER = Query("SELECT identity_id FROM ostiary.sessions WHERE id = $1", into=UUID)
+
+REVOCATIONS = Query(
+    """
+    SELECT seq, kind, subject, identity_id, min_epoch, not_before, reason, revoked_by, revoked_at, expires_at
+      FROM ostiary.revocations WHERE seq < $1 ORDER BY seq DESC LIMIT $2
+    """,
+    into=RevocationRecord,
 )
 
 END = Query(
@@ -124,13 +159,24 @@ _GRANTED: Final = """
       FROM ostiary.role_grants AS held JOIN ostiary.roles AS role ON role.id = held.role_id
      WHERE held.identity_id = identity.id AND (held.expires_at IS NULL OR held.expires_at > $3)"""
 
-_ROLES_POSTGRESQL: Final = f"""
-       (SELECT coalesce(jsonb_agg(role.name ORDER BY role.name), '[]'::jsonb) {_GRANTED}) AS roles,
-       (SELECT min(held.expires_at) {_GRANTED}) AS roles_expire_at"""
+# The grants are looked up once, and what they allow only for whoever has any.
+_ROLES_POSTGRESQL: Final = """
+       coalesce(granted.roles, '[]'::jsonb) AS roles, granted.expire_at AS roles_expire_at,
+       CASE WHEN granted.roles IS NULL THEN '[]'::jsonb ELSE (
+           SELECT coalesce(jsonb_agg(DISTINCT allowed.permission), '[]'::jsonb)
+             FROM ostiary.role_permissions AS allowed WHERE allowed.role_id = ANY (granted.role_ids)) END AS permissions"""
+
+_WITH_ROLES_POSTGRESQL: Final = f"""{_OWNERS}
+      CROSS JOIN LATERAL (
+          SELECT jsonb_agg(role.name ORDER BY role.name) AS roles, min(held.expires_at) AS expire_at,
+                 array_agg(role.id) AS role_ids {_GRANTED}) AS granted"""
 
 _ROLES_SQLITE: Final = f"""
        (SELECT json_group_array(name) FROM (SELECT role.name {_GRANTED} ORDER BY role.name)) AS roles,
-       (SELECT min(held.expires_at) {_GRANTED}) AS roles_expire_at"""
+       (SELECT min(held.expires_at) {_GRANTED}) AS roles_expire_at,
+       (SELECT json_group_array(permission) FROM (
+           SELECT DISTINCT allowed.permission FROM ostiary.role_permissions AS allowed
+            WHERE allowed.role_id IN (SELECT role.id {_GRANTED}) ORDER BY allowed.permission)) AS permissions"""
 
 _MAY_BE_SPENT: Final = f"""
            token.id = $1 AND token.secret_digest = $2 AND token.consumed_at IS NULL AND token.expires_at > $3
@@ -156,7 +202,7 @@ ROTATE = Query(
         UPDATE ostiary.sessions AS session SET last_used_at = $3, updated_at = $3, idle_expires_at = $7
           FROM spent WHERE session.id = spent.session_id AND session.last_used_at <= $8
     )
-    SELECT EXISTS (SELECT FROM successor) AS spent_now, {_FACTS}, {_ROLES_POSTGRESQL} {_OWNERS}
+    SELECT EXISTS (SELECT FROM successor) AS spent_now, {_FACTS}, {_ROLES_POSTGRESQL} {_WITH_ROLES_POSTGRESQL}
      WHERE token.id = $1 AND token.secret_digest = $2
     """,
     sqlite=(
@@ -188,7 +234,7 @@ ROTATE = Query(
 
 FACTS = Query(
     postgresql=f"""
-    SELECT FALSE AS spent_now, {_FACTS}, {_ROLES_POSTGRESQL} {_OWNERS} WHERE token.id = $1 AND token.secret_digest = $2
+    SELECT FALSE AS spent_now, {_FACTS}, {_ROLES_POSTGRESQL} {_WITH_ROLES_POSTGRESQL} WHERE token.id = $1 AND token.secret_digest = $2
     """,
     sqlite=f"""
     SELECT FALSE AS spent_now, {_FACTS}, {_ROLES_SQLITE} {_OWNERS} WHERE token.id = $1 AND token.secret_digest = $2

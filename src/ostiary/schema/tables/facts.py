@@ -38,6 +38,9 @@ identities = table(
     Index(None, "entity_type", "email_normalized", unique=True, **where("deleted_at IS NULL")),
     Index(None, "entity_type", "phone", unique=True, **where("deleted_at IS NULL")),
     Index(None, "email_normalized"),
+    Index(None, "phone"),
+    # Those who wait or are kept out are few, and are looked for among many.
+    Index(None, "status", "id", **where("status <> 'active'")),
 )
 
 
@@ -68,6 +71,8 @@ roles = table(
     Column("id", UUID, primary_key=True),
     Column("name", TEXT, nullable=False, unique=True),
     Column("description", TEXT),
+    # Named in configuration: by the application's code or by a setting. Not deleted or changed by hand.
+    Column("declared", FLAG, nullable=False, server_default=text("false")),
 )
 
 role_permissions = table(
@@ -83,7 +88,7 @@ role_grants = table(
     Column("granted_by", TEXT),
     Column("granted_at", MOMENT, nullable=False),
     Column("expires_at", MOMENT),
-    Index(None, "role_id"),
+    Index(None, "role_id", "identity_id"),
 )
 
 signing_keys = table(

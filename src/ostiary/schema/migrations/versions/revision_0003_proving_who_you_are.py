@@ -43,6 +43,9 @@ _CHALLENGE: Final = (
 
 def upgrade() -> None:
     op.add_column("identities", sa.Column("locale", TEXT), schema=SCHEMA)
+    create_index("identities", "phone")
+    create_index("identities", "status", "id", where="status <> 'active'")
+    _roles()
     op.execute("CREATE TABLE ostiary.challenges_before AS SELECT * FROM ostiary.challenges")
     op.drop_table("challenges", schema=SCHEMA)
     _challenges(_PURPOSES, sa.Column("entity_type", TEXT, server_default=sa.text("''"), nullable=False))
@@ -78,7 +81,19 @@ def downgrade() -> None:
     _take_challenges_over(
         f" WHERE entity_type = '' AND purpose IN ({', '.join(repr(purpose) for purpose in _FIRST_PURPOSES)})"
     )
+    op.drop_index("ix_role_grants_role_id_identity_id", "role_grants", schema=SCHEMA)
+    create_index("role_grants", "role_id")
+    op.drop_column("roles", "declared", schema=SCHEMA)
+    op.drop_index("ix_identities_status_id", "identities", schema=SCHEMA)
+    op.drop_index("ix_identities_phone", "identities", schema=SCHEMA)
     op.drop_column("identities", "locale", schema=SCHEMA)
+
+
+def _roles() -> None:
+    declared: sa.Column[bool] = sa.Column("declared", FLAG, server_default=sa.text("false"), nullable=False)
+    op.add_column("roles", declared, schema=SCHEMA)
+    create_index("role_grants", "role_id", "identity_id")
+    op.drop_index("ix_role_grants_role_id", "role_grants", schema=SCHEMA)
 
 
 def _take_challenges_over(which: str) -> None:
