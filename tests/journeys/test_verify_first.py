@@ -17,6 +17,7 @@ from ostiary.features.identities import IdentifierTaken, parse_email
 from ostiary.features.outbox import Template
 from ostiary.features.passwords import UnacceptablePassword
 from ostiary.features.registration import NewAccount, PasswordChoice, RegistrationRefused
+from ostiary.foundation.bearer import BearerSecret
 from ostiary.foundation.ids import new_id
 from ostiary.foundation.secret import Secret
 from ostiary.foundation.storage import Query, database_at
@@ -344,6 +345,24 @@ async def test_rec_04_a_code_bears_five_guesses_and_five_minutes(auth, running):
         await confirm_code(auth, code, begun.flow)
     assert attempts == 5
     assert await count(auth, "identities") == 0
+
+
+async def test_rec_04_an_hour_of_asking_and_guessing_is_twenty_five_guesses(auth, running):
+    """Of a million codes, however often another one is asked for: five messages, five guesses at each."""
+    guesses = 0
+    for _ in range(20):
+        begun = await registered(auth, "", phone=PHONE)
+        for _ in range(6):
+            with pytest.raises(RegistrationRefused):
+                await confirm_code(auth, "no code", begun.flow)
+        challenge_id = BearerSecret.parse("registration", begun.flow).id
+        guesses += await auth.services.database.fetch_one(_ATTEMPTS, challenge_id) or 0
+
+    assert guesses == 25
+    assert len(await delivered(running)) == 5
+
+
+_ATTEMPTS = Query("SELECT attempts FROM ostiary.challenges WHERE id = $1", into=int)
 
 
 async def test_rec_01_a_link_ends_after_half_an_hour(auth, running):
