@@ -120,7 +120,15 @@ async def test_the_guides_test_runs(ostiary_auth):
 
 def _commands():
     # The one about personal data comes last: it deletes whom the others are about.
-    for guide in ("serve.md", "scale.md", "operate.md", "factors.md", "register.md", "privacy.md"):
+    for guide in (
+        "serve.md",
+        "scale.md",
+        "operate.md",
+        "factors.md",
+        "register.md",
+        "privacy.md",
+        "roles.md",
+    ):
         for block in blocks(GUIDES / guide, "ostiary", "bash"):
             yield from block.strip().splitlines()
 
