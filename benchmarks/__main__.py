@@ -13,7 +13,17 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import comparisons, growth, importing, passkeys, report, revoking, serving, signing_in
+from benchmarks import (
+    comparisons,
+    growth,
+    importing,
+    messages,
+    passkeys,
+    report,
+    revoking,
+    serving,
+    signing_in,
+)
 from benchmarks.harness import Finding, Part, Scale
 
 _MANY = 10_000_000
@@ -49,7 +59,7 @@ def main() -> None:
 async def _run(only: str, scale: Scale) -> Sequence[Finding]:
     """Run every part that makes something whose name contains `only`, one after another."""
     parts: list[Part] = []
-    for module in (comparisons, passkeys, signing_in, serving, growth, revoking, importing):
+    for module in (comparisons, messages, passkeys, signing_in, serving, growth, revoking, importing):
         parts += [part for part in module.parts() if any(only in name for name in part.names)]
     findings: list[Finding] = []
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())

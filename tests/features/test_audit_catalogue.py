@@ -48,8 +48,8 @@ async def test_metadata_holds_what_the_catalogue_says(auth):
     made = await registered(auth, "ada@example.org")
     await attempt(auth, "ada@example.org")
     await attempt(auth, "ada@example.org", "not their phrase")
-    await auth.services.administration.grant_role(
-        made.identity_id, "editor", by=audit.SYSTEM, now=auth.clock.now()
+    await auth.services.role_administration.grant(
+        made.identity_id, "ostiary:operator", by=audit.SYSTEM, now=auth.clock.now()
     )
 
     events = await auth.services.audit_log.list(EventFilter(), limit=100)

@@ -57,8 +57,8 @@ CHANGES = {
     "suspend": lambda auth, ada: auth.services.administration.suspend(
         ada.identity_id, by=SYSTEM, now=auth.clock.now()
     ),
-    "grant": lambda auth, ada: auth.services.administration.grant_role(
-        ada.identity_id, "editor", by=SYSTEM, now=auth.clock.now()
+    "grant": lambda auth, ada: auth.services.role_administration.grant(
+        ada.identity_id, "ostiary:operator", by=SYSTEM, now=auth.clock.now()
     ),
     "register": lambda auth, _: registered(auth, "bob@example.org"),
     "end everything": lambda auth, _: auth.services.administration.end_everything(

@@ -13,10 +13,12 @@ from tests.factories import ORIGIN, attempt, count, delivered, insert, registere
 from ostiary import InvalidProfile, app
 from ostiary.features.audit import SYSTEM
 from ostiary.features.flows import Proof, SignedIn
-from ostiary.features.identities import IdentifierTaken, parse_email
+from ostiary.features.identities import Channel, IdentifierTaken, parse_email
 from ostiary.features.outbox import Template
 from ostiary.features.passwords import UnacceptablePassword
 from ostiary.features.registration import NewAccount, PasswordChoice, RegistrationRefused
+from ostiary.features.sessions import Caller
+from ostiary.foundation.bearer import BearerSecret
 from ostiary.foundation.ids import new_id
 from ostiary.foundation.secret import Secret
 from ostiary.foundation.storage import Query, database_at
@@ -307,6 +309,34 @@ async def test_a_proof_and_an_unproven_registration_at_once_leave_one_holder(aut
     assert holder.id == proven.identity_id
 
 
+async def test_a_phone_number_beside_the_address_is_asked_for_its_proof(auth, running):
+    """It is nobody's until its code is typed in: then it is theirs; the code is sent when the account is there."""
+    begun = await registered(auth, ADA, phone=PHONE)
+    assert [message.topic for message in await delivered(running)] == ["email"]
+    made = await confirm(auth, await mailed(running), begun.flow)
+    assert (await auth.services.identities.get(made.identity_id)).phone is None
+    (sent,) = await delivered(running, Template.CHANGE_PHONE, PHONE)
+    caller = Caller.of(auth.verify(made.tokens.access_token.reveal()), ORIGIN)
+
+    refused = await auth.services.verification.confirm_code(
+        caller, Channel.PHONE, Secret(sent.values["code"]), now=auth.clock.now()
+    )
+
+    identity = await auth.services.identities.get(made.identity_id)
+    assert refused is None
+    assert (identity.phone, identity.phone_verified_at) == (PHONE, auth.clock.now())
+
+
+async def test_rec_07_a_phone_number_of_somebody_elses_wish_is_not_asked(auth, running):
+    """Whoever proves the address without the flow did not name the number: nothing is sent to it."""
+    await registered(auth, ADA, phone=PHONE)
+
+    made = await confirm(auth, await mailed(running), None, CHOSEN)
+
+    assert isinstance(made, SignedIn)
+    assert await delivered(running, Template.CHANGE_PHONE, PHONE) == []
+
+
 async def test_rec_04_a_phone_is_proven_by_a_code_of_its_flow(auth, running):
     """The code works with the flow it was sent for, once, and signs in."""
     other = await registered(auth, "", phone="+41446681801")
@@ -344,6 +374,24 @@ async def test_rec_04_a_code_bears_five_guesses_and_five_minutes(auth, running):
         await confirm_code(auth, code, begun.flow)
     assert attempts == 5
     assert await count(auth, "identities") == 0
+
+
+async def test_rec_04_an_hour_of_asking_and_guessing_is_twenty_five_guesses(auth, running):
+    """Of a million codes, however often another one is asked for: five messages, five guesses at each."""
+    guesses = 0
+    for _ in range(20):
+        begun = await registered(auth, "", phone=PHONE)
+        for _ in range(6):
+            with pytest.raises(RegistrationRefused):
+                await confirm_code(auth, "no code", begun.flow)
+        challenge_id = BearerSecret.parse("registration", begun.flow).id
+        guesses += await auth.services.database.fetch_one(_ATTEMPTS, challenge_id) or 0
+
+    assert guesses == 25
+    assert len(await delivered(running)) == 5
+
+
+_ATTEMPTS = Query("SELECT attempts FROM ostiary.challenges WHERE id = $1", into=int)
 
 
 async def test_rec_01_a_link_ends_after_half_an_hour(auth, running):

@@ -123,6 +123,26 @@ async def test_history_outlives_the_identity(migrated):
         assert await count(migrated, table) == 1, table
 
 
+async def test_what_is_personal_in_the_records_goes_with_the_profile(migrated):
+    """Whoever deletes a profile's row destroys its owner's keys and empties their history, and nobody else's."""
+    for number in range(2):
+        identity_id = await add_identity(migrated, key=str(number))
+        await add_profile(migrated, "users", identity_id)
+        key = {"id": str(number), "identity_id": identity_id, "key_sealed": b"k"}
+        await insert(migrated, "audit_keys", **key, created_at=NOW)
+        login = {"id": fresh_id(), "identity_id": identity_id, "success": True, "device": b"d"}
+        await insert(
+            migrated, "login_history", **login, ip_address="192.0.2.7", user_agent="x", occurred_at=NOW
+        )
+
+    await run(migrated, "DELETE FROM ostiary.users WHERE identity_id = $1", identity_id)
+
+    assert await count(migrated, "audit_keys") == 1
+    assert await count(migrated, "login_history") == 2
+    said = "SELECT count(*) FROM ostiary.login_history WHERE coalesce(ip_address, user_agent) IS NOT NULL OR device IS NOT NULL"
+    assert await migrated.fetch_one(Query(said, into=int)) == 1
+
+
 async def test_deleting_a_session_deletes_its_refresh_tokens(migrated):
     """Refresh tokens go with their session, and the identity stays."""
     session_id = await add_session(migrated, await add_identity(migrated))

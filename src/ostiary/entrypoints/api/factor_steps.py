@@ -128,7 +128,7 @@ class FactorStepsDoor:
                 body=FactorStepBody,
                 answers={200: SignedInBody},
                 problems=_PROBLEMS,
-                limit=AddressLimit("login", Rate(120, _PER_MINUTE)),
+                limit=AddressLimit("login factor", Rate(120, _PER_MINUTE)),
             ),
             Route(
                 method="POST",
@@ -152,7 +152,7 @@ class FactorStepsDoor:
                 body=FlowBody,
                 answers={200: CeremonyBody},
                 problems=_PROBLEMS,
-                limit=AddressLimit("login", Rate(120, _PER_MINUTE)),
+                limit=AddressLimit("login factor", Rate(120, _PER_MINUTE)),
             ),
             Route(
                 method="POST",
@@ -168,7 +168,7 @@ class FactorStepsDoor:
                 body=EnrolBody,
                 answers={200: EnrolmentBody},
                 problems=_PROBLEMS,
-                limit=AddressLimit("login", Rate(120, _PER_MINUTE)),
+                limit=AddressLimit("login factor", Rate(120, _PER_MINUTE)),
             ),
         )
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _TAG: Final = "Registration and sign-in"
 _SENDING: Final = AddressLimit("sign-in messages", Rate(60, timedelta(minutes=1)))
-_CONFIRMING: Final = AddressLimit("login", Rate(120, timedelta(minutes=1)))
+_CONFIRMING: Final = AddressLimit("login confirm", Rate(120, timedelta(minutes=1)))
 _PROBLEMS: Final = (ProblemCode.INVALID_CREDENTIALS, ProblemCode.TOO_MANY_ATTEMPTS)
 
 

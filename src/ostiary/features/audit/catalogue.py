@@ -44,6 +44,10 @@ def _factor(when: str, *more: str, by: str = _OWNER) -> Entry:
     return Entry(when, by, _THEM, ("factor", *more))
 
 
+def _role(when: str, *metadata: str, by: str = _OPERATOR) -> Entry:
+    return Entry(when, by, "the role", metadata)
+
+
 CATALOGUE: Final[Mapping[Action, Entry]] = MappingProxyType(
     {
         Action.IDENTITY_REGISTERED: Entry(
@@ -118,6 +122,7 @@ CATALOGUE: Final[Mapping[Action, Entry]] = MappingProxyType(
         Action.IDENTITY_SUSPENDED: Entry("Somebody was kept out.", _OPERATOR, _THEM),
         Action.IDENTITY_REACTIVATED: Entry("Somebody was let in again.", _OPERATOR, _THEM),
         Action.IDENTITY_UNLOCKED: Entry("Somebody was given their attempts back.", _OPERATOR, _THEM),
+        Action.PASSWORD_LINK_SENT: Entry("Somebody was sent a link to set a password.", _OPERATOR, _THEM),
         Action.PASSWORD_CHANGE_REQUIRED: Entry(
             "Another password is demanded at the next sign-in.", _OPERATOR, _THEM
         ),
@@ -147,6 +152,13 @@ CATALOGUE: Final[Mapping[Action, Entry]] = MappingProxyType(
             "A refresh token was used twice, and its session ended.", _ANYBODY, _THEM
         ),
         Action.TOKEN_REVOKED: Entry("An access token was ended (RFC 7009).", _OWNER, _THEM),
+        Action.ROLE_CREATED: _role("A role was made."),
+        Action.ROLE_DESCRIBED: _role("A role got another description."),
+        Action.ROLE_DECLARED: _role("The application declared a role, or declared it anew.", by=_SYSTEM),
+        Action.ROLE_RELEASED: _role("The application declares a role no more.", by=_SYSTEM),
+        Action.ROLE_DELETED: _role("A role was deleted, with its grants."),
+        Action.ROLE_PERMISSION_ADDED: _role("A role allows more.", "permissions"),
+        Action.ROLE_PERMISSION_REMOVED: _role("A role allows less.", "permissions"),
         Action.ROLE_GRANTED: Entry(
             "A role was given; `reason` names it.", "an operator, or whoever made the account", _THEM
         ),
@@ -166,6 +178,9 @@ CATALOGUE: Final[Mapping[Action, Entry]] = MappingProxyType(
         Action.ONBOARDING_STEP_SAVED: Entry("A step was saved; `reason` names it.", _OWNER, _THEM),
         Action.ONBOARDING_COMPLETED: Entry(
             "Onboarding was completed; `reason` names the flow.", _OWNER, _THEM
+        ),
+        Action.AUDIT_READ: Entry(
+            "An operator looked at the log.", _OPERATOR, "what was looked for", is_told=False
         ),
         Action.IDENTITY_READ: Entry("An operator looked at an account.", _OPERATOR, _THEM, is_told=False),
         Action.SIGNING_KEY_PUBLISHED: _key("A signing key was published."),
