@@ -94,7 +94,7 @@ def test_mfa_05_the_policy_is_a_table(entity_type, roles, factors, proof, expect
 def _grant(role):
     from ostiary.features.roles import Grant
 
-    return Grant(role, None, None, None)
+    return Grant(role, None, None, None, [])
 
 
 # OP-03: each path, and what the token says of it.
