@@ -11,20 +11,18 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from ostiary import schema
 from ostiary import settings as environment
+from ostiary.declarations import Declarations
 from ostiary.entrypoints.http.openapi import openapi_document
 from ostiary.features.flows import FactorPolicy
-from ostiary.features.identities import EntityType, EntityTypes, NewIdentity
-from ostiary.features.onboarding import OnboardingFlow, OnboardingFlows, read_flows
-from ostiary.features.privacy import PersonalDataHooks
+from ostiary.features.onboarding import read_flows
 from ostiary.features.profiles import PROFILE_TYPES, ProfileType, check_fields
-from ostiary.features.roles import OPERATORS, declaration
 from ostiary.first_run import root_keys
 from ostiary.foundation.clock import SystemClock
 from ostiary.foundation.crypto import KEY_SIZE, RootKeys
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.storage import Database, database_at
-from ostiary.services import Services, build, http_settings
+from ostiary.services import Ground, Services, build, http_settings
 from ostiary.version import VERSION
 
 if TYPE_CHECKING:
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
         AsyncIterator,
         Awaitable,
         Callable,
-        Iterable,
         Mapping,
         MutableMapping,
         Sequence,
@@ -40,9 +37,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ostiary.entrypoints.http.routes import Route
-    from ostiary.features.identities import CheckProfile, CreateProfile, OnRegistered
-    from ostiary.features.outbox import Topic, Transport
-    from ostiary.features.privacy import OnErasure, OnExport
+    from ostiary.features.identities import NewIdentity
     from ostiary.features.registration import ApplicationRecords
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.storage import Transaction
@@ -79,7 +74,7 @@ class UnsafeForProduction(OstiaryError):
         self.dangers = dangers
 
 
-class Ostiary:
+class Ostiary(Declarations):
     """An authentication system: mount it in an application, or serve it alone.
 
     `Ostiary()` reads its settings from the environment; keyword arguments override single ones,
@@ -96,15 +91,10 @@ class Ostiary:
         run_worker: bool = True,
         **overrides: Any,
     ) -> None:
+        super().__init__()
         self.settings: Final = settings or environment.load(**overrides)
         self.clock: Final = clock or SystemClock()
         self._entropy: Final = Entropy()
-        self._entity_types = EntityTypes()
-        self._roles = {OPERATORS.name: OPERATORS}
-        self._onboarding_flows = OnboardingFlows()
-        self._personal_data_hooks = PersonalDataHooks()
-        self.transports: Final[dict[Topic, Transport]] = {}
-        """The application's own ways for messages, instead of those of the settings; given before the start."""
         self._services: Services | None = None
         self._runs_worker = run_worker
         self._background: asyncio.Task[None] | None = None
@@ -120,69 +110,10 @@ class Ostiary:
             for flow in read_flows(self.settings.onboarding.flows_file):
                 self.onboarding_flow(flow)
 
-    def entity_type(
-        self,
-        name: str,
-        *,
-        prefix: str,
-        create: CreateProfile,
-        open_registration: bool = True,
-        needs_approval: bool = False,
-        check: CheckProfile | None = None,
-    ) -> None:
-        """Register a kind of identity whose profiles are the application's own.
-
-        `create(tx, identity, profile)` makes the profile row inside the registration transaction and returns its
-        key; it raises `InvalidProfile` to refuse, as `check(profile)` does before anything is sent to anybody. With
-        `needs_approval` an operator lets newcomers in. Raises `ValueError` for a name or prefix that is taken.
-        """
-        self._entity_types.register(
-            EntityType(name, prefix, create, open_registration, needs_approval, check)
-        )
-
-    def on_registered(
-        self, hook: OnRegistered, *, entity_type: str | None = None, role: str | None = None
-    ) -> None:
-        """Run `await hook(tx, identity, profile)` for every new account, or those of a type or with a role only.
-
-        It runs inside the registration transaction: whatever it raises leaves nothing of the account. Raw SQL through
-        `tx` only, `records` for messages and audit events, and no outgoing I/O.
-        """
-        self._entity_types.on_registered(hook, entity_type=entity_type, role=role)
-
     @property
     def records(self) -> ApplicationRecords:
         """What hooks write messages and audit events with. Raises `NotStarted`."""
         return self.services.application_records
-
-    def onboarding_flow(self, flow: OnboardingFlow) -> None:
-        """Declare what people are asked after they registered. Raises `InvalidFlow`."""
-        self._onboarding_flows.register(flow)
-
-    def role(self, name: str, *, permissions: Iterable[str] = (), description: str | None = None) -> None:
-        """Declare a role: from the next start on it is there, and allows exactly these, `reports:read`.
-
-        What is taken out here is taken from everybody who has the role. A declared role is changed nowhere else, and
-        not deleted. Raises `InvalidRoleName`, `InvalidPermission`, `TooManyPermissions`, `InvalidDescription`, and
-        `ValueError` for a role that is declared already or after the start.
-        """
-        declared = declaration(name, description, permissions)
-        if name in self._roles:
-            raise ValueError(f"The role {name} is declared already.")
-        if self._services is not None:
-            raise ValueError("Declare roles before Ostiary is started: they are made at the start.")
-        self._roles[name] = declared
-
-    def on_export(self, hook: OnExport) -> None:
-        """Add what `await hook(identity)` returns, a mapping that JSON can write, to what somebody exports of themselves."""
-        self._personal_data_hooks.on_export.append(hook)
-
-    def on_erasure(self, hook: OnErasure) -> None:
-        """Run `await hook(tx, identity)` when somebody is erased, in the transaction that does it.
-
-        Raw SQL through `tx` only, and no outgoing I/O. What it raises leaves everything in place, to be tried again.
-        """
-        self._personal_data_hooks.on_erasure.append(hook)
 
     @property
     def services(self) -> Services:
@@ -222,8 +153,9 @@ class Ostiary:
                 )
             # Commands know none of the application's roles, and leave them as they are.
             await services.role_administration.declare(
-                [*self._roles.values()], releases=len(self._roles) > 1, now=now
+                [*self.roles.values()], releases=len(self.roles) > 1, now=now
             )
+            self.are_roles_made = True
             await services.follower.start()
         except BaseException:
             await self.stop()
@@ -301,7 +233,7 @@ class Ostiary:
         """Say in the log what is allowed and may not be meant."""
         for caution in self.settings.cautions():
             _log.warning("%s", caution)
-        kinds = {entity_type.name for entity_type in self._entity_types}
+        kinds = {entity_type.name for entity_type in self.entity_types}
         for name in sorted(FactorPolicy.parse(self.settings.factors.required_for).entity_types - kinds):
             _log.warning(
                 "OSTIARY_FACTORS__REQUIRED_FOR names %r, and there is no such kind of account here: nobody has to have a"
@@ -374,14 +306,4 @@ class Ostiary:
         return self._build(database_at("sqlite:///unused"), RootKeys({1: bytes(KEY_SIZE)})).routes
 
     def _build(self, database: Database, keys: RootKeys) -> Services:
-        return build(
-            self.settings,
-            database,
-            keys,
-            entropy=self._entropy,
-            clock=self.clock,
-            entity_types=self._entity_types,
-            onboarding_flows=self._onboarding_flows,
-            personal_data_hooks=self._personal_data_hooks,
-            transports=self.transports,
-        )
+        return build(Ground(self.settings, database, keys, self._entropy, self.clock, declared=self))

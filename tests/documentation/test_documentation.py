@@ -126,8 +126,8 @@ def _commands():
         "operate.md",
         "factors.md",
         "register.md",
-        "privacy.md",
         "roles.md",
+        "privacy.md",
     ):
         for block in blocks(GUIDES / guide, "ostiary", "bash"):
             yield from block.strip().splitlines()

@@ -10,7 +10,8 @@ from tests.listener import certificate
 from tests.smtp_server import Postbox
 
 from ostiary.foundation.errors import OstiaryError, Undelivered
-from ostiary.foundation.mail import Mail, SmtpServer, mail_server_at
+from ostiary.foundation.mail import Mail, mail_server_at
+from ostiary.foundation.smtp import SmtpServer
 
 pytestmark = pytest.mark.anyio
 

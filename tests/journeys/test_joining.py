@@ -316,11 +316,12 @@ async def test_adm_05_an_invitation_is_worth_what_its_inviter_is(running, boss):
     """Whoever may not invite any more has not invited: their open invitations are nothing, until they may again."""
     token = await invite(running, by=actor_of(boss), roles=[OPERATOR], entity_type="admin")
     inviter = Caller.of(boss.principal, ORIGIN).identity_id
-    administration, now = running.auth.services.administration, running.auth.clock.now()
-    await administration.remove_role(inviter, OPERATOR, by=SYSTEM, now=now)
+    services, now = running.auth.services, running.auth.clock.now()
+    administration, roles = services.administration, services.role_administration
+    await roles.remove(inviter, OPERATOR, by=SYSTEM, now=now)
     with pytest.raises(RegistrationRefused):
         await accept(running, token)
-    await administration.grant_role(inviter, OPERATOR, by=SYSTEM, now=now)
+    await roles.grant(inviter, OPERATOR, by=SYSTEM, now=now)
     await administration.suspend(inviter, by=SYSTEM, now=now)
     with pytest.raises(RegistrationRefused):
         await accept(running, token)

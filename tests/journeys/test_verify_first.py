@@ -13,10 +13,11 @@ from tests.factories import ORIGIN, attempt, count, delivered, insert, registere
 from ostiary import InvalidProfile, app
 from ostiary.features.audit import SYSTEM
 from ostiary.features.flows import Proof, SignedIn
-from ostiary.features.identities import IdentifierTaken, parse_email
+from ostiary.features.identities import Channel, IdentifierTaken, parse_email
 from ostiary.features.outbox import Template
 from ostiary.features.passwords import UnacceptablePassword
 from ostiary.features.registration import NewAccount, PasswordChoice, RegistrationRefused
+from ostiary.features.sessions import Caller
 from ostiary.foundation.bearer import BearerSecret
 from ostiary.foundation.ids import new_id
 from ostiary.foundation.secret import Secret
@@ -306,6 +307,34 @@ async def test_a_proof_and_an_unproven_registration_at_once_leave_one_holder(aut
     assert isinstance(squatted, SignedIn | IdentifierTaken)
     holder = await auth.services.identities.find("user", parse_email(ADA))
     assert holder.id == proven.identity_id
+
+
+async def test_a_phone_number_beside_the_address_is_asked_for_its_proof(auth, running):
+    """It is nobody's until its code is typed in: then it is theirs; the code is sent when the account is there."""
+    begun = await registered(auth, ADA, phone=PHONE)
+    assert [message.topic for message in await delivered(running)] == ["email"]
+    made = await confirm(auth, await mailed(running), begun.flow)
+    assert (await auth.services.identities.get(made.identity_id)).phone is None
+    (sent,) = await delivered(running, Template.CHANGE_PHONE, PHONE)
+    caller = Caller.of(auth.verify(made.tokens.access_token.reveal()), ORIGIN)
+
+    refused = await auth.services.verification.confirm_code(
+        caller, Channel.PHONE, Secret(sent.values["code"]), now=auth.clock.now()
+    )
+
+    identity = await auth.services.identities.get(made.identity_id)
+    assert refused is None
+    assert (identity.phone, identity.phone_verified_at) == (PHONE, auth.clock.now())
+
+
+async def test_rec_07_a_phone_number_of_somebody_elses_wish_is_not_asked(auth, running):
+    """Whoever proves the address without the flow did not name the number: nothing is sent to it."""
+    await registered(auth, ADA, phone=PHONE)
+
+    made = await confirm(auth, await mailed(running), None, CHOSEN)
+
+    assert isinstance(made, SignedIn)
+    assert await delivered(running, Template.CHANGE_PHONE, PHONE) == []
 
 
 async def test_rec_04_a_phone_is_proven_by_a_code_of_its_flow(auth, running):

@@ -15,14 +15,14 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-import httpx2
-
 from ostiary.foundation.errors import OstiaryError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from ipaddress import IPv4Network, IPv6Network
     from urllib.parse import SplitResult
+
+    from httpx2 import AsyncClient
 
     Address = IPv4Address | IPv6Address
     Network = IPv4Network | IPv6Network
@@ -62,7 +62,7 @@ class Outbound:
     def __init__(self, *, allowed_networks: Sequence[Network] = (), resolve: Resolve | None = None) -> None:
         self._allowed = tuple(allowed_networks)
         self._resolve = resolve or _resolve
-        self._client: httpx2.AsyncClient | None = None
+        self._client: AsyncClient | None = None
 
     async def request(
         self,
@@ -82,11 +82,7 @@ class Outbound:
                 return await self._ask(method, parts, address, headers, content, largest)
         except TimeoutError:
             reason = f"No whole answer came within {limit.total_seconds():.0f} seconds."
-        except httpx2.ConnectError:
-            reason = "Nobody could be reached there, or their certificate is not theirs."
-        except (httpx2.HTTPError, OSError):
-            reason = "The connection broke, or what came was not HTTP."
-        raise OutboundFailed(reason)
+            raise OutboundFailed(reason) from None
 
     def checked(self, url: str) -> SplitResult:
         """Read an address that may be called, as far as it can be told without asking for its name.
@@ -148,27 +144,41 @@ class Outbound:
         content: bytes,
         largest: int,
     ) -> Reply:
+        # Imported here because it costs start-up time that whoever calls nobody need not pay.
+        import httpx2  # noqa: PLC0415 - see above
+
         host = f"[{address}]" if address.version == 6 else str(address)  # noqa: PLR2004 - IPv6
         port = f":{parts.port}" if parts.port else ""
-        target = parts._replace(netloc=host + port).geturl()
-        own = {"host": parts.netloc, "accept-encoding": "identity", "user-agent": "Ostiary"}
         asked = self._opened().stream(
             method,
-            target,
-            headers={**own, **headers},
+            parts._replace(netloc=host + port).geturl(),
+            headers={
+                "host": parts.netloc,
+                "accept-encoding": "identity",
+                "user-agent": "Ostiary",
+                **headers,
+            },
             content=content,
             extensions={"sni_hostname": parts.hostname},
         )
-        async with asked as answer:
-            body = b""
-            async for piece in answer.aiter_raw():
-                body += piece
-                if len(body) > largest:
-                    raise OutboundFailed(f"The answer was longer than {largest} bytes.")
-            return Reply(answer.status_code, body)
+        try:
+            async with asked as answer:
+                body = b""
+                async for piece in answer.aiter_raw():
+                    body += piece
+                    if len(body) > largest:
+                        raise OutboundFailed(f"The answer was longer than {largest} bytes.")
+                return Reply(answer.status_code, body)
+        except httpx2.ConnectError:
+            reason = "Nobody could be reached there, or their certificate is not theirs."
+        except (httpx2.HTTPError, OSError):
+            reason = "The connection broke, or what came was not HTTP."
+        raise OutboundFailed(reason)
 
-    def _opened(self) -> httpx2.AsyncClient:
+    def _opened(self) -> AsyncClient:
         if self._client is None:
+            import httpx2  # noqa: PLC0415 - as above
+
             # A connection that was made to one name must not serve another at the same address: none is kept.
             limits = httpx2.Limits(max_connections=100, max_keepalive_connections=0)
             self._client = httpx2.AsyncClient(

@@ -19,19 +19,9 @@ from ostiary.services.proofs import Proofs, build_proofs
 from ostiary.services.records import Records, build_records
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ostiary.features.identities import EntityTypes
-    from ostiary.features.onboarding import OnboardingFlows
-    from ostiary.features.outbox import Topic, Transport
-    from ostiary.features.privacy import PersonalDataHooks
     from ostiary.foundation.cache import SharedCache  # noqa: TC004 - needs an extra; no row is built from it
-    from ostiary.foundation.clock import Clock
-    from ostiary.foundation.crypto import RootKeys
-    from ostiary.foundation.entropy import Entropy
-    from ostiary.settings import Settings
 
-__all__ = ["Services", "build", "http_settings"]
+__all__ = ["Ground", "Services", "build", "http_settings"]
 
 
 @dataclass(frozen=True)
@@ -43,30 +33,9 @@ class Services(Records, Facts, Proofs, Grants, Journeys, Background, Doors):
     follower: Follower
 
 
-def build(
-    settings: Settings,
-    database: Database,
-    keys: RootKeys,
-    *,
-    entropy: Entropy,
-    clock: Clock,
-    entity_types: EntityTypes,
-    onboarding_flows: OnboardingFlows,
-    personal_data_hooks: PersonalDataHooks,
-    transports: Mapping[Topic, Transport],
-) -> Services:
+def build(ground: Ground) -> Services:
     """Build every object of an installation around a database, which need not be open yet."""
-    ground = Ground(
-        settings,
-        database,
-        keys,
-        entropy,
-        clock,
-        entity_types,
-        onboarding_flows,
-        personal_data_hooks,
-        transports,
-    )
+    settings, database, clock = ground.settings, ground.database, ground.clock
     clock_check = ClockCheck()
     records = build_records(ground)
     facts = build_facts(ground, records)

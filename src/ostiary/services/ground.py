@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ostiary.features.identities import EntityTypes
-from ostiary.features.onboarding import OnboardingFlows
-from ostiary.features.outbox import Topic, Transport
-from ostiary.features.privacy import PersonalDataHooks
+from ostiary.declarations import Declarations
 from ostiary.foundation.clock import Clock
 from ostiary.foundation.crypto import RootKeys
 from ostiary.foundation.entropy import Entropy
@@ -32,11 +28,7 @@ class Ground:
     keys: RootKeys
     entropy: Entropy
     clock: Clock
-    entity_types: EntityTypes
-    onboarding_flows: OnboardingFlows
-    personal_data_hooks: PersonalDataHooks
-    transports: Mapping[Topic, Transport]
-    """The application's own transports, which take the place of those of the settings."""
+    declared: Declarations
 
     @cached_property
     def limits(self) -> SqlLimits:

@@ -84,7 +84,7 @@ def build_journeys(
     )
     operators_changes = Changes(database, identities=facts.identities, roles=facts.roles, audit=audit)
     creation = Creation(
-        entity_types=ground.entity_types,
+        entity_types=ground.declared.entity_types,
         identities=facts.identities,
         passwords=proofs.passwords,
         roles=facts.roles,
@@ -142,7 +142,7 @@ def build_journeys(
         application_records=ApplicationRecords(audit=audit, outbox=records.outbox, clock=ground.clock),
         sign_in=SignIn(
             database,
-            entity_types=ground.entity_types,
+            entity_types=ground.declared.entity_types,
             identities=facts.identities,
             passwords=proofs.passwords,
             sessions=grants.sessions,
@@ -151,7 +151,7 @@ def build_journeys(
         ),
         sign_in_by_message=SignInByMessage(
             database,
-            entity_types=ground.entity_types,
+            entity_types=ground.declared.entity_types,
             identities=facts.identities,
             challenges=proofs.challenges,
             sending=proofs.sending,
@@ -161,7 +161,7 @@ def build_journeys(
         ),
         recovery=Recovery(
             database,
-            entity_types=ground.entity_types,
+            entity_types=ground.declared.entity_types,
             identities=facts.identities,
             passwords=proofs.passwords,
             challenges=proofs.challenges,
@@ -215,7 +215,7 @@ def build_journeys(
         onboarding=Onboarding(
             database,
             ground.entropy,
-            flows=ground.onboarding_flows,
+            flows=ground.declared.onboarding_flows,
             identities=facts.identities,
             audit=audit,
             lifetime=ground.settings.onboarding.lifetime,
@@ -230,7 +230,7 @@ def build_journeys(
             challenges=proofs.challenges,
             outbox=records.outbox,
             audit=audit,
-            hooks=ground.personal_data_hooks,
+            hooks=ground.declared.personal_data_hooks,
             grace=ground.settings.privacy.erasure_grace,
         ),
         personal_export=PersonalExport(
@@ -240,7 +240,7 @@ def build_journeys(
             outbox=records.outbox,
             audit=audit,
             audit_log=records.audit_log,
-            hooks=ground.personal_data_hooks,
+            hooks=ground.declared.personal_data_hooks,
         ),
         administration=Administration(
             database,

@@ -99,4 +99,4 @@ def _transports(ground: Ground, outbound: Outbound) -> Mapping[Topic, Transport]
         Topic.EMAIL: MailTransport(server, ground.clock),
         Topic.SMS: SmsTransport(gateway),
     }
-    return own | dict(ground.transports)
+    return own | dict(ground.declared.transports)

@@ -197,6 +197,21 @@ async def test_f18_an_endpoint_that_does_not_answer_holds_up_nobody(running, lis
     assert len(ids) == len(set(ids)) == len(waiting)
 
 
+async def test_a_message_that_one_endpoint_refuses_holds_up_no_other(running, listener):
+    """An answer about this message alone is no outage: what else waits goes on."""
+    await endpoint(running, listener)
+    listener.answers(422)
+    await deliver(running)
+    listener.answers(200)
+    listener.asked.clear()
+    await registered(running.auth)
+    await deliver(running)
+
+    assert len(listener.asked) > 0
+    waiting = await running.auth.services.messages.list(State.PENDING, limit=10)
+    assert [entry.last_error for entry in waiting] == ["The endpoint answered 422."]
+
+
 async def test_fed_07_a_private_address_is_no_endpoint(running, listener):
     """Not when it is added, and not when a name leads there later."""
     made, _ = await endpoint(running, listener)

@@ -229,10 +229,9 @@ class Courier:
         self.tally[claimed.topic]["put_off"] += 1
         again = now + pause_after(claimed.attempts, self._entropy)
         await self._settle(store.PUT_OFF, claimed, again, str(error))
-        if claimed.endpoint_id is not None:
-            await self._settle_one(
-                store.PUT_OFF_ENDPOINT, claimed.endpoint_id, min(again, now + _ENDPOINT_REST)
-            )
+        if error.is_outage and claimed.endpoint_id is not None:
+            until = min(again, now + _ENDPOINT_REST)
+            await self._settle_one(store.PUT_OFF_ENDPOINT, claimed.endpoint_id, until)
         elif error.is_outage:
             _log.warning("Nobody takes messages by %s at the moment: %s", claimed.topic, error)
             self._lanes[claimed.topic].went(well=False)

@@ -40,6 +40,9 @@ OVERLAP: Final = timedelta(days=1)
 _SECRET_SIZE: Final = 32
 _OK: Final = range(200, 300)
 _GONE: Final = 410
+# Not who we are, or too often: no fault of this message.
+_OF_ALL: Final = frozenset({401, 403, 404, 429})
+_SERVER_ERROR: Final = 500
 _LONGEST_URL: Final = 2000
 _MOST_PATTERNS: Final = 100
 TEST_EVENT: Final = "webhook.endpoint.tested"
@@ -169,7 +172,8 @@ class Webhooks:
             await self._gone(endpoint.id, now)
             raise Undelivered("The endpoint said that it is gone, and was disabled.", is_final=True)
         if reply.status not in _OK:
-            raise Undelivered(f"The endpoint answered {reply.status}.")
+            of_all = reply.status in _OF_ALL or reply.status >= _SERVER_ERROR
+            raise Undelivered(f"The endpoint answered {reply.status}.", is_outage=of_all)
 
     async def _gone(self, endpoint_id: UUID, now: datetime) -> None:
         async with self._database.transaction() as tx:

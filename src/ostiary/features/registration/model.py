@@ -51,6 +51,7 @@ class Wish(msgspec.Struct, frozen=True):
 
     address: str
     profile: dict[str, Any]
+    phone: str | None = None
     password_hash: str | None = None
     password_scheme: str | None = None
     roles: list[str] = []

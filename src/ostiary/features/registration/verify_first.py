@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec.structs import replace
 
-from ostiary.features.challenges import Purpose
-from ostiary.features.identities import Channel, EmailAddress, PhoneNumber, parse_identifier
+from ostiary.features.challenges import Format, Purpose
+from ostiary.features.identities import Channel, EmailAddress, PhoneNumber, parse_identifier, parse_phone
 from ostiary.features.outbox import Message, Template
 from ostiary.features.registration.creation import CODE, LINK, addresses_of
 from ostiary.features.registration.model import (
@@ -105,6 +106,9 @@ class VerifyFirst:
         )
         if not permitted:
             return AwaitsProof(flow.text)
+        wish = _wish(account, address, hashed, flow)
+        if email is not None and phone is not None:
+            wish = await self._with_phone(wish, phone, origin, now)
         async with self._database.transaction() as tx:
             if holder is not None and holder.verified_at(address.channel) is not None:
                 self._tell_owner(tx, holder, address.channel, now)
@@ -114,7 +118,7 @@ class VerifyFirst:
                     Purpose.REGISTER,
                     address,
                     entity_type=entity_type.name,
-                    payload=msgspec.json.encode(_wish(account, address, hashed, flow)),
+                    payload=msgspec.json.encode(wish),
                     flow_id=flow.id,
                     locale=account.locale,
                     now=now,
@@ -200,9 +204,28 @@ class VerifyFirst:
             verified_at=now,
             awaits_approval=entity_type.needs_approval,
         )
-        return await self._creation.welcome(
+        made = await self._creation.welcome(
             tx, draft, proof=LINK if email else CODE, by=None, origin=origin, now=now
         )
+        if wish.phone is not None and is_same_client:
+            # It becomes theirs as any other address does: when they have proven it.
+            self._proofs.ask(
+                tx,
+                Purpose.CHANGE_PHONE,
+                parse_phone(wish.phone),
+                identity_id=made.identity_id,
+                form=Format.CODE,
+                locale=wish.locale,
+                now=now,
+            )
+        return made
+
+    async def _with_phone(self, wish: Wish, phone: PhoneNumber, origin: Origin, now: datetime) -> Wish:
+        """Remember a phone number beside the e-mail address, unless it was sent too much already."""
+        permitted = await self._sending.permits(
+            destination=phone.key, account=phone.key, ip_address=origin.ip_address, now=now
+        )
+        return replace(wish, phone=phone.e164) if permitted else wish
 
     def _tell_owner(self, tx: Transaction, holder: Identity, channel: Channel, now: datetime) -> None:
         # As its owner wrote it, and never as somebody else did.

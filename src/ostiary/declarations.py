@@ -1,0 +1,89 @@
+"""What an application declares: its kinds of accounts, roles, questions, hooks, and ways for messages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ostiary.features.identities import EntityType, EntityTypes
+from ostiary.features.onboarding import OnboardingFlows
+from ostiary.features.privacy import PersonalDataHooks
+from ostiary.features.roles import OPERATORS, declaration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ostiary.features.identities import CheckProfile, CreateProfile, OnRegistered
+    from ostiary.features.onboarding import OnboardingFlow
+    from ostiary.features.outbox import Topic, Transport
+    from ostiary.features.privacy import OnErasure, OnExport
+    from ostiary.features.roles import Declaration
+
+
+class Declarations:
+    """What was declared so far. Everything is declared before the start."""
+
+    def __init__(self) -> None:
+        self.entity_types: Final = EntityTypes()
+        self.roles: Final[dict[str, Declaration]] = {OPERATORS.name: OPERATORS}
+        self.are_roles_made = False
+        self.onboarding_flows: Final = OnboardingFlows()
+        self.personal_data_hooks: Final = PersonalDataHooks()
+        self.transports: Final[dict[Topic, Transport]] = {}
+        """The application's own ways for messages, instead of those of the settings."""
+
+    def entity_type(
+        self,
+        name: str,
+        *,
+        prefix: str,
+        create: CreateProfile,
+        open_registration: bool = True,
+        needs_approval: bool = False,
+        check: CheckProfile | None = None,
+    ) -> None:
+        """Register a kind of identity whose profiles are the application's own.
+
+        `create(tx, identity, profile)` makes the profile row inside the registration transaction and returns its
+        key; it raises `InvalidProfile` to refuse, as `check(profile)` does before anything is sent to anybody. With
+        `needs_approval` an operator lets newcomers in. Raises `ValueError` for a name or prefix that is taken.
+        """
+        self.entity_types.register(EntityType(name, prefix, create, open_registration, needs_approval, check))
+
+    def on_registered(
+        self, hook: OnRegistered, *, entity_type: str | None = None, role: str | None = None
+    ) -> None:
+        """Run `await hook(tx, identity, profile)` for every new account, or those of a type or with a role only.
+
+        It runs inside the registration transaction: whatever it raises leaves nothing of the account. Raw SQL through
+        `tx` only, `records` for messages and audit events, and no outgoing I/O.
+        """
+        self.entity_types.on_registered(hook, entity_type=entity_type, role=role)
+
+    def onboarding_flow(self, flow: OnboardingFlow) -> None:
+        """Declare what people are asked after they registered. Raises `InvalidFlow`."""
+        self.onboarding_flows.register(flow)
+
+    def role(self, name: str, *, permissions: Iterable[str] = (), description: str | None = None) -> None:
+        """Declare a role: from the next start on it is there, and allows exactly these, `reports:read`.
+
+        What is taken out here is taken from everybody who has the role. A declared role is changed nowhere else, and
+        not deleted. Raises `InvalidRoleName`, `InvalidPermission`, `TooManyPermissions`, `InvalidDescription`, and
+        `ValueError` for a role that is declared already or after the start.
+        """
+        declared = declaration(name, description, permissions)
+        if name in self.roles:
+            raise ValueError(f"The role {name} is declared already.")
+        if self.are_roles_made:
+            raise ValueError("Declare roles before Ostiary is started: they are made at the start.")
+        self.roles[name] = declared
+
+    def on_export(self, hook: OnExport) -> None:
+        """Add what `await hook(identity)` returns, a mapping that JSON can write, to what somebody exports of themselves."""
+        self.personal_data_hooks.on_export.append(hook)
+
+    def on_erasure(self, hook: OnErasure) -> None:
+        """Run `await hook(tx, identity)` when somebody is erased, in the transaction that does it.
+
+        Raw SQL through `tx` only, and no outgoing I/O. What it raises leaves everything in place, to be tried again.
+        """
+        self.personal_data_hooks.on_erasure.append(hook)
