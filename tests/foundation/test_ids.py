@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ostiary.foundation.entropy import Entropy
-from ostiary.foundation.ids import InvalidId, decode, encode, format_id, new_id, parse_id
+from ostiary.foundation.ids import InvalidId, decode, encode, first_id_at, format_id, new_id, parse_id
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -75,3 +75,12 @@ def test_anything_else_is_refused(text):
         parse_id("usr", text)
 
     assert text[4:] == "" or text[4:] not in str(refusal.value)
+
+
+def test_no_id_is_older_than_1970():
+    """Asked for an earlier moment, the bound is the smallest id, and not an error."""
+    assert (
+        first_id_at(datetime(1, 1, 1, tzinfo=UTC)).int
+        == first_id_at(datetime(1970, 1, 1, tzinfo=UTC)).int
+        == 0
+    )

@@ -43,8 +43,11 @@ def new_id(now: datetime, entropy: Entropy) -> UUID:
 
 
 def first_id_at(moment: datetime) -> UUID:
-    """Return the bound of the ids made from `moment` on, to the millisecond: none made earlier is as large."""
-    return UUID(int=((moment - _EPOCH) // _MICROSECOND // 1000) << 80)
+    """Return the bound of the ids made from `moment` on, to the millisecond: none made earlier is as large.
+
+    Before 1970, where there are none, it is the smallest id there can be.
+    """
+    return UUID(int=max(0, (moment - _EPOCH) // _MICROSECOND // 1000) << 80)
 
 
 def moment_of_id(value: UUID) -> datetime:

@@ -369,6 +369,8 @@ async def test_operators_search_by_everything_there_is(ask, auth, running):
     assert await found(f"created_before={then}&entity_type=user") == [external(ada), external(bob)]
     assert await found("entity_type=user&email=eve@example.org&status=active") == []
     assert len(await found("entity_type=admin")) == 1
+    assert len(await found("created_from=0001-01-01T00:00:00%2B14:00&entity_type=user")) == 3
+    assert await found("created_before=1969-12-31T00:00:00Z") == []
     assert (await ask("GET", "/identities?email=nonsense")).status_code == 400
     assert (await ask("GET", "/identities?status=happy")).status_code == 400
 
@@ -647,7 +649,10 @@ async def test_the_log_is_searched_and_reading_it_is_an_event(ask, auth, operato
         await found(f"action=identity:account:unlocked&until={now.isoformat().replace('+00:00', 'Z')}") == []
     )
     assert await found(f"since={later}") == []
-    assert await found(f"actor={me}&action=audit:events:read") == ["audit:events:read"] * 4
+    assert "identity:account:unlocked" in await found(
+        "since=0001-01-01T00:00:00%2B14:00&until=9999-12-31T23:00:00-14:00"
+    )
+    assert await found(f"actor={me}&action=audit:events:read") == ["audit:events:read"] * 5
     for bad in (
         "action=nonsense",
         "since=yesterday",

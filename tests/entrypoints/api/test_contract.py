@@ -54,7 +54,7 @@ async def test_register_login_me_refresh_logout(client):
     assert set(registered.json()) == set(login.json()) == {"status", "identity", "tokens"}
     assert set(tokens) == set(refreshed.json()) == TOKENS
     assert set(registered.json()["identity"]) == IDENTITY
-    assert set(me.json()) == {"identity", "profile", "roles", "session"}
+    assert set(me.json()) == {"identity", "profile", "roles", "permissions", "session"}
     assert refreshed.json()["refresh_token"] == again.json()["refresh_token"]
     assert tokens["expires_in"] == 900
     assert tokens["refresh_expires_in"] == 30 * 86400

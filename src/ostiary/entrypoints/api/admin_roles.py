@@ -236,7 +236,7 @@ class AdminRolesDoor:
                 tag=TAG,
                 body=RoleDefinitionBody,
                 answers={200: RoleBody},
-                problems=(ProblemCode.ROLE_DECLARED,),
+                problems=(ProblemCode.NOT_FOUND, ProblemCode.ROLE_DECLARED),
             ),
             Route(
                 method="DELETE",

@@ -43,7 +43,7 @@ class AuditLog:
         rows = await self._database.fetch_all(
             query,
             before or _LAST_ID,
-            matching.since or _FIRST_MOMENT,
+            max(matching.since or _FIRST_MOMENT, _FIRST_MOMENT),
             min(matching.until or _LAST_MOMENT, _moment_after(before)),
             action,
             limit,

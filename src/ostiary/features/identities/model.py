@@ -166,7 +166,9 @@ class IdentityFilter:
 
     def begins_behind(self, after: UUID) -> UUID:
         """Return the id behind which the list begins: ids begin with the time they were made at."""
-        return after if self.made_from is None else max(after, UUID(int=first_id_at(self.made_from).int - 1))
+        if self.made_from is None:
+            return after
+        return max(after, UUID(int=max(0, first_id_at(self.made_from).int - 1)))
 
     @property
     def ends_before(self) -> UUID:
