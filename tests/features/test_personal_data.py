@@ -7,7 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from tests.factories import count, insert
+from tests.factories import count, insert, made_role
 
 from ostiary.features.audit import SYSTEM, Actor, EventFilter, Origin
 from ostiary.features.privacy import store
@@ -136,6 +136,13 @@ def test_every_column_is_exported_or_left_out_for_a_reason(table):
     assert not left_out & EXPORTED.get(name, set())
 
 
+@pytest.fixture
+async def auth(running):
+    """An installation with a role to hold."""
+    await made_role(running.auth, "editor", "articles:write")
+    return running.auth
+
+
 async def somebody_with_everything(auth, client, *, email="canary-ada@example.org", phone=PHONE):
     """Register somebody about whom every table knows something; return their access token's header."""
     headers = {"User-Agent": AGENT}
@@ -178,7 +185,7 @@ async def fill(auth, identity_id):
     await auth.services.database.execute(
         Query("UPDATE ostiary.sessions SET metadata = $1"), {"place": "canary-session"}
     )
-    await auth.services.administration.grant_role(identity_id, "editor", by=SYSTEM, now=now)
+    await auth.services.role_administration.grant(identity_id, "editor", by=SYSTEM, now=now)
     await auth.services.administration.reactivate(identity_id, by=Actor.identity("idn_operator"), now=now)
 
 

@@ -343,7 +343,7 @@ async def _role_lost(running, client, app, flow):
     """The epoch moves, and no flow is cancelled: the sign-in is overtaken."""
     services, now = running.auth.services, running.clock.now()
     ada = await services.identities.find("user", parse_email("ada@example.org"))
-    await services.administration.remove_role(ada.id, "editor", by=SYSTEM, now=now)
+    await services.role_administration.remove(ada.id, "editor", by=SYSTEM, now=now)
     return await show(client, flow, "totp", app.code(running))
 
 
@@ -542,13 +542,11 @@ async def test_mfa_05_a_refresh_meets_the_policy_of_its_moment(running, client):
         ada = await tightened.signed_in("ada", amr=("pwd",))
         grace = await tightened.signed_in("grace", amr=("pwd", "otp", "mfa"))
         kept = await tightened.signed_in("hedy", amr=("pwd", "device"))
-        services, now = tightened.auth.services, tightened.clock.now()
         transport = httpx2.ASGITransport(app=tightened.auth)
         async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as door:
             before = await door.post("/v1/refresh", json={"refresh_token": ada.refresh_token})
             for who in ("ada", "grace", "hedy"):
-                identity = await services.identities.find("user", parse_email(f"{who}@example.org"))
-                await services.administration.grant_role(identity.id, "billing", by=SYSTEM, now=now)
+                await tightened.signed_in(who, roles=["billing"], amr=("pwd",))
             refused = await door.post("/v1/refresh", json={"refresh_token": before.json()["refresh_token"]})
             dead = await door.get(
                 "/v1/me", headers={"Authorization": f"Bearer {before.json()['access_token']}"}

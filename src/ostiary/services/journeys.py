@@ -154,9 +154,9 @@ def build_journeys(
             entity_types=ground.declared.entity_types,
             identities=facts.identities,
             challenges=proofs.challenges,
+            proofs=proofs.address_proofs,
             sending=proofs.sending,
             flows=grants.flows,
-            outbox=records.outbox,
             audit=audit,
         ),
         recovery=Recovery(
@@ -165,6 +165,7 @@ def build_journeys(
             identities=facts.identities,
             passwords=proofs.passwords,
             challenges=proofs.challenges,
+            proofs=proofs.address_proofs,
             sending=proofs.sending,
             sessions=grants.sessions,
             outbox=records.outbox,

@@ -34,6 +34,8 @@ _TEMPLATES: Final[Mapping[Purpose, Template]] = MappingProxyType(
         Purpose.CHANGE_EMAIL: Template.CHANGE_EMAIL,
         Purpose.CHANGE_PHONE: Template.CHANGE_PHONE,
         Purpose.RESET_PASSWORD: Template.RESET_PASSWORD,
+        Purpose.SIGN_IN_LINK: Template.SIGN_IN_LINK,
+        Purpose.SIGN_IN_CODE: Template.SIGN_IN_CODE,
     }
 )
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from ostiary.features.audit import NOBODY, Action, Event, Origin
-from ostiary.features.challenges import Format, Purpose, lifetime_of
+from ostiary.features.challenges import Format, Purpose
 from ostiary.features.identities import (
     IDENTITY_PREFIX,
     EmailAddress,
-    Identity,
     Status,
     parse_email,
     parse_identifier,
     parse_phone,
 )
-from ostiary.features.outbox import Message, Template
+from ostiary.features.outbox import Template
 from ostiary.features.recovery import store
 from ostiary.features.recovery.model import CodeReset, LinkReset, Refusal, Refused, refusal
 from ostiary.features.sessions import EndReason
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ostiary.features.audit import Audit
-    from ostiary.features.challenges import Challenges, Consumed, Sending
+    from ostiary.features.challenges import AddressProofs, Challenges, Consumed, Sending
     from ostiary.features.identities import Credentials, EntityTypes, Identities, PhoneNumber
     from ostiary.features.outbox import Outbox
     from ostiary.features.passwords import PasswordHash, Passwords
@@ -50,6 +48,7 @@ class Recovery:
         identities: Identities,
         passwords: Passwords,
         challenges: Challenges,
+        proofs: AddressProofs,
         sending: Sending,
         sessions: Sessions,
         outbox: Outbox,
@@ -60,6 +59,7 @@ class Recovery:
         self._identities = identities
         self._passwords = passwords
         self._challenges = challenges
+        self._proofs = proofs
         self._sending = sending
         self._sessions = sessions
         self._outbox = outbox
@@ -82,7 +82,16 @@ class Recovery:
         reason = refusal(identity, is_permitted=is_permitted)
         async with self._database.transaction() as tx:
             if identity is not None and reason is None:
-                self._send(tx, identity, address, now)
+                self._proofs.ask(
+                    tx,
+                    Purpose.RESET_PASSWORD,
+                    # The address as it is kept: what was typed may only look the same.
+                    identity.address(address.channel) or address,
+                    identity_id=identity.id,
+                    form=Format.LINK,
+                    locale=identity.locale,
+                    now=now,
+                )
             owner = identity.id if identity else None
             self._record(tx, Action.PASSWORD_RESET_REQUESTED, owner, origin, reason, now)
 
@@ -164,28 +173,6 @@ class Recovery:
         )
         await self._identities.mark_verified(tx, identity_id, address, now=now)
 
-    def _send(
-        self, tx: Transaction, identity: Identity, address: EmailAddress | PhoneNumber, now: datetime
-    ) -> None:
-        purpose, template, locale = Purpose.RESET_PASSWORD, Template.RESET_PASSWORD, identity.locale
-        if isinstance(address, EmailAddress):
-            token = self._challenges.issue(
-                tx, purpose, identity_id=identity.id, destination=address.normalized, now=now
-            )
-            # To the address as it is kept: what was typed may only look the same.
-            to = identity.email or address.text
-            message = Message.email(template, to, locale=locale, values=_values("token", token, Format.LINK))
-            lifetime = lifetime_of(purpose, Format.LINK)
-        else:
-            code = self._challenges.issue_code(
-                tx, purpose, identity_id=identity.id, destination=address.e164, now=now
-            )
-            message = Message.sms(
-                template, address.e164, locale=locale, values=_values("code", code, Format.CODE)
-            )
-            lifetime = lifetime_of(purpose, Format.CODE)
-        self._outbox.add(tx, message, lifetime=lifetime, now=now)
-
     def _refuse(
         self, tx: Transaction, identity_id: UUID | None, reason: Refusal, origin: Origin, now: datetime
     ) -> Refused:
@@ -211,12 +198,6 @@ class Recovery:
             reason=reason,
         )
         self._audit.record(tx, event, now=now)
-
-
-def _values(name: str, secret: Secret, form: Format) -> dict[str, str]:
-    """Return what fills the message: its secret, and for how long that is good."""
-    minutes = lifetime_of(Purpose.RESET_PASSWORD, form) // timedelta(minutes=1)
-    return {name: secret.reveal(), "minutes": str(minutes)}
 
 
 def _current(owner: Credentials, destination: str) -> EmailAddress | PhoneNumber | None:

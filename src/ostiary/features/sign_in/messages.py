@@ -6,12 +6,11 @@ prepared there. Asking is answered alike, and costs the same, for every identifi
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from ostiary.features.audit import NOBODY, Action, Event, Login, Origin
-from ostiary.features.challenges import Format, Purpose, lifetime_of
+from ostiary.features.challenges import Format, Purpose
 from ostiary.features.flows import Proof
 from ostiary.features.identities import (
     IDENTITY_PREFIX,
@@ -21,7 +20,6 @@ from ostiary.features.identities import (
     parse_email,
     parse_identifier,
 )
-from ostiary.features.outbox import Message, Template
 from ostiary.features.sign_in.model import CodeSignIn, Refusal, Refused
 from ostiary.foundation.ids import format_id
 
@@ -29,10 +27,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ostiary.features.audit import Audit
-    from ostiary.features.challenges import Challenges, Consumed, Sending
+    from ostiary.features.challenges import AddressProofs, Challenges, Consumed, Sending
     from ostiary.features.flows import FactorRequired, Flows, SignedIn
     from ostiary.features.identities import Credentials, EntityTypes, Identities, Identity, PhoneNumber
-    from ostiary.features.outbox import Outbox
     from ostiary.foundation.secret import Secret
     from ostiary.foundation.storage import Database, Transaction
 
@@ -53,18 +50,18 @@ class SignInByMessage:
         entity_types: EntityTypes,
         identities: Identities,
         challenges: Challenges,
+        proofs: AddressProofs,
         sending: Sending,
         flows: Flows,
-        outbox: Outbox,
         audit: Audit,
     ) -> None:
         self._database = database
         self._entity_types = entity_types
         self._identities = identities
         self._challenges = challenges
+        self._proofs = proofs
         self._sending = sending
         self._flows = flows
-        self._outbox = outbox
         self._audit = audit
 
     async def send_link(self, entity_type: str, identifier: str, *, origin: Origin, now: datetime) -> None:
@@ -138,39 +135,20 @@ class SignInByMessage:
         )
         reason = _unsent(identity, address, is_permitted=is_permitted)
         async with self._database.transaction() as tx:
-            if identity is not None and reason is None:
-                self._send(tx, purpose, identity, address, now)
             is_link = purpose is Purpose.SIGN_IN_LINK
+            if identity is not None and reason is None:
+                self._proofs.ask(
+                    tx,
+                    purpose,
+                    # The address as it is kept: what was typed may only look the same.
+                    identity.address(address.channel) or address,
+                    identity_id=identity.id,
+                    form=Format.LINK if is_link else Format.CODE,
+                    locale=identity.locale,
+                    now=now,
+                )
             action = Action.SIGN_IN_LINK_REQUESTED if is_link else Action.SIGN_IN_CODE_REQUESTED
             self._audit.record(tx, _event(action, identity.id if identity else None, reason, origin), now=now)
-
-    def _send(
-        self,
-        tx: Transaction,
-        purpose: Purpose,
-        identity: Identity,
-        address: EmailAddress | PhoneNumber,
-        now: datetime,
-    ) -> None:
-        destination = address.key
-        if purpose is Purpose.SIGN_IN_LINK:
-            token = self._challenges.issue(
-                tx, purpose, identity_id=identity.id, destination=destination, now=now
-            )
-            values, template, form = {"token": token.reveal()}, Template.SIGN_IN_LINK, Format.LINK
-        else:
-            code = self._challenges.issue_code(
-                tx, purpose, identity_id=identity.id, destination=destination, now=now
-            )
-            values, template, form = {"code": code.reveal()}, Template.SIGN_IN_CODE, Format.CODE
-        by_email = isinstance(address, EmailAddress)
-        # To the address as it is kept: what was typed may only look the same.
-        to = (identity.email if by_email else identity.phone) or destination
-        write = Message.email if by_email else Message.sms
-        lifetime = lifetime_of(purpose, form)
-        values["minutes"] = str(lifetime // timedelta(minutes=1))
-        message = write(template, to, locale=identity.locale, values=values)
-        self._outbox.add(tx, message, lifetime=lifetime, now=now)
 
     async def _enter(
         self,
