@@ -115,7 +115,7 @@ class Bench:
         for _ in range(count):
             async with self.services.database.transaction() as tx:
                 credentials = await self.services.identities.lock_for_change(tx, identity.id)
-                proven = Authentication.by_password(credentials, [], Origin())
+                proven = Authentication.of(credentials, [], Origin())
                 started.append(self.services.sessions.start(tx, proven, now=self.now))
         return started
 

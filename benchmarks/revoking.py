@@ -103,7 +103,7 @@ async def _prepared(
         for _ in range(count):
             async with services.database.transaction() as tx:
                 credentials = await services.identities.lock_for_change(tx, made.id)
-                proven = Authentication.by_password(credentials, [], Origin())
+                proven = Authentication.of(credentials, [], Origin())
                 tokens.append(services.sessions.start(tx, proven, now=now).access_token.reveal())
         credential = await services.registration.create_service(
             "benchmark", ["revocations:read"], lifetime=None, by=SYSTEM, now=now

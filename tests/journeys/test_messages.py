@@ -24,7 +24,6 @@ FORGED = [
     {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http"},
     {"Forwarded": "host=evil.example;proto=http"},
     {"X-Original-Host": "evil.example", "X-Host": "evil.example"},
-    {"Origin": "https://evil.example", "Referer": "https://evil.example/"},
     {"X-Forwarded-Prefix": "/evil.example", "X-Original-URL": "//evil.example/"},
     {"Host": "127.0.0.1:8000\tevil.example"},
 ]
@@ -37,22 +36,29 @@ EVERYTHING = Query(
 )
 
 
-@pytest.mark.parametrize("headers", FORGED)
-async def test_rec_02_links_come_from_the_settings_whatever_a_request_says(running, client, headers):
+async def test_rec_02_links_come_from_the_settings_whatever_a_request_says(running, client):
     """Host, Forwarded and their kin change no message and no link."""
-    await running.signed_in("ada")
-    await running.deliver()
-    answer = await client.post("/v1/password/forgot", json={"identifier": "ada@example.org"}, headers=headers)
-    if "Origin" in headers:
-        assert answer.status_code == 403
-        assert await running.deliver() == []
-        return
-    (mail,) = await running.deliver()
+    page = f"{running.auth.settings.public_url}/link/reset-password#token="
+    for number, headers in enumerate(FORGED):
+        await running.signed_in(f"person{number}")
+        await running.deliver()
+        body = {"identifier": f"person{number}@example.org"}
+        answer = await client.post("/v1/password/forgot", json=body, headers=headers)
+        (mail,) = await running.deliver()
 
-    link = f"{running.auth.settings.public_url}/link/reset-password#token={mail.values['token']}"
-    assert answer.status_code == 202
-    assert link in mail.text.splitlines()
-    assert "evil" not in mail.text + mail.html + mail.subject
+        assert answer.status_code == 202, headers
+        assert page + mail.values["token"] in mail.text.splitlines(), headers
+        assert "evil" not in mail.text + mail.html + mail.subject, headers
+
+
+async def test_rec_02_another_site_causes_no_message(running, client):
+    """A page elsewhere cannot have links sent."""
+    await running.signed_in("ada")
+    headers = {"Origin": "https://evil.example", "Referer": "https://evil.example/"}
+    answer = await client.post("/v1/password/forgot", json={"identifier": "ada@example.org"}, headers=headers)
+
+    assert answer.status_code == 403
+    assert await running.deliver() == []
 
 
 async def test_links_lead_to_the_applications_own_pages(migrated_sqlite_url, tmp_path):

@@ -251,7 +251,7 @@ async def test_a_sign_in_cannot_outrun_a_change_of_the_password(auth, alice):
 
     async def start() -> None:
         async with auth.services.database.transaction() as tx:
-            authentication = Authentication.by_password(reserved.credentials, [], ORIGIN)
+            authentication = Authentication.of(reserved.credentials, [], ORIGIN)
             auth.services.sessions.start(tx, authentication, now=auth.clock.now())
 
     with pytest.raises(SignInOvertaken):
@@ -270,7 +270,7 @@ async def test_adm_05_a_sign_in_cannot_keep_a_role_that_was_removed_meanwhile(au
 
     async def start() -> None:
         async with services.database.transaction() as tx:
-            authentication = Authentication.by_password(reserved.credentials, grants, ORIGIN)
+            authentication = Authentication.of(reserved.credentials, grants, ORIGIN)
             services.sessions.start(tx, authentication, now=now)
 
     with pytest.raises(SignInOvertaken):

@@ -158,16 +158,8 @@ class AuthForTests:
         services, now = self.auth.services, self.clock.now()
         async with services.database.transaction() as tx:
             credentials = await services.identities.lock_for_change(tx, identity_id)
-            proven = Authentication(
-                identity_id=identity_id,
-                entity_type=credentials.entity_type,
-                entity_id=credentials.entity_id,
-                epoch=credentials.token_epoch,
-                method="test",
-                amr=amr,
-                grants=await services.roles.granted(tx, identity_id, now=now),
-                origin=Origin(),
-            )
+            grants = await services.roles.granted(tx, identity_id, now=now)
+            proven = Authentication.of(credentials, grants, Origin(), method="test", amr=amr)
             return services.sessions.start(tx, proven, now=now)
 
     def _holding(self, tokens: Tokens) -> SignedInForTests:

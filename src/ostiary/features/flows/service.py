@@ -157,15 +157,8 @@ class Flows:
         now: datetime,
         authenticated_at: datetime | None = None,
     ) -> Tokens:
-        authentication = Authentication(
-            identity_id=credentials.id,
-            entity_type=credentials.entity_type,
-            entity_id=credentials.entity_id,
-            epoch=credentials.token_epoch,
-            method=proof.method,
-            amr=proof.amr,
-            grants=facts.grants,
-            origin=origin,
+        authentication = replace(
+            Authentication.of(credentials, facts.grants, origin, method=proof.method, amr=proof.amr),
             provider=proof.provider,
             authenticated_at=authenticated_at,
             owner=credentials.recipient if authenticated_at is None else None,

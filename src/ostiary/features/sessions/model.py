@@ -85,15 +85,23 @@ class Authentication:
     """Who is told if the device is a new one; nobody where a session only follows another."""
 
     @classmethod
-    def by_password(cls, credentials: Credentials, grants: Sequence[Grant], origin: Origin) -> Authentication:
-        """The owner of `credentials` proved themselves with their password."""
+    def of(
+        cls,
+        credentials: Credentials,
+        grants: Sequence[Grant],
+        origin: Origin,
+        *,
+        method: str = "password",
+        amr: tuple[str, ...] = ("pwd",),
+    ) -> Authentication:
+        """The owner of `credentials` proved themselves: with their password, or as is said."""
         return cls(
             identity_id=credentials.id,
             entity_type=credentials.entity_type,
             entity_id=credentials.entity_id,
             epoch=credentials.token_epoch,
-            method="password",
-            amr=("pwd",),
+            method=method,
+            amr=amr,
             grants=grants,
             origin=origin,
         )
