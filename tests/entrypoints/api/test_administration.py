@@ -228,7 +228,7 @@ ANSWERED = {
     },
     "/v1/admin/identities/{id}/login-history": {
         "logins", "id", "session_id", "occurred_at", "provider", "method", "success", "failure_reason", "ip_address",
-        "user_agent", "session_ended_at",
+        "user_agent", "session_ended_at", "session_seconds",
     },
     "/v1/admin/identities/{id}/roles": {
         "roles", "role", "permissions", "granted_by", "granted_at", "expires_at",
