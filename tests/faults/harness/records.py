@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _RECORDED: Final = {
     "identity:account:registered": (Kind.REGISTER,),
-    "identity:session:started": (Kind.SIGN_IN,),
+    "identity:session:started": (Kind.REGISTER, Kind.SIGN_IN),
     "identity:password:changed": (Kind.CHANGE_PASSWORD,),
     "identity:sessions:ended": (Kind.LOG_OUT_EVERYWHERE, Kind.LOG_OUT_ELSEWHERE),
     "identity:account:suspended": (Kind.SUSPEND,),

@@ -62,7 +62,9 @@ class Simulation:
         else:
             self.passwords[person] = 1
             self._event("identity:account:registered", person)
-            self._record(Kind.REGISTER, person, fate, issued=self._start(person), new_password=1)
+            issued = self._start(person)
+            self._event("identity:session:started", person, issued.session)
+            self._record(Kind.REGISTER, person, fate, issued=issued, new_password=1)
 
     def sign_in(self, person: str, password: int, fate: Fate = "answered") -> None:
         """Try a password."""
