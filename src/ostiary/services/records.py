@@ -49,7 +49,13 @@ def build_records(ground: Ground) -> Records:
     key = ground.keys.derive("outbox payloads")
     outbound = Outbound(allowed_networks=settings.outbound.allowed_networks)
     outbox = Outbox(entropy, key=key)
-    webhooks = Webhooks(database, entropy, key=key, outbound=outbound)
+    webhooks = Webhooks(
+        database,
+        entropy,
+        key=key,
+        secret_key=ground.keys.derive("webhook secrets"),
+        outbound=outbound,
+    )
     renderer = Renderer(
         product_name=settings.messages.product_name,
         links=settings.links,

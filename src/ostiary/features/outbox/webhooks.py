@@ -49,12 +49,15 @@ TEST_EVENT: Final = "webhook.endpoint.tested"
 
 
 class Webhooks:
-    """The endpoints of one installation; `key` seals their secrets, and the messages to them."""
+    """The endpoints of one installation; `secret_key` seals their secrets, `key` the messages to them."""
 
-    def __init__(self, database: Database, entropy: Entropy, *, key: bytes, outbound: Outbound) -> None:
+    def __init__(
+        self, database: Database, entropy: Entropy, *, key: bytes, secret_key: bytes, outbound: Outbound
+    ) -> None:
         self._database = database
         self._entropy = entropy
         self._key = key
+        self._secret_key = secret_key
         self._outbound = outbound
         self.on_gone: OnGone | None = None
         """Called in the transaction that disables an endpoint which says that it is gone."""
@@ -190,13 +193,13 @@ class Webhooks:
             and now < endpoint.previous_expires_at
         ):
             sealed_secrets.append(endpoint.previous_secret_sealed)
-        return [unseal(self._key, each, _place(endpoint.id)) for each in sealed_secrets]
+        return [unseal(self._secret_key, each, _place(endpoint.id)) for each in sealed_secrets]
 
     def _new_secret(self) -> bytes:
         return self._entropy.token_bytes(_SECRET_SIZE)
 
     def _sealed_secret(self, endpoint_id: UUID, secret: bytes) -> bytes:
-        return seal(self._key, secret, _place(endpoint_id), entropy=self._entropy)
+        return seal(self._secret_key, secret, _place(endpoint_id), entropy=self._entropy)
 
 
 def signature(secret: bytes, message_id: str, timestamp: str, body: bytes) -> str:
