@@ -33,6 +33,7 @@ GUARDS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "articles": ((), {"roles": ["editor"]}),
     "admin": ((), {"entity_types": ["admin"]}),
     "payouts": ((), {"recent": True}),
+    "vault": ((), {"second_factor": True}),
     "reports": (("reports:read",), {}),
     "exports": (("reports:read", "reports:export"), {"roles": ["editor"]}),
 }

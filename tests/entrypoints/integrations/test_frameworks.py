@@ -43,6 +43,16 @@ def test_routes_know_who_asks(ask, issuer):
     assert ask("admin", admin).text == "usr_alice"
 
 
+def test_mfa_05_a_second_factor_is_asked_for_where_a_route_says_so(ask, issuer):
+    """A session of one factor is 403 with what to do about it; one that two factors started passes."""
+    one, two = bearer(issuer.token()), bearer(issuer.token(amr=("pwd", "otp", "mfa"), jti="token-2"))
+
+    refused = ask("vault", one)
+
+    assert (refused.status, refused.document["code"]) == (403, "second_factor_required")
+    assert ask("vault", two).status == 200
+
+
 def test_permissions_open_what_asks_for_them(ask, issuer):
     """All that are asked for have to be in the token, and the role beside them if one is asked for, too."""
     reader = bearer(issuer.token(permissions=("reports:read",)))

@@ -40,7 +40,8 @@ class SignedIn(SecurityBase):
     `auth` is an `Ostiary` (bearer token or cookie) or a `Verifier` (bearer token). `permissions` are what the
     caller's roles must allow, all of them: `SignedIn(auth, "reports:read")`. `entity_types` names the kinds of account
     that may pass (all, if none is named), `roles` what they must all have; `recent` asks for an authentication within
-    `OSTIARY_SESSIONS__RECENT_AUTHENTICATION`, or what the `Verifier` was given.
+    `OSTIARY_SESSIONS__RECENT_AUTHENTICATION`, or what the `Verifier` was given; `second_factor` for a session
+    that two factors, or a passkey that knew its owner, started.
     """
 
     def __init__(
@@ -50,9 +51,15 @@ class SignedIn(SecurityBase):
         entity_types: Iterable[str] = (),
         roles: Iterable[str] = (),
         recent: bool = False,
+        second_factor: bool = False,
     ) -> None:
         self._checkpoint = Checkpoint(
-            auth, permissions, entity_types=entity_types, roles=roles, recent=recent
+            auth,
+            permissions,
+            entity_types=entity_types,
+            roles=roles,
+            recent=recent,
+            second_factor=second_factor,
         )
         self.model = HTTPBearer(bearerFormat="at+jwt", description="An access token of Ostiary.")
         self.scheme_name = "Ostiary"

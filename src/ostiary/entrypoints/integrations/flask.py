@@ -31,13 +31,16 @@ def requires(
     entity_types: Iterable[str] = (),
     roles: Iterable[str] = (),
     recent: bool = False,
+    second_factor: bool = False,
 ) -> Callable[[View], View]:
     """Let only signed-in callers reach a view, and put their `Principal` into `g.principal`.
 
     Stands below `app.route`. `auth` is an `Ostiary` or a `Verifier`; `requires(auth, "reports:read")` asks for a
     permission, and the rest narrows who may pass, as in the other integrations.
     """
-    checkpoint = Checkpoint(auth, permissions, entity_types=entity_types, roles=roles, recent=recent)
+    checkpoint = Checkpoint(
+        auth, permissions, entity_types=entity_types, roles=roles, recent=recent, second_factor=second_factor
+    )
 
     def around(view: View) -> View:
         @wraps(view)

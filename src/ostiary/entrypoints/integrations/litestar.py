@@ -49,7 +49,8 @@ class SignedIn:
     `auth` is an `Ostiary` (bearer token or cookie) or a `Verifier` (bearer token). `permissions` are what the
     caller's roles must allow, all of them: `SignedIn(auth, "reports:read")`. `entity_types` names the kinds of account
     that may pass (all, if none is named), `roles` what they must all have; `recent` asks for an authentication within
-    `OSTIARY_SESSIONS__RECENT_AUTHENTICATION`, or what the `Verifier` was given.
+    `OSTIARY_SESSIONS__RECENT_AUTHENTICATION`, or what the `Verifier` was given; `second_factor` for a session
+    that two factors, or a passkey that knew its owner, started.
     """
 
     def __init__(
@@ -59,9 +60,15 @@ class SignedIn:
         entity_types: Iterable[str] = (),
         roles: Iterable[str] = (),
         recent: bool = False,
+        second_factor: bool = False,
     ) -> None:
         self._checkpoint = Checkpoint(
-            auth, permissions, entity_types=entity_types, roles=roles, recent=recent
+            auth,
+            permissions,
+            entity_types=entity_types,
+            roles=roles,
+            recent=recent,
+            second_factor=second_factor,
         )
 
     async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:

@@ -54,7 +54,8 @@ class Checkpoint:
     """Lets those pass whom a guard lets pass, the same in every framework.
 
     `permissions` are what the caller's roles must allow, all of them; `entity_types` names the kinds of account (all, if
-    none is named), `roles` what they must all have; `recent` asks for a recent authentication: within `OSTIARY_SESSIONS__RECENT_AUTHENTICATION`, or what the `Verifier` was given.
+    none is named), `roles` what they must all have; `recent` asks for a recent authentication: within `OSTIARY_SESSIONS__RECENT_AUTHENTICATION`, or what the `Verifier` was given; `second_factor` for a session
+    that two factors, or a passkey that knew its owner, started.
     """
 
     def __init__(
@@ -65,10 +66,15 @@ class Checkpoint:
         entity_types: Iterable[str],
         roles: Iterable[str],
         recent: bool,
+        second_factor: bool,
     ) -> None:
         self._door: _Door = _VerifierDoor(auth) if isinstance(auth, Verifier) else _OstiaryDoor(auth)
         self._guard = signed_in(
-            entity_types=entity_types, roles=roles, permissions=permissions, recent=recent
+            entity_types=entity_types,
+            roles=roles,
+            permissions=permissions,
+            recent=recent,
+            second_factor=second_factor,
         )
 
     def admit(self, method: str, headers: Iterable[tuple[bytes, bytes]]) -> Principal:
