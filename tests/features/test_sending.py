@@ -42,6 +42,18 @@ async def test_abu_07_each_limit_holds_by_itself(auth, sending, fixed, most):
     assert await permitted(auth, sending, **fixed) == most
 
 
+async def test_abu_05_a_whole_ipv6_network_is_one_source(auth, sending):
+    """Whoever owns a /64 asks as one, however they write its addresses; the next network is another."""
+    addresses = ["2001:db8:1:2::1", "2001:DB8:1:2:0:0:0:2", "2001:db8:1:2:ffff::3", "2001:db8:1:2::4"]
+    for address in addresses:
+        assert await permitted(
+            auth, sending, times=1, destination=address, account=address, ip_address=address
+        )
+    fifth = {"destination": "e", "account": "e"}
+
+    assert await permitted(auth, sending, times=1, **fifth, ip_address="2001:db8:1:2:3::5") == 0
+
+
 async def test_abu_07_sixteen_at_once_are_counted_as_sixteen(auth, sending):
     """Counting is one step with deciding."""
     asked = (

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ostiary.foundation.crypto import associated_data, mac
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from ostiary.foundation.storage import Database, Transaction
 
 _REMEMBERED: Final = 10_000
+_PREFIX_KEPT: Final = (1 << 128) - (1 << 64)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -171,6 +174,21 @@ class SharedLimits:
             self._together.raise_to(key, known)
         together = _wait(known, rate, now)
         return max((wait for wait in (alone, together) if wait is not None), default=None)
+
+
+@lru_cache(maxsize=4096)
+def source_of(address: str | None) -> str:
+    """Return whom a limit by address counts: an IPv4 address, or a whole IPv6 /64, which one household or host owns.
+
+    What is no address is one and the same source, so garbage can only share a budget, never escape one (ABU-05).
+    """
+    try:
+        parsed = ip_address(address or "")
+    except ValueError:
+        return "unknown"
+    if isinstance(parsed, IPv6Address):
+        return f"{IPv6Address(int(parsed) & _PREFIX_KEPT)}/64"
+    return str(parsed)
 
 
 def _wait(window: Window, rate: Rate, now: datetime) -> timedelta | None:

@@ -43,7 +43,7 @@ def build_proofs(ground: Ground, records: Records) -> Proofs:
     return Proofs(
         passwords=_passwords(ground.settings, ground.entropy),
         challenges=challenges,
-        sending=Sending(ground.limits, SendingRates()),
+        sending=Sending(ground.limits, _rates(ground.settings)),
         address_proofs=AddressProofs(challenges, records.outbox),
         passkeys=Passkeys(
             ground.database,
@@ -79,6 +79,16 @@ def _second_factors(ground: Ground, records: Records) -> SecondFactors:
         issuer=urlsplit(ground.settings.public_url).hostname or "Ostiary",
         offered=frozenset(kind for kind, is_offered in offered.items() if is_offered),
         outbox=records.outbox,
+    )
+
+
+def _rates(settings: Settings) -> SendingRates:
+    wanted = settings.messages
+    return SendingRates(
+        to_destination=wanted.hourly_to_destination,
+        to_account=wanted.hourly_to_account,
+        from_address=wanted.hourly_from_address,
+        in_all=wanted.hourly_in_all,
     )
 
 

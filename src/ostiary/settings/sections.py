@@ -204,6 +204,14 @@ class MessageSettings(Section):
     """A folder whose templates come before those that are shipped."""
     new_device_notice: bool = True
     """Whether people are told of a sign-in from a browser or network they have not used before."""
+    hourly_to_destination: int = Field(default=5, ge=1)
+    """How many messages that anybody can ask for go to one address or number within an hour."""
+    hourly_to_account: int = Field(default=10, ge=1)
+    """How many of them are about one account."""
+    hourly_from_address: int = Field(default=50, ge=1)
+    """How many of them one client address can ask for; an IPv6 network of /64 is one."""
+    hourly_in_all: int = Field(default=10_000, ge=1)
+    """How many of them go out altogether."""
 
 
 class OutboundSettings(Section):

@@ -12,13 +12,14 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Final
 
+from ostiary.foundation.limits import source_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Network = IPv4Network | IPv6Network
 _MAX_HOPS: Final = 32
 _LONGEST_ENTRY: Final = 80
-_PREFIX_KEPT: Final = (1 << 128) - (1 << 64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,8 @@ class ClientAddress:
 
     @property
     def limit_key(self) -> str:
-        """Whom a limit counts: an IPv4 address, or a whole IPv6 /64, which one household or host owns."""
-        if isinstance(self.ip, IPv6Address):
-            return f"{IPv6Address(int(self.ip) & _PREFIX_KEPT)}/64"
-        return str(self.ip) if self.ip is not None else "unknown"
+        """Whom a limit counts."""
+        return source_of(self.text)
 
 
 UNKNOWN: Final = ClientAddress(None)

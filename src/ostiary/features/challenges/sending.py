@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from ostiary.foundation.limits import Hit, Rate
+from ostiary.foundation.limits import Hit, Rate, source_of
 
 if TYPE_CHECKING:
     from ostiary.foundation.limits import SqlLimits
 
 _WINDOW: Final = timedelta(hours=1)
-_NO_ADDRESS: Final = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Sending:
         hits = (
             Hit("messages to a destination", destination, Rate(rates.to_destination, _WINDOW)),
             Hit("messages to an account", account, Rate(rates.to_account, _WINDOW)),
-            Hit("messages from an address", ip_address or _NO_ADDRESS, Rate(rates.from_address, _WINDOW)),
+            Hit("messages from an address", source_of(ip_address), Rate(rates.from_address, _WINDOW)),
             Hit("messages in all", "", Rate(rates.in_all, _WINDOW)),
         )
         return await self._limits.hit_all(hits, now=now) is None
