@@ -11,7 +11,7 @@ from tests.smtp_server import Postbox
 
 from ostiary.foundation.errors import OstiaryError, Undelivered
 from ostiary.foundation.mail import Mail, mail_server_at
-from ostiary.foundation.smtp import SmtpServer
+from ostiary.foundation.mail.smtp import SmtpServer
 
 pytestmark = pytest.mark.anyio
 

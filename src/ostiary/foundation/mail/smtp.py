@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Final
 import aiosmtplib
 
 from ostiary.foundation.errors import Undelivered
-from ostiary.foundation.mail import ADDRESS, parse_sender
+from ostiary.foundation.mail.message import ADDRESS, parse_sender
 
 if TYPE_CHECKING:
     import ssl
 
     from aiosmtplib import SMTP
 
-    from ostiary.foundation.mail import Mail
+    from ostiary.foundation.mail.message import Mail
 
 _CONNECT_LIMIT: Final = 15.0
 _IDLE_LIMIT: Final = 30.0

@@ -5,36 +5,17 @@ What the server says is told by its code alone: its words quote addresses.
 
 from __future__ import annotations
 
-import re
-import sys
-from dataclasses import dataclass, field
-from datetime import datetime
-from email.headerregistry import Address
-from email.utils import parseaddr
 from typing import Final, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ostiary.foundation.errors import OstiaryError
+from ostiary.foundation.mail.console import ConsoleMail
+from ostiary.foundation.mail.message import Mail, parse_sender
 
-# One line without blanks, quotes or brackets on both sides of one @: nothing that could end a header or a command.
-ADDRESS: Final = re.compile(
-    r"[^\s<>()\[\],;:\\\"@\x00-\x1f\x7f]{1,64}@[^\s<>()\[\],;:\\\"@\x00-\x1f\x7f]{1,253}"
-)
+__all__ = ["Mail", "MailServer", "mail_server_at"]
+
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _PORTS: Final = {"smtp": 587, "smtps": 465}
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """One e-mail; `id` becomes its Message-ID, the same however often it is sent."""
-
-    id: str
-    to: str = field(repr=False)
-    subject: str = field(repr=False)
-    text: str = field(repr=False)
-    html: str | None = field(repr=False)
-    locale: str
-    sent_at: datetime
 
 
 class MailServer(Protocol):
@@ -75,7 +56,7 @@ def mail_server_at(url: str, *, sender: str) -> MailServer:
             "Mail goes without TLS to this very machine only: leave out tls=none, or name localhost."
         )
     # Imported here because it costs start-up time that whoever sends no mail need not pay.
-    from ostiary.foundation.smtp import SmtpServer  # noqa: PLC0415 - see above
+    from ostiary.foundation.mail.smtp import SmtpServer  # noqa: PLC0415 - see above
 
     return SmtpServer(
         parts.hostname,
@@ -85,23 +66,3 @@ def mail_server_at(url: str, *, sender: str) -> MailServer:
         password=unquote(parts.password) if parts.password else None,
         tls="none" if plain else "implicit" if parts.scheme == "smtps" else "starttls",
     )
-
-
-def parse_sender(text: str) -> Address | None:
-    """Read `Name <name@example.org>` or the address alone; None if it is neither."""
-    name, address = parseaddr(text)
-    if not ADDRESS.fullmatch(address) or not name.isprintable():
-        return None
-    local, _, domain = address.partition("@")
-    return Address(name, local, domain)
-
-
-class ConsoleMail:
-    """Shows mail to whoever develops, on the standard error; it goes nowhere else."""
-
-    async def send(self, mail: Mail) -> None:
-        """Write the mail out."""
-        sys.stderr.write(f"\n--- e-mail to {mail.to}: {mail.subject}\n{mail.text}---\n")
-
-    async def close(self) -> None:
-        """Do nothing: there is nothing to let go of."""
