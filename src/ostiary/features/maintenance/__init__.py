@@ -5,6 +5,7 @@ lease are one transaction, so a run that is killed anywhere has removed exactly 
 lease commits nothing more.
 """
 
+from ostiary.features.maintenance.lease import Lease, LeaseLost, Stopped
 from ostiary.features.maintenance.model import (
     Figures,
     Finished,
@@ -13,23 +14,11 @@ from ostiary.features.maintenance.model import (
     Outcome,
     Retention,
     Run,
-    Schedule,
     TableFigures,
-    Task,
     TaskFigures,
-    TaskStatus,
-    daily,
-    every,
-    weekly,
 )
-from ostiary.features.maintenance.service import (
-    Lease,
-    LeaseLost,
-    Maintenance,
-    Stopped,
-    UnknownTask,
-    holder_name,
-)
+from ostiary.features.maintenance.schedule import Schedule, Task, TaskStatus, daily, every, weekly
+from ostiary.features.maintenance.service import Maintenance, UnknownTask, holder_name
 from ostiary.features.maintenance.statistics import Statistics
 from ostiary.features.maintenance.tasks import purge_task, standard_tasks
 

@@ -8,29 +8,28 @@ import os
 import platform
 from contextlib import suppress
 from datetime import timedelta
-from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from ostiary.features.maintenance import store
-from ostiary.features.maintenance.model import Finished, Held, Outcome, TaskStatus
+from ostiary.features.maintenance.lease import LEASE, Lease, LeaseLost, Stopped
+from ostiary.features.maintenance.model import Finished, Held, Outcome
+from ostiary.features.maintenance.schedule import TaskStatus
 from ostiary.foundation.errors import OstiaryError, Unavailable
 from ostiary.foundation.ids import new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
-    from ostiary.features.maintenance.model import Run, Task
+    from ostiary.features.maintenance.lease import Progress
+    from ostiary.features.maintenance.model import Run
+    from ostiary.features.maintenance.schedule import Task
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.entropy import Entropy
-    from ostiary.foundation.storage import Database, Transaction
-
-    Progress = Callable[[int], None]
+    from ostiary.foundation.storage import Database
 
 _log = logging.getLogger("ostiary.maintenance")
-# A batch is one transaction, which ends within five seconds; a worker that is silent for this long is gone.
-LEASE: Final = timedelta(minutes=1)
 _SHORTEST_PAUSE: Final = timedelta(milliseconds=50)
 _LONGEST_PAUSE: Final = timedelta(seconds=30)
 
@@ -42,73 +41,9 @@ class UnknownTask(OstiaryError):
         super().__init__(f"There is no such task. These there are: {', '.join(names)}.")
 
 
-class LeaseLost(OstiaryError):
-    """Another worker took the task over; what this one had under way was rolled back."""
-
-    def __init__(self) -> None:
-        super().__init__("Another worker has taken this task over, so this one stopped.")
-
-
 def holder_name(entropy: Entropy) -> str:
     """Return a name for this worker that operators can follow: host, process, and a random part."""
     return f"{platform.node() or 'unknown'}:{os.getpid()}:{entropy.token_bytes(3).hex()}"
-
-
-class Stopped(OstiaryError):
-    """This worker is about to end; what the task has done so far is kept."""
-
-    def __init__(self) -> None:
-        super().__init__("It was stopped.")
-
-
-class Lease:
-    """The right to work on one task: each batch renews it and is counted in its own transaction."""
-
-    def __init__(
-        self,
-        database: Database,
-        run_id: UUID,
-        *,
-        now: datetime,
-        batch_size: int,
-        on_progress: Progress | None,
-        closing: asyncio.Event,
-    ) -> None:
-        self._database = database
-        self._started = monotonic()
-        self._closing = closing
-        self._on_progress = on_progress
-        self.run_id: Final = run_id
-        self.now: Final = now
-        self.batch_size: Final = batch_size
-        self.removed = 0
-
-    def moment(self) -> datetime:
-        """Return the present moment: `now`, and what has passed since."""
-        return self.now + timedelta(seconds=monotonic() - self._started)
-
-    async def batch(self, work: Callable[[Transaction], Awaitable[int]]) -> int:
-        """Do one bounded piece of work, which returns how many rows it removed, and count them.
-
-        Raises `LeaseLost`, and then the work is rolled back, and `Stopped`, and then it was not begun.
-        """
-        if self._closing.is_set():
-            raise Stopped
-        async with self._database.transaction() as tx:
-            removed = await work(tx)
-            if await tx.execute(store.RENEW, self.run_id, self.moment() + LEASE, removed) == 0:
-                raise LeaseLost
-        self.removed += removed
-        if self._on_progress is not None:
-            self._on_progress(self.removed)
-        # Whoever waits for the event loop goes first.
-        await asyncio.sleep(0)
-        return removed
-
-    async def renew(self) -> None:
-        """Keep the lease during work that is not in batches, at least every half minute. Raises `LeaseLost`."""
-        if await self._database.execute(store.RENEW, self.run_id, self.moment() + LEASE, 0) == 0:
-            raise LeaseLost
 
 
 class Maintenance:

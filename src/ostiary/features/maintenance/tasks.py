@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ostiary.features.maintenance import store
-from ostiary.features.maintenance.model import Task, daily, weekly
+from ostiary.features.maintenance.schedule import Task, daily, weekly
 from ostiary.foundation.limits import purge_windows
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ostiary.features.audit import Audit
     from ostiary.features.challenges import Challenges
     from ostiary.features.identities import Identities
+    from ostiary.features.maintenance.lease import Lease
     from ostiary.features.maintenance.model import Retention
-    from ostiary.features.maintenance.service import Lease
     from ostiary.features.outbox import Messages
     from ostiary.features.passkeys import Passkeys
     from ostiary.features.sessions import Sessions
