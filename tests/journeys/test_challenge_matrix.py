@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
 from tests.factories import ORIGIN, count, insert, registered, sent_values
@@ -88,6 +90,26 @@ async def test_rec_01_a_secret_opens_the_door_it_was_made_for_and_no_other(runni
         body = {"token": token.reveal()} | MORE.get(path, {})
         answers = [(await client.post(path, json=body)).status_code for _ in range(2)]
         assert (purpose, answers[0] // 100, answers[1]) == (purpose, 2, 401)
+
+
+RACES = [(path, purpose) for path, purposes in TAKES.items() for purpose in purposes]
+
+
+@pytest.mark.parametrize(("path", "purpose"), RACES)
+async def test_rec_01_of_sixteen_at_the_door_one_gets_in(running, client, path, purpose):
+    """However many show one secret at once, its purpose is served once; the others hear what all others hear."""
+    auth = running.auth
+    owner, now = (await registered(auth, ADA)).identity_id, auth.clock.now()
+    await insert(auth, "factor_resets", id=new_id(now, Entropy()), identity_id=owner, requested_at=now)
+    token = await issue_at_its_door(running, purpose, owner)
+    body = {"token": token.reveal()} | MORE.get(path, {})
+
+    answers = await asyncio.gather(*(client.post(path, json=body) for _ in range(16)))
+
+    statuses = [answer.status_code for answer in answers]
+    assert sum(status // 100 == 2 for status in statuses) == 1
+    assert {status for status in statuses if status // 100 != 2} <= {401, 409, 429}
+    assert await count(auth, "challenges", f"purpose = '{purpose}' AND consumed_at IS NOT NULL") == 1
 
 
 def test_every_door_that_takes_the_secret_of_a_link_is_tried(tmp_path):
