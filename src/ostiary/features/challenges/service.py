@@ -132,13 +132,14 @@ class Challenges:
         purpose: Purpose,
         presented: Secret,
         *,
-        identity_id: UUID,
+        identity_id: UUID | None,
         destination: str,
         flow_id: UUID | None = None,
         now: datetime,
     ) -> Consumed | None:
         """Count one guess at a code, and use the code up if it was right; one statement does both.
 
+        Without an identity it asks as often and finds nothing, so that an address nobody holds costs the same (ABU-04).
         None when it was wrong, or there is no such live code, or its guesses are spent. The caller must let `tx` end
         well then: an exception would take the count back. Whoever calls has counted the attempt against the account's
         budget before (`Identities.reserve_attempt…`, ABU-01).

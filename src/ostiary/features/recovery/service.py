@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 from ostiary.features.audit import NOBODY, Action, Event, Origin
 from ostiary.features.challenges import Format, Purpose
@@ -23,6 +22,7 @@ from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from uuid import UUID
 
     from ostiary.features.audit import Audit
     from ostiary.features.challenges import AddressProofs, Challenges, Consumed, Sending
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from ostiary.features.sessions import Sessions
     from ostiary.foundation.secret import Secret
     from ostiary.foundation.storage import Database, Transaction
-
-# Nobody's: guesses at a code of an identifier nobody holds ask the database as the others do (ABU-04).
-_NOBODY_ID: Final = UUID(int=0)
 
 
 class Recovery:
@@ -127,7 +124,7 @@ class Recovery:
                 tx,
                 Purpose.RESET_PASSWORD,
                 proof.code,
-                identity_id=known.id if known else _NOBODY_ID,
+                identity_id=known.id if known else None,
                 destination=address.key,
                 now=now,
             )

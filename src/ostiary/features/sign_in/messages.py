@@ -7,7 +7,6 @@ prepared there. Asking is answered alike, and costs the same, for every identifi
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
 
 from ostiary.features.audit import NOBODY, Action, Event, Login, Origin
 from ostiary.features.challenges import Format, Purpose
@@ -25,6 +24,7 @@ from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from uuid import UUID
 
     from ostiary.features.audit import Audit
     from ostiary.features.challenges import AddressProofs, Challenges, Consumed, Sending
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 _BY_LINK: Final = Proof("link", ("email",))
 _BY_EMAILED_CODE: Final = Proof("code", ("otp", "email"))
 _BY_TEXTED_CODE: Final = Proof("code", ("otp", "sms"))
-# Guesses at a code of an identifier nobody holds ask the database as the others do.
-_NOBODY_ID: Final = UUID(int=0)
 
 
 class SignInByMessage:
@@ -110,7 +108,7 @@ class SignInByMessage:
                 tx,
                 Purpose.SIGN_IN_CODE,
                 attempt.code,
-                identity_id=known.id if known else _NOBODY_ID,
+                identity_id=known.id if known else None,
                 destination=address.key,
                 now=now,
             )
