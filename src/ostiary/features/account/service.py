@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ostiary.features.account.model import ProofRefused
-from ostiary.features.audit import Action, Event
+from ostiary.features.audit import Action
 from ostiary.features.flows import Proof
 from ostiary.features.passwords import PasswordHash
 from ostiary.features.sessions import EndReason
@@ -286,16 +286,8 @@ class Account:
         ended: UUID | None = None,
         success: bool = True,
     ) -> None:
-        event = Event(
-            action,
-            caller.actor,
-            target_kind="identity",
-            target_id=caller.external_id,
-            session_id=ended or caller.session_id,
-            origin=caller.origin,
-            success=success,
-        )
-        self._audit.record(tx, event, now=now)
+        event = caller.event(action, success=success)
+        self._audit.record(tx, replace(event, session_id=ended) if ended else event, now=now)
 
 
 def _kept(caller: Caller) -> tuple[Proof, datetime | None]:

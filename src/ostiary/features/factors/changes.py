@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ostiary.features.audit import Action, Event
+from ostiary.features.audit import Action
 from ostiary.features.factors.errors import FactorDemanded, SecondFactorRequired
 from ostiary.features.flows import Factor
 from ostiary.features.outbox import Template
@@ -124,15 +124,5 @@ class FactorChanges:
         metadata: Mapping[str, str] | None = None,
     ) -> None:
         """Record what was done, or refused, about a factor."""
-        event = Event(
-            action,
-            caller.actor,
-            target_kind="identity",
-            target_id=caller.external_id,
-            session_id=caller.session_id,
-            origin=caller.origin,
-            success=success,
-            reason=reason,
-            metadata={"factor": factor, **(metadata or {})},
-        )
-        self._audit.record(tx, event, now=now)
+        said = {"factor": factor, **(metadata or {})}
+        self._audit.record(tx, caller.event(action, success=success, reason=reason, metadata=said), now=now)

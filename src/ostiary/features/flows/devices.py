@@ -69,15 +69,7 @@ class Devices:
         async with self._database.transaction() as tx:
             if await tx.execute(store.FORGET_DEVICE, device_id, caller.identity_id) == 0:
                 return False
-            event = Event(
-                Action.DEVICE_FORGOTTEN,
-                caller.actor,
-                "identity",
-                caller.external_id,
-                session_id=caller.session_id,
-                origin=caller.origin,
-            )
-            self._audit.record(tx, event, now=now)
+            self._audit.record(tx, caller.event(Action.DEVICE_FORGOTTEN), now=now)
             return True
 
     async def purge(self, tx: Transaction, *, expired_by: datetime, limit: int) -> int:

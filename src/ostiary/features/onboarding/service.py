@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ostiary.features.audit import Action, Event
+from ostiary.features.audit import Action
 from ostiary.features.onboarding import store
 from ostiary.features.onboarding.model import (
     DATA,
@@ -171,13 +171,4 @@ class Onboarding:
         return progress_of(flow, row, await self._identities.get(row.identity_id))
 
     def _record(self, tx: Transaction, caller: Caller, action: Action, what: str, now: datetime) -> None:
-        event = Event(
-            action,
-            caller.actor,
-            target_kind="identity",
-            target_id=caller.external_id,
-            session_id=caller.session_id,
-            origin=caller.origin,
-            reason=what,
-        )
-        self._audit.record(tx, event, now=now)
+        self._audit.record(tx, caller.event(action, reason=what), now=now)

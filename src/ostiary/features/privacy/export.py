@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from ostiary.features.audit import Action, Event, EventFilter
+from ostiary.features.audit import Action, EventFilter
 from ostiary.features.identities import IDENTITY_PREFIX
 from ostiary.features.privacy import store
 from ostiary.features.sessions import external_session_id
@@ -92,15 +92,7 @@ class PersonalExport:
         """
         identity = await self._identities.get(caller.identity_id)
         async with self._database.transaction() as tx:
-            event = Event(
-                Action.IDENTITY_EXPORTED,
-                caller.actor,
-                target_kind=_IDENTITY,
-                target_id=caller.external_id,
-                session_id=caller.session_id,
-                origin=caller.origin,
-            )
-            self._audit.record(tx, event, now=now)
+            self._audit.record(tx, caller.event(Action.IDENTITY_EXPORTED), now=now)
         return self._pieces(identity, await self._short(identity, now))
 
     async def _short(self, identity: Identity, now: datetime) -> dict[str, Any]:

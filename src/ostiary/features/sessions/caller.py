@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from ostiary.features.audit import Actor, Origin
+from ostiary.features.audit import Actor, Event, Origin
 from ostiary.features.identities import IDENTITY_PREFIX
 from ostiary.features.sessions.model import parse_session_id
 from ostiary.foundation.ids import format_id, parse_id
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ostiary.features.audit import Action
     from ostiary.verifier import Principal
 
 
@@ -53,3 +56,24 @@ class Caller:
     def actor(self) -> Actor:
         """The caller as the records name them, and from where they act."""
         return Actor.identity(self.external_id, self.origin)
+
+    def event(
+        self,
+        action: Action,
+        *,
+        success: bool = True,
+        reason: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Event:
+        """Return the event that the caller did, or tried, something about their own account."""
+        return Event(
+            action,
+            self.actor,
+            target_kind="identity",
+            target_id=self.external_id,
+            session_id=self.session_id,
+            origin=self.origin,
+            success=success,
+            reason=reason,
+            metadata=dict(metadata or {}),
+        )

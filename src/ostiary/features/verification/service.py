@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -145,9 +145,8 @@ class Verification:
         `IdentifierTaken` when the address was proven by another account meanwhile.
         """
         async with self._database.transaction() as tx:
-            used = None
             for purpose in (VERIFY[Channel.EMAIL], CHANGE[Channel.EMAIL]):
-                used = used or await self._challenges.consume(tx, purpose, token, now=now)
+                used = await self._challenges.consume(tx, purpose, token, now=now)
                 if used is not None:
                     break
             if used is None or used.identity_id is None:
@@ -303,18 +302,10 @@ class Verification:
         caller: Caller,
         channel: Channel,
         now: datetime,
-        **more: Any,
+        *,
+        success: bool = True,
     ) -> None:
-        event = Event(
-            action,
-            caller.actor,
-            target_kind="identity",
-            target_id=caller.external_id,
-            session_id=caller.session_id,
-            origin=caller.origin,
-            metadata={"channel": channel.value},
-            **more,
-        )
+        event = caller.event(action, success=success, metadata={"channel": channel.value})
         self._audit.record(tx, event, now=now)
 
     def _record_about(
