@@ -10,7 +10,7 @@ from datetime import timedelta
 import bcrypt
 import pytest
 from tests.doubles import CountingDatabase
-from tests.factories import ORIGIN, WRONG, attempt, count, made_role, registered
+from tests.factories import ORIGIN, WRONG, attempt, count, insert, made_role, registered
 
 from ostiary.features.account import ProofRefused
 from ostiary.features.audit import SYSTEM
@@ -18,6 +18,8 @@ from ostiary.features.flows import SignedIn
 from ostiary.features.identities import Status, parse_email
 from ostiary.features.sessions import Authentication, Caller, SignInOvertaken
 from ostiary.features.sign_in import Refusal, Refused
+from ostiary.foundation.entropy import Entropy
+from ostiary.foundation.ids import new_id
 from ostiary.foundation.secret import Secret
 from ostiary.foundation.storage import Query
 from ostiary.testing.auth import PASSWORD
@@ -237,6 +239,23 @@ async def test_pwd_08_evidence_of_compromise_demands_a_new_password(auth, client
     assert without.json()["code"] == "password_change_required"
     assert (await attempt(auth, EMAIL)).reason is Refusal.WRONG_PASSWORD
     assert isinstance(await attempt(auth, EMAIL, "another long phrase of hers"), SignedIn)
+
+
+async def test_mfa_05_no_password_is_replaced_at_the_door_of_an_account_with_a_second_factor(
+    auth, client, alice
+):
+    """Whoever else knows the old password shows no factor, and changes nothing; its owner resets it."""
+    now = auth.clock.now()
+    await insert(auth, "totp_factors", id=new_id(now, Entropy()), identity_id=alice.identity_id, secret_sealed=b"x",
+                 label="app", created_at=now, confirmed_at=now)  # fmt: skip
+    await auth.services.administration.require_password_change(alice.identity_id, by=SYSTEM, now=now)
+    login = {"identifier": EMAIL, "password": PASSWORD, "new_password": "another long phrase of hers"}
+
+    refused = await client.post("/v1/login", json=login)
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "password_change_required")
+    assert await count(auth, "audit_events", "action = 'identity:password:changed'") == 0
+    assert (await attempt(auth, EMAIL)).reason is Refusal.PASSWORD_CHANGE_REQUIRED
 
 
 async def test_a_sign_in_cannot_outrun_a_change_of_the_password(auth, alice):

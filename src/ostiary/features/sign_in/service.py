@@ -100,8 +100,14 @@ class SignIn:
         origin: Origin,
         now: datetime,
     ) -> SignedIn | FactorRequired | Refused:
-        """Set the new password a required change demands; every older session ends with the old one (PWD-08)."""
-        if attempt.new_password is None:
+        """Set the new password a required change demands; every older session ends with the old one (PWD-08).
+
+        Not where a second factor is asked for: whoever else knows the old password would change it before showing one.
+        There a reset changes it.
+        """
+        facts = await self._flows.facts(self._database, credentials.id, now=now)
+        is_enough = self._flows.is_password_enough(credentials.entity_type, facts)
+        if attempt.new_password is None or not is_enough:
             return await self._refuse(Refusal.PASSWORD_CHANGE_REQUIRED, reserved, origin, now)
         self._passwords.check(attempt.new_password, context=_context(credentials))
         hashed = await self._passwords.hash(attempt.new_password)
