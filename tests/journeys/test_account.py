@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 from tests.doubles import CountingDatabase
-from tests.factories import ORIGIN, WRONG, attempt, count, registered, rotate
+from tests.factories import ORIGIN, WRONG, attempt, count, delivered, registered, rotate
 
 from ostiary.features.account import ProofRefused
 from ostiary.features.flows import SignedIn
+from ostiary.features.outbox import Template
 from ostiary.features.profiles import ProfileChange
 from ostiary.features.sessions import Caller, Refused, Rotated, Tokens
 from ostiary.foundation.secret import Secret
@@ -52,6 +53,19 @@ async def test_pwd_09_a_new_password_ends_every_session_and_hands_over_a_new_one
     assert isinstance(await rotate(auth, renewed.refresh_token), Rotated)
     assert not isinstance(await attempt(auth, "alice@example.org"), SignedIn)
     assert isinstance(await attempt(auth, "alice@example.org", NEW), SignedIn)
+
+
+async def test_mfa_06_the_owner_hears_of_a_new_password(auth, alice, running):
+    """Whoever changes it, the account's address is told; a change that was refused is not told."""
+    caller, now = caller_of(auth, alice.tokens), auth.clock.now()
+    await auth.services.account.change_password(caller, current=Secret(WRONG), new=Secret(NEW), now=now)
+    assert await delivered(running, Template.PASSWORD_CHANGED) == []
+
+    await auth.services.account.change_password(caller, current=Secret(PASSWORD), new=Secret(NEW), now=now)
+
+    assert [message.to for message in await delivered(running, Template.PASSWORD_CHANGED)] == [
+        "alice@example.org"
+    ]
 
 
 async def test_pwd_09_a_change_needs_the_current_password(auth, alice):

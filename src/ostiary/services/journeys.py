@@ -147,6 +147,7 @@ def build_journeys(
             passwords=proofs.passwords,
             sessions=grants.sessions,
             flows=grants.flows,
+            outbox=records.outbox,
             audit=audit,
         ),
         sign_in_by_message=SignInByMessage(
@@ -189,6 +190,7 @@ def build_journeys(
             sessions=grants.sessions,
             flows=grants.flows,
             factor_proofs=grants.factor_proofs,
+            outbox=records.outbox,
             audit=audit,
         ),
         factor_management=FactorManagement(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ostiary.features.account.model import ProofRefused
 from ostiary.features.audit import Action
 from ostiary.features.flows import Proof
+from ostiary.features.outbox import Template
 from ostiary.features.passwords import PasswordHash
 from ostiary.features.sessions import EndReason
 from ostiary.foundation.crypto import equal
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ostiary.features.audit import Audit
     from ostiary.features.flows import Factor, FactorFacts, FactorProofs, Flows, Shown
     from ostiary.features.identities import Credentials, Identities
+    from ostiary.features.outbox import Outbox
     from ostiary.features.passkeys import Ceremony
     from ostiary.features.passwords import Passwords
     from ostiary.features.profiles import Profile, ProfileChange, Profiles
@@ -40,6 +42,7 @@ class Account:
         sessions: Sessions,
         flows: Flows,
         factor_proofs: FactorProofs,
+        outbox: Outbox,
         audit: Audit,
     ) -> None:
         self._database = database
@@ -49,6 +52,7 @@ class Account:
         self._sessions = sessions
         self._flows = flows
         self._factor_proofs = factor_proofs
+        self._outbox = outbox
         self._audit = audit
 
     async def change_profile(self, caller: Caller, change: ProfileChange, *, now: datetime) -> Profile:
@@ -87,6 +91,7 @@ class Account:
             epoch = await self._sessions.end_all(
                 tx, caller.identity_id, reason=EndReason.PASSWORD_CHANGED, now=now
             )
+            self._outbox.notify(tx, proven.recipient, Template.PASSWORD_CHANGED, now=now)
             self._record(tx, caller, Action.IDENTITY_PASSWORD_CHANGED, now)
             return self._renew(
                 tx, replace(proven, token_epoch=epoch), proof, facts, caller, now, authenticated_at

@@ -14,6 +14,7 @@ from ostiary.features.identities import (
     InvalidAddress,
     parse_identifier,
 )
+from ostiary.features.outbox import Template
 from ostiary.features.passwords import PasswordHash
 from ostiary.features.sessions import EndReason
 from ostiary.features.sign_in.model import PasswordSignIn, Refusal, Refused, refusal
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ostiary.features.audit import Audit
     from ostiary.features.flows import FactorRequired, Flows, SignedIn
     from ostiary.features.identities import EntityTypes, Identities
+    from ostiary.features.outbox import Outbox
     from ostiary.features.passwords import Passwords
     from ostiary.features.sessions import Sessions
     from ostiary.foundation.storage import Database
@@ -45,6 +47,7 @@ class SignIn:
         passwords: Passwords,
         sessions: Sessions,
         flows: Flows,
+        outbox: Outbox,
         audit: Audit,
     ) -> None:
         self._database = database
@@ -53,6 +56,7 @@ class SignIn:
         self._passwords = passwords
         self._sessions = sessions
         self._flows = flows
+        self._outbox = outbox
         self._audit = audit
 
     async def with_password(
@@ -118,6 +122,7 @@ class SignIn:
             await self._identities.set_password(
                 tx, credentials.id, text=hashed.text, scheme=hashed.scheme, now=now
             )
+            self._outbox.notify(tx, credentials.recipient, Template.PASSWORD_CHANGED, now=now)
             self._audit.record(tx, _event(Action.IDENTITY_PASSWORD_CHANGED, credentials.id, origin), now=now)
             epoch = await self._sessions.end_all(
                 tx, credentials.id, reason=EndReason.PASSWORD_CHANGED, now=now
