@@ -10,12 +10,13 @@ from datetime import timedelta
 import bcrypt
 import pytest
 from tests.doubles import CountingDatabase
-from tests.factories import ORIGIN, WRONG, attempt, count, insert, made_role, registered
+from tests.factories import ORIGIN, WRONG, attempt, count, delivered, insert, made_role, registered
 
 from ostiary.features.account import ProofRefused
 from ostiary.features.audit import SYSTEM
 from ostiary.features.flows import SignedIn
 from ostiary.features.identities import Status, parse_email
+from ostiary.features.outbox import Template
 from ostiary.features.sessions import Authentication, Caller, SignInOvertaken
 from ostiary.features.sign_in import Refusal, Refused
 from ostiary.foundation.entropy import Entropy
@@ -224,7 +225,7 @@ async def test_pwd_08_a_password_never_expires(auth, alice, running):
     assert isinstance(await attempt(auth, EMAIL), SignedIn)
 
 
-async def test_pwd_08_evidence_of_compromise_demands_a_new_password(auth, client, alice):
+async def test_pwd_08_evidence_of_compromise_demands_a_new_password(auth, client, alice, running):
     """A flagged password signs nobody in until it is replaced, by the same request if it brings the new one."""
     await auth.services.administration.require_password_change(
         alice.identity_id, by=SYSTEM, now=auth.clock.now()
@@ -237,6 +238,7 @@ async def test_pwd_08_evidence_of_compromise_demands_a_new_password(auth, client
 
     assert [r.status_code for r in (without, weak, renewed)] == [403, 422, 200]
     assert without.json()["code"] == "password_change_required"
+    assert [message.to for message in await delivered(running, Template.PASSWORD_CHANGED)] == [EMAIL]
     assert (await attempt(auth, EMAIL)).reason is Refusal.WRONG_PASSWORD
     assert isinstance(await attempt(auth, EMAIL, "another long phrase of hers"), SignedIn)
 
