@@ -139,11 +139,11 @@ def test_the_schema_is_deployed_checked_and_undone(run, monkeypatch, database_ur
     undone = run("schema", "downgrade", "base", "--yes", "--json").json()
     pending = run("schema", "status", "--json")
 
-    assert before == reset.json() == {"applied": ["0001", "0002", "0003"]}
+    assert before == reset.json() == {"applied": ["0001", "0002", "0003", "0004"]}
     assert again == {"applied": []}
     assert (after.code, after.json()["pending"], checked.code) == (0, [], 0)
-    assert undone == {"undone": ["0003", "0002", "0001"]}
-    assert (pending.code, pending.json()["pending"]) == (1, ["0001", "0002", "0003"])
+    assert undone == {"undone": ["0004", "0003", "0002", "0001"]}
+    assert (pending.code, pending.json()["pending"]) == (1, ["0001", "0002", "0003", "0004"])
 
 
 def test_drift_is_found_and_printed(run, configured, monkeypatch):

@@ -37,6 +37,7 @@ class Purpose(StrEnum):
     INVITE = "invite"
     BOOTSTRAP = "bootstrap"
     UNDO_DELETION = "undo_deletion"
+    MERGE = "merge"
 
 
 class Format(StrEnum):
@@ -54,6 +55,7 @@ _LINK_LIFETIMES: Final[Mapping[Purpose, timedelta]] = MappingProxyType(
         Purpose.UNDO_FACTOR_RESET: timedelta(days=7),
         Purpose.INVITE: timedelta(days=7),
         Purpose.BOOTSTRAP: timedelta(hours=24),
+        Purpose.MERGE: timedelta(minutes=10),
     }
 )
 _LINK_LIFETIME: Final = timedelta(minutes=30)

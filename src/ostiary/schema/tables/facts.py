@@ -1,4 +1,4 @@
-"""Facts: who may sign in, their profiles, their roles, and the keys that sign."""
+"""Facts: who may sign in, their profiles and roles, their accounts elsewhere, and the keys that sign and seal."""
 
 from __future__ import annotations
 
@@ -104,6 +104,61 @@ signing_keys = table(
     one_of("state", "next", "active", "retiring", "retired"),
     # Of several workers that start together on an empty database, one gets to add the key that signs.
     Index(None, "algorithm", unique=True, **where("state = 'active'")),
+)
+
+# Sealed under a root key that is kept outside the database, and everything else under one of these.
+data_keys = table(
+    "data_keys",
+    Column("id", UUID, primary_key=True),
+    Column("purpose", TEXT, nullable=False),
+    Column("number", NUMBER, nullable=False),
+    Column("wrapped_key", BYTES, nullable=False),
+    Column("kek_version", NUMBER, nullable=False),
+    Column("created_at", MOMENT, nullable=False),
+    Column("retired_at", MOMENT),
+    one_of("purpose", "installation", "vault"),
+    # Of several workers that start together on an empty database, one gets to add the first key.
+    Index(None, "purpose", "number", unique=True),
+    Index(None, "kek_version"),
+)
+
+# The vault: an account at a provider, whose it is here, and its tokens, each sealed to its row and column.
+linked_accounts = table(
+    "linked_accounts",
+    Column("id", UUID, primary_key=True),
+    identity_key(),
+    Column("entity_type", TEXT, nullable=False),
+    Column("provider", TEXT, nullable=False),
+    Column("provider_account_id", TEXT, nullable=False),
+    Column("access_token", BYTES),
+    Column("refresh_token", BYTES),
+    Column("id_token", BYTES),
+    # A key that something is still sealed under cannot be deleted.
+    Column("data_key_id", UUID, ForeignKey("ostiary.data_keys.id", ondelete="RESTRICT")),
+    Column("access_token_expires_at", MOMENT),
+    Column("refresh_token_expires_at", MOMENT),
+    Column("scope", TEXT),
+    Column("token_type", TEXT),
+    Column("profile", DOCUMENT, nullable=False, server_default=text("'{}'")),
+    Column("linked_by", TEXT, nullable=False),
+    Column("needs_reconnection", FLAG, nullable=False, server_default=text("false")),
+    # The refresh that is under way: who may write its result, until when nobody else begins one, and since when it is
+    # unknown whether the provider has already replaced the refresh token.
+    Column("refresh_claim", UUID),
+    Column("refresh_claimed_until", MOMENT),
+    Column("refresh_begun_at", MOMENT),
+    Column("refresh_failures", NUMBER, nullable=False, server_default=text("0")),
+    Column("refresh_not_before", MOMENT),
+    Column("last_token_refresh_at", MOMENT),
+    Column("last_used_at", MOMENT),
+    Column("created_at", MOMENT, nullable=False),
+    Column("updated_at", MOMENT, nullable=False),
+    one_of("linked_by", "sign_in", "intent"),
+    # A user and a vendor may share one account at a provider.
+    Index(None, "entity_type", "provider", "provider_account_id", unique=True),
+    Index(None, "identity_id"),
+    Index(None, "access_token_expires_at"),
+    Index(None, "data_key_id"),
 )
 
 onboarding_sessions = table(

@@ -11,6 +11,9 @@ sessions = table(
     "sessions",
     Column("id", UUID, primary_key=True),
     identity_key(),
+    # The account at a provider it began with, if it did, and what the provider calls its own session.
+    Column("linked_account_id", UUID, ForeignKey("ostiary.linked_accounts.id", ondelete="SET NULL")),
+    Column("provider_session_id", TEXT),
     Column("ip_address", TEXT),
     Column("user_agent", TEXT),
     Column("device_label", TEXT),
@@ -30,6 +33,8 @@ sessions = table(
     Index(None, "expires_at"),
     Index(None, "last_used_at"),
     Index(None, "ended_at", **where("ended_at IS NOT NULL")),
+    # Over ended sessions too: unlinking an account must find them all.
+    Index(None, "linked_account_id", **where("linked_account_id IS NOT NULL")),
 )
 
 refresh_tokens = table(

@@ -42,7 +42,7 @@ challenges = table(
         "purpose",
         *("register", "verify_email", "verify_phone", "change_email", "change_phone", "undo_address_change"),
         *("reset_password", "sign_in_link", "sign_in_code", "mfa_email", "mfa_sms", "undo_factor_reset"),
-        *("invite", "bootstrap", "undo_deletion"),
+        *("invite", "bootstrap", "undo_deletion", "merge"),
     ),
     one_of("format", "link", "code"),
     Index(None, "identity_id", "purpose", "destination", unique=True, **where("consumed_at IS NULL")),
@@ -197,6 +197,39 @@ unknown_identifiers = table(
     Column("subject", BYTES, primary_key=True),
     Column("failed_login_attempts", NUMBER, nullable=False, server_default=text("0")),
     Column("locked_until", MOMENT),
+    Column("expires_at", MOMENT, nullable=False),
+    Index(None, "expires_at"),
+)
+
+# What was begun at a provider and has to come back to the browser that began it; or a nonce that an application of ours
+# asked for, to have it in an ID token.
+upstream_flows = table(
+    "upstream_flows",
+    Column("id", UUID, primary_key=True),
+    Column("provider", TEXT, nullable=False),
+    Column("intent", TEXT, nullable=False),
+    Column("entity_type", TEXT, nullable=False, server_default=text("''")),
+    identity_key(nullable=True),
+    Column("session_id", UUID),
+    Column("secret_digest", BYTES, nullable=False),
+    Column("browser_digest", BYTES),
+    # The nonce and the PKCE verifier.
+    Column("sealed", BYTES),
+    Column("return_to", TEXT),
+    Column("delivery", TEXT),
+    Column("created_at", MOMENT, nullable=False),
+    Column("expires_at", MOMENT, nullable=False),
+    Column("consumed_at", MOMENT),
+    one_of("intent", "sign_in", "link", "nonce"),
+    Index(None, "identity_id", **where("identity_id IS NOT NULL")),
+    Index(None, "expires_at"),
+)
+
+# Logout tokens of providers that were heeded: each one once.
+received_logouts = table(
+    "received_logouts",
+    Column("provider", TEXT, primary_key=True),
+    Column("token_id", TEXT, primary_key=True),
     Column("expires_at", MOMENT, nullable=False),
     Index(None, "expires_at"),
 )

@@ -33,7 +33,7 @@ _FIRST_PURPOSES: Final = (
 _PURPOSES: Final = (
     *("register", "verify_email", "verify_phone", "change_email", "change_phone", "undo_address_change"),
     *("reset_password", "sign_in_link", "sign_in_code", "mfa_email", "mfa_sms", "undo_factor_reset"),
-    *("invite", "bootstrap", "undo_deletion"),
+    *("invite", "bootstrap", "undo_deletion", "merge"),
 )
 _CHALLENGE: Final = (
     "id, identity_id, payload_sealed, purpose, destination, format, secret_digest, attempts, max_attempts, flow_id,"
