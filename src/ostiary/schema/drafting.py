@@ -50,7 +50,7 @@ def _difference(history: History) -> tuple[str, str]:
             for statement in history.upgrade_as_written_for(revision, dialects.AttachedSqlite()):
                 # Triggers take no part in the comparison, and ours are written for prefixed names.
                 if "CREATE TRIGGER" not in statement:
-                    # SQLite knows no schema there; Alembic writes it into columns that are added.
+                    # SQLite knows no schema there.
                     connection.exec_driver_sql(statement.replace(" REFERENCES ostiary.", " REFERENCES "))
         context = MigrationContext.configure(
             connection,

@@ -20,20 +20,24 @@ down_revision = "0003"
 def upgrade() -> None:
     _data_keys()
     _linked_accounts()
-    target = sa.ForeignKey(
-        "ostiary.linked_accounts.id", name="fk_sessions_linked_account_id", ondelete="SET NULL"
-    )
-    op.add_column(
-        "sessions",
-        sa.Column("linked_account_id", UUID, target),
-        schema=SCHEMA,
-        # SQLite adds no constraint to a table that is there; inline, PostgreSQL would not get its name.
-        inline_references=op.get_context().dialect.name == "sqlite",
-    )
+    _linked_sessions()
     op.add_column("sessions", sa.Column("provider_session_id", TEXT), schema=SCHEMA)
     create_index("sessions", "linked_account_id", where="linked_account_id IS NOT NULL")
     _upstream_flows()
     _received_logouts()
+
+
+def _linked_sessions() -> None:
+    name, target = "fk_sessions_linked_account_id", "ostiary.linked_accounts"
+    if op.get_context().dialect.name == "sqlite":
+        # SQLite adds no constraint to a table that is there, and Alembic gives none in a new column its name.
+        op.execute(
+            f"ALTER TABLE ostiary.sessions ADD COLUMN linked_account_id BLOB"
+            f" CONSTRAINT {name} REFERENCES {target} (id) ON DELETE SET NULL"
+        )
+        return
+    key = sa.ForeignKey(f"{target}.id", name=name, ondelete="SET NULL")
+    op.add_column("sessions", sa.Column("linked_account_id", UUID, key), schema=SCHEMA)
 
 
 def downgrade() -> None:
