@@ -1,0 +1,23 @@
+"""The vault: accounts at providers, whose they are here, and their tokens, sealed.
+
+Owns `linked_accounts`. One row for each account at a provider, shared by every session that began with it. A token is in
+the clear only in the hands of whoever asked for it: no log, error, repr, record or cache has one.
+"""
+
+from ostiary.features.vault.model import (
+    ACCOUNT_PREFIX,
+    LinkedAccount,
+    LinkedBy,
+    UpstreamTokens,
+    external_account_id,
+    parse_account_id,
+)
+
+__all__ = [
+    "ACCOUNT_PREFIX",
+    "LinkedAccount",
+    "LinkedBy",
+    "UpstreamTokens",
+    "external_account_id",
+    "parse_account_id",
+]
