@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ostiary.features.audit import NOBODY, SYSTEM, Action, Event
@@ -112,9 +111,6 @@ class Provisioning:
             metadata={"entity_type": entity_type.name},
         )
         self._audit.record(tx, event, now=now)
-        for role in draft.roles:
-            granted = replace(event, action=Action.ROLE_GRANTED, reason=role, metadata={})
-            self._audit.record(tx, granted, now=now)
         return identity
 
     async def welcome(
