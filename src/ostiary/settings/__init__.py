@@ -33,6 +33,7 @@ from ostiary.settings.sections import (
     SessionSettings,
     SmsSettings,
     TokenSettings,
+    VaultSettings,
 )
 from ostiary.settings.values import Keys, Networks, Origins, parse_keys
 
@@ -116,6 +117,7 @@ class Settings(BaseSettings):
     messages: MessageSettings = MessageSettings()
     privacy: PrivacySettings = PrivacySettings()
     outbound: OutboundSettings = OutboundSettings()
+    vault: VaultSettings = VaultSettings()
     providers: ProviderSections
     """Providers people sign in with, by the name they have here, a section each."""
 

@@ -214,6 +214,13 @@ class MessageSettings(Section):
     """How many of them go out altogether."""
 
 
+class VaultSettings(Section):
+    """Accounts at providers, and their tokens."""
+
+    refresh_ahead: OptionalDuration = timedelta(seconds=60)
+    """How long before its end a provider's access token is replaced, or a tenth of its life if that is shorter."""
+
+
 class OutboundSettings(Section):
     """Requests that Ostiary itself makes: to webhooks and gateways."""
 

@@ -97,6 +97,10 @@ class Action(StrEnum):
     SIGNING_KEY_ACTIVATED = "signing_key:key:activated"
     SIGNING_KEY_RETIRING = "signing_key:key:retiring"
     SIGNING_KEY_RETIRED = "signing_key:key:retired"
+    LINKED_ACCOUNTS_READ = "identity:linked_accounts:read"
+    LINKED_ACCOUNT_TOKEN_READ = "linked_account:token:read"  # noqa: S105 - the name of an event
+    LINKED_ACCOUNT_GRANT_ENDED = "linked_account:grant:ended"
+    LINKED_ACCOUNT_REFRESH_REFUSED = "linked_account:refresh:refused"
     WEBHOOK_ADDED = "webhook:endpoint:added"
     WEBHOOK_REMOVED = "webhook:endpoint:removed"
     WEBHOOK_DISABLED = "webhook:endpoint:disabled"
@@ -140,6 +144,8 @@ class Actor:
 
 
 SYSTEM: Final = Actor("system")
+APPLICATION: Final = Actor("application")
+"""The application that Ostiary is embedded in, by its own code."""
 NOBODY: Final = Actor("anonymous")
 
 

@@ -63,6 +63,7 @@ class Template(StrEnum):
     PASSKEY_CLONE_SUSPECTED = "passkey_clone_suspected"
     DELETION_REQUESTED = "deletion_requested"
     DELETION_CANCELLED = "deletion_cancelled"
+    ACCOUNT_NEEDS_RECONNECTION = "account_needs_reconnection"
 
 
 @dataclass(frozen=True, slots=True)

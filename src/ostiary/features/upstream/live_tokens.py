@@ -37,6 +37,7 @@ _PATIENCE: Final = timedelta(seconds=5)
 _LOOK_EVERY: Final = 0.05
 _RETRY_AFTER: Final = timedelta(seconds=2)
 _BEARER: Final = "Bearer"
+_LONGEST_REASON: Final = 200
 
 
 class TokenReason(StrEnum):
@@ -76,13 +77,24 @@ class TokenRefused(OstiaryError):
         self.reason = reason
 
 
+class InvalidReason(OstiaryError):
+    """Nobody said why a token is read, or not in a way that can be recorded."""
+
+    def __init__(self) -> None:
+        super().__init__(f"Say why the token is read, in 1 to {_LONGEST_REASON} printable characters.")
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads a token, why, and the provider's scopes it must have."""
+    """Who reads a token, why, and the provider's scopes it must have. Raises `InvalidReason`."""
 
     who: Actor
-    why: str
+    why: str = field(repr=False)
     scope: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if not self.why.strip() or len(self.why) > _LONGEST_REASON or not self.why.isprintable():
+            raise InvalidReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,8 @@ class Refreshes:
                 await self._put_off(claimed, now)
         except Unavailable as unavailable:
             await self._put_off(claimed, now, least=unavailable.retry_after)
+        except TimeoutError:
+            await self._put_off(claimed, now)
         except Exception:
             # Whatever it is, the next one is not to run into it at once.
             await self._put_off(claimed, now)
@@ -119,7 +121,7 @@ class Refreshes:
 
     async def _keep_once(self, claimed: ClaimedRefresh, tokens: UpstreamTokens, now: datetime) -> None:
         async with self._database.transaction() as tx:
-            owner = await self._claims.settle(tx, claimed)
+            owner = await self._claims.settle(tx, claimed, now=now)
             if owner is not None:
                 self._vault.keep(tx, claimed.account_id, owner, tokens, now=now)
 

@@ -56,12 +56,12 @@ IS_CLAIMED = Query(
 )
 
 # The answer to the refresh token that is kept, whoever holds the claim by now: nobody has replaced it since. Whose the
-# account is may have changed meanwhile. $2 since when this refresh was under way.
+# account is may have changed meanwhile. $2 since when this refresh was under way, $3 now.
 SETTLE = Query(
     """
     UPDATE ostiary.linked_accounts
        SET refresh_claim = NULL, refresh_claimed_until = NULL, refresh_begun_at = NULL, refresh_failures = 0,
-           refresh_not_before = NULL
+           refresh_not_before = NULL, last_token_refresh_at = $3
      WHERE id = $1 AND refresh_begun_at = $2 AND refresh_token IS NOT NULL
     RETURNING identity_id
     """,

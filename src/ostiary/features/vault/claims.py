@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ostiary.features.vault import claim_store as store
 from ostiary.features.vault.claim_model import ClaimedRefresh, KeptToken
-from ostiary.features.vault.sealing import SealedTokens, Sealing
+from ostiary.features.vault.sealing import SealedTokens
 from ostiary.foundation.crypto import CannotOpen
 from ostiary.foundation.ids import new_id
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from ostiary.features.data_keys import DataKeys
+    from ostiary.features.vault.service import Vault
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.secret import Secret
     from ostiary.foundation.storage import Database, Transaction
@@ -31,10 +31,10 @@ CLAIM_LIFETIME: Final = timedelta(seconds=30)
 class RefreshClaims:
     """Reading the tokens of linked accounts, and replacing them one at a time."""
 
-    def __init__(self, database: Database, entropy: Entropy, *, keys: DataKeys) -> None:
+    def __init__(self, database: Database, entropy: Entropy, *, vault: Vault) -> None:
         self._database = database
         self._entropy = entropy
-        self._sealing = Sealing(keys, entropy)
+        self._vault = vault
 
     async def kept(self, account_id: UUID, *, now: datetime) -> KeptToken | None:
         """Return what is kept of an account, its access token sealed."""
@@ -42,8 +42,8 @@ class RefreshClaims:
 
     async def open(self, kept: KeptToken) -> Secret:
         """Open an access token. Raises `CannotOpen`, also for one that is not there."""
-        sealed = SealedTokens(kept.access_token, None, None)
-        access_token, *_ = await self._sealing.open(self._database, kept.id, kept.identity_id, sealed)
+        sealed = SealedTokens(access_token=kept.access_token)
+        access_token, *_ = await self._vault.opened(self._database, kept.id, kept.identity_id, sealed)
         if access_token is None:
             raise CannotOpen
         return access_token
@@ -65,8 +65,8 @@ class RefreshClaims:
         )
         if row is None:
             return None
-        sealed = SealedTokens(None, row.refresh_token, None)
-        _, refresh_token, _ = await self._sealing.open(self._database, account_id, row.identity_id, sealed)
+        sealed = SealedTokens(refresh_token=row.refresh_token)
+        _, refresh_token, _ = await self._vault.opened(self._database, account_id, row.identity_id, sealed)
         if refresh_token is None:
             raise CannotOpen
         return ClaimedRefresh(
@@ -85,12 +85,12 @@ class RefreshClaims:
         """Say whether somebody is refreshing it at the moment."""
         return await self._database.fetch_one(store.IS_CLAIMED, account_id, now) is not None
 
-    async def settle(self, tx: Transaction, claimed: ClaimedRefresh) -> UUID | None:
+    async def settle(self, tx: Transaction, claimed: ClaimedRefresh, *, now: datetime) -> UUID | None:
         """End a claim whose refresh succeeded, and return whose the account is now; its tokens are to be kept in `tx`.
 
         None if the answer is of no use any more: the tokens were replaced or cleared, or the account is gone.
         """
-        return await tx.fetch_one(store.SETTLE, claimed.account_id, claimed.begun_at)
+        return await tx.fetch_one(store.SETTLE, claimed.account_id, claimed.begun_at, now)
 
     async def put_off(self, claimed: ClaimedRefresh, *, until: datetime) -> None:
         """End a claim whose refresh failed; the next may try then."""
