@@ -127,7 +127,10 @@ class VaultDoor:
         identity_id = parse_id(IDENTITY_PREFIX, query.identity)
         accounts = await self._vault.list(identity_id)
         event = Event(
-            Action.LINKED_ACCOUNTS_READ, _service(request), "identity", format_id(IDENTITY_PREFIX, identity_id)
+            Action.LINKED_ACCOUNTS_READ,
+            _service(request),
+            "identity",
+            format_id(IDENTITY_PREFIX, identity_id),
         )
         await self._audit.record_read(event, now=request.now)
         return Answer(200, VaultAccountsBody([VaultAccountBody.of(account) for account in accounts]))

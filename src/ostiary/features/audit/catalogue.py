@@ -207,7 +207,10 @@ CATALOGUE: Final[Mapping[Action, Entry]] = MappingProxyType(
             _ACCOUNT,
         ),
         Action.LINKED_ACCOUNT_REFRESH_REFUSED: Entry(
-            "A provider's answer to a refresh was not believed; the reason says why.", _SYSTEM, _THEM, _ACCOUNT
+            "A provider's answer to a refresh was not believed; the reason says why.",
+            _SYSTEM,
+            _THEM,
+            _ACCOUNT,
         ),
         Action.WEBHOOK_ADDED: Entry("A webhook endpoint was added.", _OPERATOR, _ENDPOINT, ("events",)),
         Action.WEBHOOK_REMOVED: Entry("A webhook endpoint was removed.", _OPERATOR, _ENDPOINT),

@@ -141,9 +141,7 @@ class Refreshes:
                 values = {"provider": provider.label}
                 self._outbox.notify(tx, recipient, Template.ACCOUNT_NEEDS_RECONNECTION, values, now=now)
 
-    async def _record(
-        self, claimed: ClaimedRefresh, action: Action, reason: str, now: datetime
-    ) -> None:
+    async def _record(self, claimed: ClaimedRefresh, action: Action, reason: str, now: datetime) -> None:
         async with self._database.transaction() as tx:
             self._audit.record(tx, self._event(claimed, action, reason), now=now)
 

@@ -52,9 +52,7 @@ class RefreshClaims:
         """Note that a token is handed out, when `tx` ends; raises `otherwise` there if it was taken away meanwhile."""
         tx.defer(store.USED, kept.id, kept.identity_id, now, otherwise=otherwise)
 
-    async def claim(
-        self, account_id: UUID, *, ends_by: datetime, now: datetime
-    ) -> ClaimedRefresh | None:
+    async def claim(self, account_id: UUID, *, ends_by: datetime, now: datetime) -> ClaimedRefresh | None:
         """Win the right to refresh an access token that ends by then, by one statement; None if there is none to win.
 
         Raises `CannotOpen` when the refresh token does not open; the claim then ends by itself.
