@@ -50,7 +50,7 @@ class ProblemCode(StrEnum):
     OWN_ACCOUNT = "own_account"
     ROLE_DECLARED = "role_declared"
     WRONG_STATE = "wrong_state"
-    NO_TOKENS = "no_tokens"  # noqa: S105 - a public code, not a secret
+    NO_TOKENS = "no_tokens"
     NEEDS_RECONNECTION = "needs_reconnection"
     SCOPE_NOT_GRANTED = "scope_not_granted"
     ONBOARDING_CONFLICT = "onboarding_conflict"

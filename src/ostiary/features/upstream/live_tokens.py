@@ -47,7 +47,7 @@ class TokenReason(StrEnum):
     PROVIDER_OFF = "provider_off"
     NOT_IN_USE = "not_in_use"
     """Linked by signing in, and no session uses it; or its owner may not sign in."""
-    NO_TOKENS = "no_tokens"  # noqa: S105 - a reason
+    NO_TOKENS = "no_tokens"
     NEEDS_RECONNECTION = "needs_reconnection"
     EXPIRED = "expired"
     """The provider gave nothing to refresh it with."""

@@ -42,8 +42,9 @@ _INTERRUPTED: Final = "refresh_interrupted"
 
 
 def pause_after(failures: int, entropy: Entropy) -> timedelta:
-    """Return how long a provider is left alone after so many failures before this one: twice as long each time, up to
-    five minutes, less up to half, as chance has it.
+    """Return how long a provider is left alone after one more failure than `failures`.
+
+    Twice as long each time, up to five minutes, less up to half, as chance has it.
     """
     longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(failures, _MOST_DOUBLINGS))
     milliseconds = longest // timedelta(milliseconds=1)
