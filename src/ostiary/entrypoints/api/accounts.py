@@ -95,9 +95,7 @@ class MergedBody(Struct, frozen=True):
 class AccountsDoor:
     """The door to one's accounts elsewhere."""
 
-    def __init__(
-        self, accounts: AccountsElsewhere, sign_in: ProviderSignIn, targets: ReturnTargets
-    ) -> None:
+    def __init__(self, accounts: AccountsElsewhere, sign_in: ProviderSignIn, targets: ReturnTargets) -> None:
         self._accounts = accounts
         self._sign_in = sign_in
         self._targets = targets
