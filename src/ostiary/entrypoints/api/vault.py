@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ostiary.features.upstream import LiveToken, LiveTokens
     from ostiary.features.vault import LinkedAccount, Vault
 
-_TAG: Final = "For resource servers"
+_TAG: Final = "Upstream providers and the vault"
 _PER_ADDRESS: Final = Rate(6_000, timedelta(minutes=1))
 
 
