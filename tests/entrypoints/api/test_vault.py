@@ -186,10 +186,10 @@ async def test_an_application_reads_for_itself(running, provider):
     (found,) = await vault.accounts(format_id("idn", account.identity_id))
     live = await vault.access_token(found.external_id, reason="nightly synchronisation", scope="mail")
 
-    assert live == await read(running, account_id)
-    event = (await events(running, READ))[-1]
+    (event,) = await events(running, READ)
     assert event.actor == APPLICATION
     assert event.personal == {"why": "nightly synchronisation"}
+    assert live == await read(running, account_id)
     with pytest.raises(InvalidId):
         await vault.access_token("somebody", reason="a guess")
     with pytest.raises(TokenRefused):
