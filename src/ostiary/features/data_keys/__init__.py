@@ -4,7 +4,17 @@ Owns `data_keys`. Of the purpose `installation` are the keys everything of an in
 `vault` those that linked accounts' tokens are sealed under. Both are unwrapped once and kept in memory.
 """
 
+from ostiary.features.data_keys.installation import CarriedKey, carried_keys, installation_keyring
 from ostiary.features.data_keys.model import DataKey, Purpose, RootKeyMissing, RootKeysMissing
 from ostiary.features.data_keys.service import DataKeys
 
-__all__ = ["DataKey", "DataKeys", "Purpose", "RootKeyMissing", "RootKeysMissing"]
+__all__ = [
+    "CarriedKey",
+    "DataKey",
+    "DataKeys",
+    "Purpose",
+    "RootKeyMissing",
+    "RootKeysMissing",
+    "carried_keys",
+    "installation_keyring",
+]

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from ostiary.foundation.errors import OstiaryError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Purpose(StrEnum):
@@ -49,3 +53,14 @@ class RootKeysMissing(OstiaryError):
             "What this database holds is sealed under the root keys themselves, and none are configured here. Set "
             "OSTIARY_ROOT_KEYS as it was, beside the key service's keys, and start once more."
         )
+
+
+def bound_to(key_id: UUID, purpose: Purpose, number: int) -> Mapping[str, str]:
+    """Return what a wrapped key is bound to: its place, so that no key unwraps as another."""
+    return {
+        "domain": "ostiary",
+        "table": "data_keys",
+        "key": str(key_id),
+        "purpose": purpose.value,
+        "number": str(number),
+    }

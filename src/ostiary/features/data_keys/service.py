@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from ostiary.features.data_keys import store
-from ostiary.features.data_keys.model import DataKey, Purpose, RootKeyMissing, RootKeysMissing
+from ostiary.features.data_keys.model import DataKey, Purpose, RootKeyMissing, RootKeysMissing, bound_to
 from ostiary.foundation.crypto import KEY_SIZE, CannotOpen, Keyring
 from ostiary.foundation.ids import new_id
 
@@ -67,6 +67,10 @@ class DataKeys:
         return Keyring(
             {row.number: self._opened[row.id].secret for row in rows if row.purpose is Purpose.INSTALLATION}
         )
+
+    async def check(self) -> None:
+        """Make sure that the root keys of all data keys are configured. Raises `RootKeyMissing`."""
+        self._check(await self._read())
 
     async def refresh(self, *, now: datetime) -> None:
         """Read the keys again if it is a minute since, and seal under the newest from now on. Raises as `load`."""
@@ -137,14 +141,3 @@ class DataKeys:
         key = DataKey(row.id, row.number, secret)
         self._opened[row.id] = key
         return key
-
-
-def bound_to(key_id: UUID, purpose: Purpose, number: int) -> Mapping[str, str]:
-    """Return what a wrapped key is bound to: its place, so that no key unwraps as another."""
-    return {
-        "domain": "ostiary",
-        "table": "data_keys",
-        "key": str(key_id),
-        "purpose": purpose.value,
-        "number": str(number),
-    }
