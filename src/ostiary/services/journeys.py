@@ -10,6 +10,7 @@ from ostiary.features.administration import (
     Administration,
     Approvals,
     Changes,
+    KeyCare,
     Messaging,
     RestoreGuard,
     RoleAdministration,
@@ -64,6 +65,7 @@ class Journeys:
     administration: Administration
     role_administration: RoleAdministration
     messaging: Messaging
+    key_care: KeyCare
     restore_guard: RestoreGuard
 
 
@@ -269,5 +271,6 @@ def build_journeys(
             ],
         ),
         messaging=messaging,
+        key_care=KeyCare(database, data_keys=ground.data_keys, resealing=facts.vault.resealing, audit=audit),
         restore_guard=RestoreGuard(database, revocations=grants.revocations, audit=audit),
     )

@@ -5,8 +5,16 @@ Owns `data_keys`. Of the purpose `installation` are the keys everything of an in
 """
 
 from ostiary.features.data_keys.installation import CarriedKey, carried_keys, installation_keyring
-from ostiary.features.data_keys.model import DataKey, Purpose, RootKeyMissing, RootKeysMissing
+from ostiary.features.data_keys.model import (
+    DataKey,
+    Purpose,
+    RootKeyMissing,
+    RootKeysMissing,
+    RootKeyWrong,
+    external_key_id,
+)
 from ostiary.features.data_keys.service import DataKeys
+from ostiary.features.data_keys.store import WrappedKey
 
 __all__ = [
     "CarriedKey",
@@ -14,7 +22,10 @@ __all__ = [
     "DataKeys",
     "Purpose",
     "RootKeyMissing",
+    "RootKeyWrong",
     "RootKeysMissing",
+    "WrappedKey",
     "carried_keys",
+    "external_key_id",
     "installation_keyring",
 ]

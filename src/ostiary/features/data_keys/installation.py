@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from ostiary.features.data_keys import store
-from ostiary.features.data_keys.model import Purpose, RootKeyMissing, RootKeysMissing, bound_to
+from ostiary.features.data_keys.model import Purpose, RootKeyMissing, RootKeysMissing, unwrapped
 from ostiary.foundation.crypto import Keyring
 
 if TYPE_CHECKING:
@@ -52,8 +52,13 @@ async def installation_keyring(
         raise RootKeyMissing(sorted(missing))
     return Keyring(
         {
-            key.number: await key_service.unwrap(
-                key.version, key.wrapped, bound_to(key.id, Purpose.INSTALLATION, key.number)
+            key.number: await unwrapped(
+                key_service,
+                key.id,
+                Purpose.INSTALLATION,
+                key.number,
+                version=key.version,
+                wrapped=key.wrapped,
             )
             for key in carried
         }
