@@ -105,6 +105,10 @@ class Action(StrEnum):
     LINKED_ACCOUNT_TOKEN_READ = "linked_account:token:read"  # noqa: S105 - the name of an event
     LINKED_ACCOUNT_GRANT_ENDED = "linked_account:grant:ended"
     LINKED_ACCOUNT_REFRESH_REFUSED = "linked_account:refresh:refused"
+    DATA_KEY_CREATED = "data_key:key:created"
+    DATA_KEY_REWRAPPED = "data_key:key:rewrapped"
+    DATA_KEY_RETIRED = "data_key:key:retired"
+    DATA_KEY_DELETED = "data_key:key:deleted"
     WEBHOOK_ADDED = "webhook:endpoint:added"
     WEBHOOK_REMOVED = "webhook:endpoint:removed"
     WEBHOOK_DISABLED = "webhook:endpoint:disabled"
