@@ -75,7 +75,7 @@ def build_background(
         tasks=(
             *standard_tasks(
                 _retention(ground.settings),
-                sessions=grants.sessions,
+                sessions=grants.session_upkeep,
                 challenges=proofs.challenges,
                 passkeys=proofs.passkeys,
                 identities=facts.identities,
@@ -154,7 +154,7 @@ def build_background(
     )
     statistics = Statistics(
         ground.database,
-        sessions=grants.sessions,
+        sessions=grants.session_upkeep,
         messages=records.messages,
         vault=facts.vault,
         maintenance=maintenance,

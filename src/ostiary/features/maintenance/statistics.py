@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ostiary.features.maintenance.service import Maintenance
     from ostiary.features.outbox import Messages
-    from ostiary.features.sessions import Sessions
+    from ostiary.features.sessions import SessionUpkeep
     from ostiary.features.vault import Vault
     from ostiary.foundation.storage import Database
 
@@ -24,7 +24,7 @@ class Statistics:
         self,
         database: Database,
         *,
-        sessions: Sessions,
+        sessions: SessionUpkeep,
         messages: Messages,
         vault: Vault,
         maintenance: Maintenance,
