@@ -86,6 +86,8 @@ NOT_EXPORTED = {
     ("sign_in_flows", "secret_digest"): _SECRET,
     ("sign_in_flows", "token_epoch"): _BOOKKEEPING,
     ("sign_in_flows", "enrolling"): _BOOKKEEPING,
+    ("upstream_flows", "*"): "a visit to a provider that ends within ten minutes",
+    ("received_logouts", "*"): "ids of messages of providers, which name nobody",
     ("remembered_devices", "secret_digest"): _SECRET,
     ("factor_resets", "approved_by"): "somebody else's id",
     ("factor_resets", "cancelled_by"): "may be somebody else's id",
