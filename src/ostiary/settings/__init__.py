@@ -120,7 +120,6 @@ class Settings(BaseSettings):
     vault: VaultSettings = VaultSettings()
     providers: ProviderSections
     """Providers people sign in with, by the name they have here, a section each."""
-    vault: VaultSettings = VaultSettings()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
