@@ -253,7 +253,7 @@ class HostileProvider:
         self._access[token] = Grant(person, scope=scope)
         return token
 
-    def logout_token(self, *, sub="alice", sid=None, typ="logout+jwt", **claims):
+    def logout_token(self, person="alice", *, sid=None, typ="logout+jwt", **claims):
         """A logout token (OpenID Connect Back-Channel Logout 1.0 §2.4)."""
         now = int(self.clock.now().timestamp())
         said = {
@@ -263,7 +263,7 @@ class HostileProvider:
             "exp": now + 120,
             "jti": secrets.token_hex(8),
             "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
-            "sub": MISSING if sub is None else self.subject(sub),
+            "sub": MISSING if person is None else self.subject(person),
             "sid": MISSING if sid is None else sid,
         }
         return self.signed(said | claims, typ=typ)

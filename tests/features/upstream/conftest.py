@@ -65,8 +65,18 @@ class Judge:
     """Believes what a provider answers, or does not; no database is needed for that."""
 
     def __init__(self, provider, **settings) -> None:
+        self._judge(configured(acme=provider.settings(**settings)).get("acme"), provider)
+
+    @classmethod
+    def of(cls, configured, provider):
+        """Judge a provider that is configured in another way."""
+        judge = cls.__new__(cls)
+        judge._judge(configured, provider)
+        return judge
+
+    def _judge(self, configured, provider):
         self.provider = provider
-        self.configured = configured(acme=provider.settings(**settings)).get("acme")
+        self.configured = configured
         calls = Calls(Outbound(allowed_networks=LOOPBACK))
         self.published = Published(calls)
         self.believing = Believing(calls, self.published)
