@@ -41,7 +41,7 @@ from ostiary.features.upstream.providers import (
     SigningClient,
 )
 from ostiary.features.upstream.refreshes import Refreshes
-from ostiary.features.upstream.service import Upstream
+from ostiary.features.upstream.service import Upstream, read_callback
 
 __all__ = [
     "APPLE",
@@ -79,4 +79,5 @@ __all__ = [
     "UpstreamReason",
     "UpstreamRefused",
     "UpstreamUnavailable",
+    "read_callback",
 ]
