@@ -68,15 +68,20 @@ async def provider_listening():
             provider.opened.set()
 
 
-async def linked(worker, provider=None, *, name="ada", left=HOUR, linked_by=LinkedBy.INTENT, **changed):
-    """Link somebody's account, whose access token lives for an hour, of which so much is left; return its id."""
+async def linked(
+    worker, source=None, *, name="ada", left=HOUR, linked_by=LinkedBy.INTENT, provider="acme", **changed
+):
+    """Link somebody's account at a provider, which grants it a refresh token if it is the `source`; return its id.
+
+    Its access token lives for an hour, of which so much is `left`.
+    """
     signed_in = await worker.signed_in(name)
     now = worker.clock.now()
     linked_at = now if left is None else now + left - HOUR
     tokens = UpstreamTokens(
         **{
             "access_token": Secret(f"acme-access-first-{next(_numbers)}"),
-            "refresh_token": None if provider is None else Secret(provider.grant()),
+            "refresh_token": None if source is None else Secret(source.grant()),
             "access_token_expires_at": None if left is None else now + left,
             "scope": "calendar mail",
             "token_type": "Bearer",
@@ -88,7 +93,7 @@ async def linked(worker, provider=None, *, name="ada", left=HOUR, linked_by=Link
             tx,
             identity_id=parse_id("idn", signed_in.principal.identity_id),
             entity_type="user",
-            provider="acme",
+            provider=provider,
             provider_account_id=f"acme-{name}-{next(_numbers)}",
             profile={"name": "Ada"},
             linked_by=linked_by,

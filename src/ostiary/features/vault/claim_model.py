@@ -56,11 +56,12 @@ class KeptToken:
     def margin(self, longest: timedelta) -> timedelta:
         """Return how long before its end the access token is replaced: `longest`, or a tenth of a short life."""
         ends_at = self.access_token_expires_at
-        return longest if ends_at is None else min(longest, (ends_at - self.issued_at) / _TENTH)
+        lifetime = longest * _TENTH if ends_at is None else ends_at - self.issued_at
+        return max(timedelta(0), min(longest, lifetime / _TENTH))
 
     def is_due(self, now: datetime, longest: timedelta) -> bool:
         """Say whether the access token is to be replaced now."""
-        return not self.is_good(now + max(self.margin(longest), timedelta(0)))
+        return not self.is_good(now + self.margin(longest))
 
 
 @dataclass(frozen=True, slots=True)
