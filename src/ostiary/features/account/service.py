@@ -89,7 +89,11 @@ class Account:
                 tx, caller.identity_id, text=hashed.text, scheme=hashed.scheme, now=now
             )
             epoch = await self._sessions.end_all(
-                tx, caller.identity_id, reason=EndReason.PASSWORD_CHANGED, now=now
+                tx,
+                caller.identity_id,
+                reason=EndReason.PASSWORD_CHANGED,
+                followed=caller.session_id,
+                now=now,
             )
             self._outbox.notify(tx, proven.recipient, Template.PASSWORD_CHANGED, now=now)
             self._record(tx, caller, Action.IDENTITY_PASSWORD_CHANGED, now)
@@ -233,7 +237,14 @@ class Account:
         authenticated_at: datetime | None = None,
     ) -> Tokens | ProofRefused:
         tokens = self._flows.renew(
-            tx, owner, proof, facts, authenticated_at=authenticated_at, origin=caller.origin, now=now
+            tx,
+            owner,
+            proof,
+            facts,
+            follows=caller.session_id,
+            authenticated_at=authenticated_at,
+            origin=caller.origin,
+            now=now,
         )
         return tokens or ProofRefused(needs_factor=True)
 

@@ -40,6 +40,10 @@ def _key(when: str) -> Entry:
     return Entry(when, _OPERATOR, _KEY, ("algorithm", "activates_at", "retires_at"))
 
 
+def _data_key(when: str, *more: str) -> Entry:
+    return Entry(when, _OPERATOR, "the data key", (*more, "purpose"))
+
+
 def _factor(when: str, *more: str, by: str = _OWNER) -> Entry:
     return Entry(when, by, _THEM, ("factor", *more))
 
@@ -94,10 +98,25 @@ CATALOGUE: Final[Mapping[Action, Entry]] = MappingProxyType(
         Action.IDENTITY_FACTOR_REQUIRED: Entry(
             "A first proof was right, and a second one was asked for.", _OWNER, _THEM
         ),
-        Action.IDENTITY_SIGN_IN_FAILED: Entry("A sign-in was refused.", _ANYBODY, _WHOEVER),
+        Action.IDENTITY_SIGN_IN_FAILED: Entry("A sign-in was refused.", _ANYBODY, _WHOEVER, ("provider",)),
         Action.IDENTITY_REAUTHENTICATED: Entry("Somebody proved again who they are.", _OWNER, _THEM),
         Action.IDENTITY_REAUTHENTICATION_FAILED: Entry(
             "Somebody failed to prove again who they are.", _OWNER, _THEM
+        ),
+        Action.ACCOUNT_LINKED: Entry(
+            "An account at a provider was linked.", _OWNER, _THEM, ("provider", "linked_by")
+        ),
+        Action.ACCOUNT_LINK_REFUSED: Entry(
+            "An account at a provider was not linked; `reason` says why.", _OWNER, _THEM, ("provider",)
+        ),
+        Action.ACCOUNT_UNLINKED: Entry(
+            "An account at a provider was unlinked.", _OWNER, _THEM, ("provider",)
+        ),
+        Action.IDENTITIES_MERGED: Entry(
+            "Another account of the same person became part of this one.",
+            _OWNER,
+            _THEM,
+            ("absorbed", "accounts"),
         ),
         Action.DEVICE_REMEMBERED: Entry("A device needs no second factor for a while.", _OWNER, _THEM),
         Action.DEVICE_FORGOTTEN: Entry("A device needs a second factor again.", _OWNER, _THEM),
@@ -160,9 +179,14 @@ CATALOGUE: Final[Mapping[Action, Entry]] = MappingProxyType(
         Action.ROLE_PERMISSION_ADDED: _role("A role allows more.", "permissions"),
         Action.ROLE_PERMISSION_REMOVED: _role("A role allows less.", "permissions"),
         Action.ROLE_GRANTED: Entry(
-            "A role was given; `reason` names it.", "an operator, or whoever made the account", _THEM
+            "A role was given; `reason` names it.",
+            "an operator, whoever made the account, or the system for a provider",
+            _THEM,
+            ("provider",),
         ),
-        Action.ROLE_REMOVED: Entry("A role was taken away; `reason` names it.", _OPERATOR, _THEM),
+        Action.ROLE_REMOVED: Entry(
+            "A role was taken away; `reason` names it.", _OPERATOR, _THEM, ("provider",)
+        ),
         Action.BOOTSTRAP_ISSUED: Entry(
             "The link for the first administrator was made.", _SYSTEM, _INSTALLATION
         ),
@@ -188,6 +212,12 @@ CATALOGUE: Final[Mapping[Action, Entry]] = MappingProxyType(
         Action.SIGNING_KEY_ACTIVATED: _key("A signing key began to sign."),
         Action.SIGNING_KEY_RETIRING: _key("A signing key signs no more; what it signed is still good."),
         Action.SIGNING_KEY_RETIRED: _key("A signing key is good for nothing any more."),
+        Action.DATA_KEY_CREATED: _data_key("A key was made that tokens in the vault are sealed under."),
+        Action.DATA_KEY_REWRAPPED: _data_key(
+            "A data key was wrapped under a newer root key.", "from_version", "to_version"
+        ),
+        Action.DATA_KEY_RETIRED: _data_key("A data key is not needed by anything any more."),
+        Action.DATA_KEY_DELETED: _data_key("A data key that nothing needed was deleted."),
         Action.WEBHOOK_ADDED: Entry("A webhook endpoint was added.", _OPERATOR, _ENDPOINT, ("events",)),
         Action.WEBHOOK_REMOVED: Entry("A webhook endpoint was removed.", _OPERATOR, _ENDPOINT),
         Action.WEBHOOK_DISABLED: Entry("A webhook endpoint is told nothing any more.", _OPERATOR, _ENDPOINT),

@@ -21,6 +21,7 @@ from ostiary.features.sessions.model import (
     SessionFigures,
     SessionRecord,
     Tokens,
+    Via,
     device_label,
     external_session_id,
     parse_session_id,
@@ -28,6 +29,7 @@ from ostiary.features.sessions.model import (
 from ostiary.features.sessions.reading import SessionReading
 from ostiary.features.sessions.revocations import RevocationFigures, Revocations
 from ostiary.features.sessions.service import Sessions, SignInOvertaken
+from ostiary.features.sessions.upkeep import SessionUpkeep
 
 __all__ = [
     "ENDINGS",
@@ -49,9 +51,11 @@ __all__ = [
     "SessionFigures",
     "SessionReading",
     "SessionRecord",
+    "SessionUpkeep",
     "Sessions",
     "SignInOvertaken",
     "Tokens",
+    "Via",
     "device_label",
     "external_session_id",
     "parse_session_id",
