@@ -117,9 +117,9 @@ class Settings(BaseSettings):
     messages: MessageSettings = MessageSettings()
     privacy: PrivacySettings = PrivacySettings()
     outbound: OutboundSettings = OutboundSettings()
-    vault: VaultSettings = VaultSettings()
     providers: ProviderSections
     """Providers people sign in with, by the name they have here, a section each."""
+    vault: VaultSettings = VaultSettings()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
