@@ -177,6 +177,10 @@ WALK = Query(
     into=Use,
 )
 
+# Looked at again once nobody else holds it: a sign-in that is just storing newer tokens goes first.
+_ONE: Final = "SELECT id FROM ostiary.linked_accounts WHERE id = $1"
+LOCK_ONE = Query(postgresql=f"{_ONE} FOR UPDATE SKIP LOCKED", sqlite=_ONE, into=UUID)
+
 CLEAR_ONE_UNUSED: Query[Any] = Query(
     f"""
     UPDATE ostiary.linked_accounts AS account SET {_CLEAR}, updated_at = $2
