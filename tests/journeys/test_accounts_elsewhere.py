@@ -10,6 +10,9 @@ from tests.factories import count
 from tests.hostile_provider import HostileProvider
 from tests.journeys.providers import Browser, at_providers, told
 
+from ostiary.features.challenges import Purpose
+from ostiary.features.identities import IDENTITY_PREFIX
+from ostiary.foundation.ids import parse_id
 from ostiary.foundation.storage import Query
 from ostiary.testing import auth_for_tests
 
@@ -55,7 +58,11 @@ async def test_an_account_is_linked_on_purpose(running, browser, acme):
     sent = await running.deliver()
 
     assert told(answer) == {"status": "linked", "account": listed[0]["id"]}
-    assert (listed[0]["provider"], listed[0]["linked_by"], listed[0]["has_tokens"]) == ("acme", "intent", True)
+    assert (listed[0]["provider"], listed[0]["linked_by"], listed[0]["has_tokens"]) == (
+        "acme",
+        "intent",
+        True,
+    )
     assert (await other.me()).json()["identity"]["id"] == bob.principal.identity_id
     assert "account_linked" in [message.template for message in sent]
     assert "token" not in set(listed[0]) | {name.removesuffix("s") for name in listed[0]} - {"has_token"}
@@ -78,7 +85,9 @@ async def test_linking_needs_a_recent_proof(running, browser, acme):
 async def test_a_link_that_was_begun_dies_with_its_session(running, browser, acme):
     """Whoever signs out meanwhile, or is signed out, has linked nothing."""
     bob = await running.signed_in("bob")
-    begun = await browser.http.post("/v1/me/accounts/acme/link", json={"return_to": "/"}, headers=bob.headers | OURS)
+    begun = await browser.http.post(
+        "/v1/me/accounts/acme/link", json={"return_to": "/"}, headers=bob.headers | OURS
+    )
     await browser.http.post("/v1/logout", json={}, headers=bob.headers)
     answer = await browser.come_back(acme.approve(begun.json()["url"]))
 
@@ -168,9 +177,7 @@ async def test_a_renewed_session_keeps_its_tokens(migrated_url, tmp_path, acme):
         await other.sign_in(acme)
         new = "a new phrase that only tests know"
         old = "a phrase that only tests know"
-        again = await other.http.post(
-            "/v1/me/reauthenticate", json={"password": old}, headers=OURS
-        )
+        again = await other.http.post("/v1/me/reauthenticate", json={"password": old}, headers=OURS)
         after_proof = await count(running.auth, "linked_accounts", HAS_TOKENS)
         changed = await other.http.post(
             "/v1/me/password",
@@ -250,9 +257,7 @@ async def test_other_peoples_accounts_are_not_there(running, browser, acme):
     theirs = (await accounts(browser))[0]["id"]
     bob = await running.signed_in("bob")
     ids = [theirs, "acc_01h455vb4pex5vsknk084sn02q", bob.principal.identity_id, "acc_x", "x"]
-    answers = [
-        await browser.http.delete(f"/v1/me/accounts/{one}", headers=bob.headers | OURS) for one in ids
-    ]
+    answers = [await browser.http.delete(f"/v1/me/accounts/{one}", headers=bob.headers | OURS) for one in ids]
 
     assert [answer.status_code for answer in answers] == [404] * 5
     assert await count(running.auth, "linked_accounts") == 1
@@ -301,6 +306,26 @@ async def test_two_accounts_of_one_person_become_one(running, browser, acme):
     assert (await browser.http.get("/v1/me", headers=carol.headers)).status_code == 401
     assert tokens.access_token is not None
     assert [message.template for message in sent].count("accounts_merged") == 2
+
+
+@pytest.mark.parametrize("purpose", [one for one in Purpose if one is not Purpose.MERGE])
+async def test_rec_01_no_other_secret_merges(running, browser, purpose):
+    """Whatever was made for another purpose merges nothing, and is as good as before."""
+    bob, carol = await running.signed_in("bob"), await running.signed_in("carol")
+    services, now = running.auth.services, running.clock.now()
+    async with services.database.transaction() as tx:
+        token = services.challenges.issue(
+            tx,
+            purpose,
+            identity_id=parse_id(IDENTITY_PREFIX, carol.principal.identity_id),
+            destination="carol@example.org",
+            now=now,
+        )
+    body = {"proof": token.reveal()}
+    answer = await browser.http.post("/v1/me/merge", json=body, headers=bob.headers)
+
+    assert answer.status_code == 401
+    assert await count(running.auth, "challenges", "consumed_at IS NOT NULL") == 0
 
 
 async def test_a_proof_merges_once(running, browser):

@@ -31,7 +31,6 @@ class Vault:
     """The accounts at providers that are linked here. Tokens are sealed with `keys`."""
 
     def __init__(self, database: Database, entropy: Entropy, *, keys: DataKeys) -> None:
-        self._database = database
         self._entropy = entropy
         self._keys = keys
         self.resealing = Resealing(database, entropy, keys=keys)
