@@ -117,9 +117,9 @@ class Settings(BaseSettings):
     messages: MessageSettings = MessageSettings()
     privacy: PrivacySettings = PrivacySettings()
     outbound: OutboundSettings = OutboundSettings()
-    vault: VaultSettings = VaultSettings()
     providers: ProviderSections
     """Providers people sign in with, by the name they have here, a section each."""
+    vault: VaultSettings = VaultSettings()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -262,6 +262,10 @@ class Settings(BaseSettings):
                     self.sends_mail
                     and "from" not in self.mail.model_dump(by_alias=True, exclude_defaults=True),
                     "OSTIARY_MAIL__FROM: mail servers refuse a sender that is nobody. Say who mail comes from.",
+                ),
+                (
+                    any(provider.enabled and provider.is_plain for provider in self.providers.values()),
+                    "OSTIARY_PROVIDERS: a provider is reached over http. Write https, so that nobody in between signs in.",
                 ),
                 (
                     self.passwords.weak_hash_for_tests,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -79,6 +80,17 @@ async def test_fed_07_endpoints_inward_are_neither_called_nor_shown(lone_databas
         await visits.come_back(begun, provider.approve(begun.url))
 
 
+async def test_f18_what_is_not_there_is_asked_again(judge, provider):
+    """A page that was not found is neither metadata nor an empty set of keys."""
+    for path in (DISCOVERY, JWKS):
+        provider.bends.answers[path] = Answer(404, b"{}")
+        with pytest.raises(UpstreamUnavailable):
+            await judge.whom(token(provider))
+        provider.bends.answers = {}
+
+    assert (await judge.whom(token(provider))).account_id == "acme-alice"
+
+
 async def test_metadata_and_keys_are_read_once_in_a_while(judge, provider, clock):
     """For as long as the provider says, but no less than five minutes and no more than a day; then again."""
     await judge.whom(token(provider))
@@ -103,17 +115,15 @@ async def test_metadata_and_keys_are_read_once_in_a_while(judge, provider, clock
 )
 async def test_keys_are_kept_for_as_long_as_they_say(judge, provider, clock, said, kept):
     """Within bounds, so that nobody asks at each sign-in, and a key that was taken back is gone within a day."""
-    import json
-
     body = json.dumps({"keys": provider.public_keys()}).encode()
     provider.bends.answers[JWKS] = Answer(200, body, {"cache-control": said})
-    keys = [key.as_dict(private=False)["kid"] for key in [provider.key]]
-    await judge.published.keys(judge.configured, key_id=keys[0], now=clock.now())
+    key_id = provider.key.kid
+    await judge.published.keys(judge.configured, key_id=key_id, now=clock.now())
     clock.move(kept - timedelta(seconds=1))
-    await judge.published.keys(judge.configured, key_id=keys[0], now=clock.now())
+    await judge.published.keys(judge.configured, key_id=key_id, now=clock.now())
     assert provider.count(JWKS) == 1
     clock.move(timedelta(seconds=1))
-    await judge.published.keys(judge.configured, key_id=keys[0], now=clock.now())
+    await judge.published.keys(judge.configured, key_id=key_id, now=clock.now())
 
     assert provider.count(JWKS) == 2
 

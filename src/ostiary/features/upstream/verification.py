@@ -24,7 +24,7 @@ from ostiary.foundation.jose import base64url
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from joserfc.jws import JWSAlgModel
+    from joserfc.jwa import JWSAlgModel
 
     from ostiary.features.upstream.metadata import PublicKey
     from ostiary.features.upstream.providers import Provider

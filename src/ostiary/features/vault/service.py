@@ -31,7 +31,6 @@ class Vault:
     """The accounts at providers that are linked here. Tokens are sealed with `keys`."""
 
     def __init__(self, database: Database, entropy: Entropy, *, keys: DataKeys) -> None:
-        self._database = database
         self._entropy = entropy
         self._keys = keys
         self.resealing = Resealing(database, entropy, keys=keys)
@@ -123,9 +122,9 @@ class Vault:
             store.FIND_BY_PROVIDER_ACCOUNT, entity_type, provider, provider_account_id
         )
 
-    async def list(self, identity_id: UUID) -> Sequence[LinkedAccount]:
+    async def list(self, source: Statements, identity_id: UUID) -> Sequence[LinkedAccount]:
         """Return the accounts of an identity, the oldest first."""
-        return await self._database.fetch_all(store.LIST, identity_id)
+        return await source.fetch_all(store.LIST, identity_id)
 
     async def tokens(self, source: Statements, account_id: UUID) -> UpstreamTokens | None:
         """Return an account's tokens in the clear, or None if there is no such account. Raises `CannotOpen`."""
@@ -188,7 +187,7 @@ class Vault:
         looked_at = await tx.fetch_all(store.WALK, after or store.FIRST_ID, now, limit)
         cleared = 0
         for account in looked_at:
-            if account.is_unused and await tx.fetch_one(store.LOCK_ONE, account.id):
+            if account.is_unused and await tx.fetch_one(store.LOCK_ONE, account.id) is not None:
                 cleared += await tx.execute(store.CLEAR_ONE_UNUSED, account.id, now)
         return cleared, looked_at[-1].id if len(looked_at) == limit else None
 
