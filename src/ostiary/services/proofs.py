@@ -72,7 +72,7 @@ def build_proofs(ground: Ground, records: Records, facts: Facts) -> Proofs:
         factor_resets=FactorResets(ground.entropy),
         upstream=upstream,
         live_tokens=live_tokens,
-        application_vault=ApplicationVault(live_tokens, facts.vault, ground.clock),
+        application_vault=ApplicationVault(ground.database, live_tokens, facts.vault, ground.clock),
     )
 
 

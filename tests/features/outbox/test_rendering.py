@@ -26,7 +26,6 @@ VALUES = {
     "factor": "authenticator app",
     "left": "9",
     "reason": "no such company",
-    "provider": "GitHub",
 }
 
 
