@@ -74,6 +74,7 @@ def _provider(name: str, wanted: ProviderSettings) -> Provider:
         types_logout_tokens=preset.types_logout_tokens,
         takes_native_tokens=preset.takes_native_tokens,
         native_tokens_need_nonce=preset.native_tokens_need_nonce,
+        is_emulator=wanted.emulator,
         asks_userinfo=preset.asks_userinfo,
         rules=_rules(wanted),
     )
