@@ -242,6 +242,7 @@ def build_journeys(
             vault=facts.vault,
             sessions=grants.sessions,
             federation=grants.federation,
+            linking=grants.linking,
             audit=audit,
         ),
         accounts_elsewhere=AccountsElsewhere(
@@ -290,6 +291,12 @@ def build_journeys(
             ],
         ),
         messaging=messaging,
-        key_care=KeyCare(database, data_keys=ground.data_keys, resealing=facts.vault.resealing, audit=audit),
+        key_care=KeyCare(
+            database,
+            data_keys=ground.data_keys,
+            resealing=facts.vault.resealing,
+            audit=audit,
+            batch_size=ground.settings.maintenance.batch_size,
+        ),
         restore_guard=RestoreGuard(database, revocations=grants.revocations, audit=audit),
     )
