@@ -264,6 +264,10 @@ class Settings(BaseSettings):
                     "OSTIARY_MAIL__FROM: mail servers refuse a sender that is nobody. Say who mail comes from.",
                 ),
                 (
+                    any(provider.emulator for provider in self.providers.values()),
+                    "OSTIARY_PROVIDERS: an emulator's tokens are signed by nobody, so anybody is anybody. Remove EMULATOR.",
+                ),
+                (
                     any(provider.enabled and provider.is_plain for provider in self.providers.values()),
                     "OSTIARY_PROVIDERS: a provider is reached over http. Write https, so that nobody in between signs in.",
                 ),

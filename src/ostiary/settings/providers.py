@@ -84,6 +84,8 @@ class ProviderSettings(Section):
     """Apple: the id of the key."""
     private_key: SecretStr | None = None
     """Apple: the key itself, as PEM."""
+    emulator: bool = False
+    """Firebase: whether it is the emulator, whose tokens nobody signs. Refused in production."""
     authorization_endpoint: str | None = None
     """Where browsers go; for `oauth2`, and GitHub Enterprise."""
     token_endpoint: str | None = None
@@ -175,6 +177,8 @@ class ProviderSettings(Section):
             return "__client_secret: Apple's is made of PRIVATE_KEY for each request; leave it out"
         if kind in _HAVE_NO_ISSUER and self.issuer:
             return "__issuer: this kind speaks OAuth 2 alone and has no issuer; leave it out"
+        if kind != "firebase" and self.emulator:
+            return "__emulator: only Firebase has one"
         if kind != "microsoft" and "tenant" in self.model_fields_set:
             return "__tenant: only Microsoft has tenants"
         return None

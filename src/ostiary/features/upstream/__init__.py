@@ -31,7 +31,7 @@ from ostiary.features.upstream.providers import (
     ResponseMode,
     SigningClient,
 )
-from ostiary.features.upstream.service import Upstream, read_callback
+from ostiary.features.upstream.service import Upstream
 
 __all__ = [
     "APPLE",
@@ -61,5 +61,4 @@ __all__ = [
     "UpstreamReason",
     "UpstreamRefused",
     "UpstreamUnavailable",
-    "read_callback",
 ]

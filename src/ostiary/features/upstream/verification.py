@@ -34,6 +34,7 @@ SKEW: Final = timedelta(seconds=60)
 LOGOUT_AGE: Final = timedelta(minutes=2)
 LOGOUT_EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
 TENANT: Final = "{tenantid}"
+UNSIGNED: Final = "none"
 _LONGEST: Final = 64 * 1024
 _LONGEST_HEADER: Final = 16 * 1024
 _LONGEST_NAME: Final = 255
@@ -87,6 +88,8 @@ def read_header(token: Secret, provider: Provider) -> Header:
         refuse(UpstreamReason.MALFORMED)
     if "cty" in members:
         refuse(UpstreamReason.WRONG_TYPE)
+    if algorithm == UNSIGNED and provider.is_emulator:
+        return Header(UNSIGNED, None, kind)
     if not isinstance(algorithm, str) or algorithm not in provider.algorithms:
         refuse(UpstreamReason.WRONG_ALGORITHM)
     return Header(algorithm, key_id, kind)
@@ -117,6 +120,14 @@ def read_claims(token: Secret, header: Header, keys: Sequence[PublicKey]) -> dic
     if signs_for is not None and signs_for.replace(TENANT, str(claims.get("tid"))) != claims.get("iss"):
         refuse(UpstreamReason.WRONG_ISSUER)
     return claims
+
+
+def read_unsigned_claims(token: Secret) -> dict[str, Any]:
+    """Return what a token of an emulator says, which `read_header` lets through of nobody else. Raises `UpstreamRefused`."""
+    _header, payload, signature = token.reveal().split(".")
+    if signature:
+        refuse(UpstreamReason.BAD_SIGNATURE)
+    return _object(payload)
 
 
 def check_id_token(
