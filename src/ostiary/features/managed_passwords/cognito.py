@@ -6,6 +6,7 @@ The app client allows USER_PASSWORD_AUTH; with a secret it proves itself by a ha
 from __future__ import annotations
 
 import base64
+import hmac
 from typing import TYPE_CHECKING, Any, Final
 
 from ostiary.features.managed_passwords.model import (
@@ -15,7 +16,6 @@ from ostiary.features.managed_passwords.model import (
 )
 from ostiary.features.managed_passwords.wire import Heard, Wire, lasting, required, unexpected
 from ostiary.features.vault import UpstreamTokens
-from ostiary.foundation.crypto import mac
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,6 @@ _REASONS: Final = {
     "PasswordResetRequiredException": ManagedReason.CHALLENGE_REQUIRED,
     "CodeMismatchException": ManagedReason.WRONG_CODE,
     "ExpiredCodeException": ManagedReason.EXPIRED_CODE,
-    "TooManyRequestsException": ManagedReason.THROTTLED,
     "TooManyFailedAttemptsException": ManagedReason.THROTTLED,
     "LimitExceededException": ManagedReason.THROTTLED,
 }
@@ -123,7 +122,9 @@ class Cognito:
     def _secret_hash(self, name: str) -> str | None:
         if self._client_secret is None:
             return None
-        digest = mac(self._client_secret.reveal().encode(), f"{name}{self._client_id}".encode())
+        # As long as Cognito makes it, which may be shorter than our own keys have to be.
+        secret = self._client_secret.reveal().encode()
+        digest = hmac.digest(secret, f"{name}{self._client_id}".encode(), "sha256")
         return base64.b64encode(digest).decode()
 
     async def _call(self, action: str, content: dict[str, Any]) -> Heard:

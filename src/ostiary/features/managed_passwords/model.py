@@ -29,6 +29,7 @@ class ManagedReason(StrEnum):
     CHALLENGE_REQUIRED = "challenge_required"
     """The password was right, and the provider wants more than this way of signing in can give it."""
     THROTTLED = "throttled"
+    """The provider has seen too many wrong passwords or codes for this account."""
     WRONG_CODE = "wrong_code"
     EXPIRED_CODE = "expired_code"
     CONFIRMED_ELSEWHERE = "confirmed_elsewhere"

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from ostiary.features.managed_passwords.model import ManagedReason, ManagedRefused, ManagedUnavailable
+from ostiary.features.managed_passwords.model import ManagedUnavailable
 from ostiary.foundation.outbound import OutboundFailed, OutboundRefused
 from ostiary.foundation.secret import Secret
 
@@ -57,7 +57,7 @@ class Wire:
     async def json(
         self, url: str, content: Any, *, headers: Mapping[str, str], method: str = "POST"
     ) -> Heard:
-        """Send JSON. Raises `ManagedUnavailable`, and `ManagedRefused` when asked too often."""
+        """Send JSON. Raises `ManagedUnavailable`."""
         return await self.ask(method, url, {"content-type": "application/json", **headers}, _written(content))
 
     async def form(self, url: str, fields: Mapping[str, str]) -> Heard:
@@ -73,7 +73,8 @@ class Wire:
         except (OutboundFailed, OutboundRefused) as error:
             raise ManagedUnavailable(str(error)) from None
         if reply.status == _TOO_MANY:
-            raise ManagedRefused(ManagedReason.THROTTLED)
+            # All of us, not one account: told apart by nobody who tries names.
+            raise ManagedUnavailable("it was asked too often.")
         try:
             found = msgspec.json.decode(reply.body) if reply.body else {}
         except (msgspec.DecodeError, RecursionError):
