@@ -70,7 +70,7 @@ def of_each(request, outbound):
             "cognito": lambda: Cognito(outbound, at=url, client_id="c", client_secret=secret),
             "firebase": lambda: Firebase(outbound, at=url, api_key=secret),
             "keycloak": lambda: Keycloak(
-                outbound, issuer=f"{url}/realms/acme", client_id="c", client_secret=secret
+                outbound, realm_url=f"{url}/realms/acme", client_id="c", client_secret=secret
             ),
         }[request.param]()
 
@@ -87,7 +87,7 @@ def firebase_of(stand_in, outbound):
 
 def keycloak_of(stand_in, outbound):
     secret = Secret(stand_in.CLIENT_SECRET)
-    return Keycloak(outbound, issuer=stand_in.issuer, client_id=stand_in.CLIENT_ID, client_secret=secret)
+    return Keycloak(outbound, realm_url=stand_in.issuer, client_id=stand_in.CLIENT_ID, client_secret=secret)
 
 
 async def reason_of(awaited):
@@ -99,9 +99,9 @@ async def reason_of(awaited):
 async def test_cognito_signs_up_confirms_and_signs_in(pool, outbound):
     """An account is made, unconfirmed; with the code it is confirmed, and the password gives tokens."""
     provider = cognito_of(pool, outbound)
-    made = await provider.sign_up(EMAIL, PASSWORD, PROFILE)
+    made = await provider.sign_up(EMAIL, PASSWORD, PROFILE, now=NOW)
     before = await reason_of(provider.sign_in(EMAIL, PASSWORD, now=NOW))
-    await provider.confirm(EMAIL, Secret("123456"))
+    await provider.confirm(EMAIL, Secret("123456"), now=NOW)
     tokens = await provider.sign_in(EMAIL, PASSWORD, now=NOW)
 
     assert made.needs_confirmation
@@ -114,13 +114,13 @@ async def test_cognito_signs_up_confirms_and_signs_in(pool, outbound):
 async def test_cognito_says_why_it_refuses(pool, outbound):
     """Wrong, unknown, taken, weak and disabled are told apart, for the records."""
     provider = cognito_of(pool, outbound)
-    await provider.sign_up(EMAIL, PASSWORD, {})
-    await provider.confirm(EMAIL, Secret("123456"))
+    await provider.sign_up(EMAIL, PASSWORD, {}, now=NOW)
+    await provider.confirm(EMAIL, Secret("123456"), now=NOW)
 
     assert await reason_of(provider.sign_in(EMAIL, WRONG, now=NOW)) is ManagedReason.WRONG_PASSWORD
     assert await reason_of(provider.sign_in("b@example.org", WRONG, now=NOW)) is ManagedReason.UNKNOWN
-    assert await reason_of(provider.sign_up(EMAIL, PASSWORD, {})) is ManagedReason.EXISTS
-    assert await reason_of(provider.sign_up("c@example.org", Secret("short"), {})) is (
+    assert await reason_of(provider.sign_up(EMAIL, PASSWORD, {}, now=NOW)) is ManagedReason.EXISTS
+    assert await reason_of(provider.sign_up("c@example.org", Secret("short"), {}, now=NOW)) is (
         ManagedReason.WEAK_PASSWORD
     )
     pool.demand_password(EMAIL, PASSWORD.reveal())
@@ -145,7 +145,7 @@ async def test_cognito_errors_that_moto_has_not(outbound, kind, message, reason)
         listener.answers(400, json.dumps({"__type": kind, "message": message}).encode())
         provider = Cognito(outbound, at=listener.url, client_id="c", client_secret=None)
 
-        assert await reason_of(provider.confirm(EMAIL, Secret("1"))) is reason
+        assert await reason_of(provider.confirm(EMAIL, Secret("1"), now=NOW)) is reason
         assert await reason_of(provider.sign_in(EMAIL, PASSWORD, now=NOW)) is reason
 
 
@@ -153,8 +153,12 @@ async def test_cognito_is_asked_as_it_documents(outbound):
     """The action is in a header, and a client with a secret proves itself by a hash over the name (checked with `openssl dgst -hmac`)."""
     async with Listener().listening() as listener:
         listener.answers(200, b"{}")
-        await Cognito(outbound, at=listener.url, client_id="c", client_secret=Secret("s")).resend(EMAIL, None)
-        await Cognito(outbound, at=listener.url, client_id="c", client_secret=None).resend(EMAIL, None)
+        await Cognito(outbound, at=listener.url, client_id="c", client_secret=Secret("s")).resend(
+            EMAIL, None, now=NOW
+        )
+        await Cognito(outbound, at=listener.url, client_id="c", client_secret=None).resend(
+            EMAIL, None, now=NOW
+        )
 
     proven, public = listener.asked
     assert proven.headers["x-amz-target"] == "AWSCognitoIdentityProviderService.ResendConfirmationCode"
@@ -170,10 +174,10 @@ async def test_cognito_is_asked_as_it_documents(outbound):
 async def test_firebase_signs_up_confirms_and_signs_in(firebase, outbound):
     """A link is sent after signing up, its code confirms, and the password gives an ID token."""
     provider = firebase_of(firebase, outbound)
-    made = await provider.sign_up(EMAIL, PASSWORD, PROFILE)
-    await provider.resend(EMAIL, PASSWORD)
+    made = await provider.sign_up(EMAIL, PASSWORD, PROFILE, now=NOW)
+    await provider.resend(EMAIL, PASSWORD, now=NOW)
     sent = dict(firebase.codes)
-    await provider.confirm(EMAIL, Secret("code-2"))
+    await provider.confirm(EMAIL, Secret("code-2"), now=NOW)
     tokens = await provider.sign_in(EMAIL, PASSWORD, now=NOW)
 
     assert made.needs_confirmation
@@ -188,16 +192,18 @@ async def test_firebase_signs_up_confirms_and_signs_in(firebase, outbound):
 async def test_firebase_says_why_it_refuses(firebase, outbound):
     """Its codes are understood, with words behind them or without."""
     provider = firebase_of(firebase, outbound)
-    await provider.sign_up(EMAIL, PASSWORD, {})
+    await provider.sign_up(EMAIL, PASSWORD, {}, now=NOW)
 
     assert await reason_of(provider.sign_in(EMAIL, WRONG, now=NOW)) is ManagedReason.WRONG_PASSWORD
-    assert await reason_of(provider.sign_up(EMAIL, PASSWORD, {})) is ManagedReason.EXISTS
-    assert await reason_of(provider.sign_up("c@example.org", Secret("short"), {})) is (
+    assert await reason_of(provider.sign_up(EMAIL, PASSWORD, {}, now=NOW)) is ManagedReason.EXISTS
+    assert await reason_of(provider.sign_up("c@example.org", Secret("short"), {}, now=NOW)) is (
         ManagedReason.WEAK_PASSWORD
     )
-    assert await reason_of(provider.confirm(EMAIL, Secret("no code"))) is ManagedReason.WRONG_CODE
-    assert await reason_of(provider.confirm(EMAIL, Secret("an-old-one"))) is ManagedReason.EXPIRED_CODE
-    assert await reason_of(provider.resend(EMAIL, None)) is ManagedReason.WRONG_PASSWORD
+    assert await reason_of(provider.confirm(EMAIL, Secret("no code"), now=NOW)) is ManagedReason.WRONG_CODE
+    assert (
+        await reason_of(provider.confirm(EMAIL, Secret("an-old-one"), now=NOW)) is ManagedReason.EXPIRED_CODE
+    )
+    assert await reason_of(provider.resend(EMAIL, None, now=NOW)) is ManagedReason.WRONG_PASSWORD
     firebase.users[EMAIL].has_second_factor = True
     assert await reason_of(provider.sign_in(EMAIL, PASSWORD, now=NOW)) is ManagedReason.CHALLENGE_REQUIRED
     firebase.users[EMAIL].is_disabled = True
@@ -207,8 +213,8 @@ async def test_firebase_says_why_it_refuses(firebase, outbound):
 async def test_keycloak_signs_up_and_signs_in(keycloak, outbound):
     """The service account makes the user and has the mail sent; nobody signs in before it was answered."""
     provider = keycloak_of(keycloak, outbound)
-    made = await provider.sign_up(EMAIL, PASSWORD, PROFILE)
-    await provider.resend(EMAIL, None)
+    made = await provider.sign_up(EMAIL, PASSWORD, PROFILE, now=NOW)
+    await provider.resend(EMAIL, None, now=NOW)
     before = await reason_of(provider.sign_in(EMAIL, PASSWORD, now=NOW))
     keycloak.users[EMAIL].is_confirmed = True
     tokens = await provider.sign_in(EMAIL, PASSWORD, now=NOW)
@@ -227,12 +233,12 @@ async def test_keycloak_says_why_it_refuses(keycloak, outbound):
     keycloak.users[EMAIL] = User(EMAIL, PASSWORD.reveal(), is_confirmed=True)
 
     assert await reason_of(provider.sign_in(EMAIL, WRONG, now=NOW)) is ManagedReason.WRONG_PASSWORD
-    assert await reason_of(provider.sign_up(EMAIL, PASSWORD, {})) is ManagedReason.EXISTS
-    assert await reason_of(provider.sign_up("c@example.org", Secret("letters"), {})) is (
+    assert await reason_of(provider.sign_up(EMAIL, PASSWORD, {}, now=NOW)) is ManagedReason.EXISTS
+    assert await reason_of(provider.sign_up("c@example.org", Secret("letters"), {}, now=NOW)) is (
         ManagedReason.WEAK_PASSWORD
     )
-    assert await reason_of(provider.confirm(EMAIL, Secret("1"))) is ManagedReason.CONFIRMED_ELSEWHERE
-    assert await reason_of(provider.resend("d@example.org", None)) is ManagedReason.UNKNOWN
+    assert await reason_of(provider.confirm(EMAIL, Secret("1"), now=NOW)) is ManagedReason.CONFIRMED_ELSEWHERE
+    assert await reason_of(provider.resend("d@example.org", None, now=NOW)) is ManagedReason.UNKNOWN
     keycloak.users[EMAIL].is_disabled = True
     assert await reason_of(provider.sign_in(EMAIL, PASSWORD, now=NOW)) is ManagedReason.DISABLED
 
@@ -272,7 +278,7 @@ async def test_f18_a_provider_that_is_down_cannot_be_asked(of_each):
     with pytest.raises(ManagedUnavailable):
         await provider.sign_in(EMAIL, PASSWORD, now=NOW)
     with pytest.raises(ManagedUnavailable):
-        await provider.sign_up(EMAIL, PASSWORD, {})
+        await provider.sign_up(EMAIL, PASSWORD, {}, now=NOW)
 
 
 async def test_fed_07_no_password_goes_into_a_private_network(of_each, monkeypatch):

@@ -65,7 +65,9 @@ class Cognito:
         self._client_id = client_id
         self._client_secret = client_secret
 
-    async def sign_up(self, email: str, password: Secret, profile: Mapping[str, Any]) -> SignedUp:
+    async def sign_up(
+        self, email: str, password: Secret, profile: Mapping[str, Any], *, now: datetime
+    ) -> SignedUp:
         """Make an account whose name is its address."""
         named = {"email": email} | {
             attribute: value
@@ -82,11 +84,11 @@ class Cognito:
         )
         return SignedUp(needs_confirmation=heard.body.get("UserConfirmed") is not True)
 
-    async def confirm(self, email: str, code: Secret) -> None:
+    async def confirm(self, email: str, code: Secret, *, now: datetime) -> None:
         """Bring the code back that Cognito sent."""
         await self._call("ConfirmSignUp", self._named(email) | {"ConfirmationCode": code.reveal()})
 
-    async def resend(self, email: str, password: Secret | None) -> None:  # noqa: ARG002 - the interface's
+    async def resend(self, email: str, password: Secret | None, *, now: datetime) -> None:  # noqa: ARG002 - the interface's
         """Have the code sent again."""
         await self._call("ResendConfirmationCode", self._named(email))
 

@@ -43,7 +43,9 @@ class Firebase:
         self._url = at.rstrip("/")
         self._api_key = api_key
 
-    async def sign_up(self, email: str, password: Secret, profile: Mapping[str, Any]) -> SignedUp:
+    async def sign_up(
+        self, email: str, password: Secret, profile: Mapping[str, Any], *, now: datetime
+    ) -> SignedUp:
         """Make an account, and have a link sent that confirms its address."""
         content = {"email": email, "password": password.reveal(), "returnSecureToken": True}
         if isinstance(name := profile.get("display_name"), str):
@@ -51,11 +53,11 @@ class Firebase:
         await self._send_link((await self._call("signUp", content)).secret("idToken"))
         return SignedUp(needs_confirmation=True)
 
-    async def confirm(self, email: str, code: Secret) -> None:  # noqa: ARG002 - the code names the account
+    async def confirm(self, email: str, code: Secret, *, now: datetime) -> None:  # noqa: ARG002 - the code names the account
         """Bring the code of the link back (`oobCode`)."""
         await self._call("update", {"oobCode": code.reveal()})
 
-    async def resend(self, email: str, password: Secret | None) -> None:
+    async def resend(self, email: str, password: Secret | None, *, now: datetime) -> None:
         """Have the link sent again; without the password Firebase sends nobody anything."""
         if password is None:
             raise ManagedRefused(ManagedReason.WRONG_PASSWORD)

@@ -36,19 +36,21 @@ _BAD_REQUEST, _CONFLICT = 400, 409
 
 
 class Keycloak:
-    """One realm, by one of its clients; `issuer` is the realm's own address, `…/realms/name`."""
+    """One realm, by one of its clients; `realm_url` is `…/realms/name`."""
 
     def __init__(
-        self, outbound: Outbound, *, issuer: str, client_id: str, client_secret: Secret | None
+        self, outbound: Outbound, *, realm_url: str, client_id: str, client_secret: Secret | None
     ) -> None:
         self._wire = Wire(outbound)
-        base, _, realm = issuer.rstrip("/").rpartition("/realms/")
-        self._tokens = f"{issuer.rstrip('/')}/protocol/openid-connect/token"
+        base, _, realm = realm_url.rstrip("/").rpartition("/realms/")
+        self._tokens = f"{realm_url.rstrip('/')}/protocol/openid-connect/token"
         self._users = f"{base}/admin/realms/{realm}/users"
         self._client = {"client_id": client_id}
         self._secret = client_secret
 
-    async def sign_up(self, email: str, password: Secret, profile: Mapping[str, Any]) -> SignedUp:
+    async def sign_up(
+        self, email: str, password: Secret, profile: Mapping[str, Any], *, now: datetime
+    ) -> SignedUp:
         """Make an account that can do nothing before its address is confirmed, and have the mail sent for it."""
         names = {
             theirs: value for ours, theirs in _NAMES.items() if isinstance(value := profile.get(ours), str)
@@ -72,11 +74,11 @@ class Keycloak:
         await self._send_mail(email, as_service)
         return SignedUp(needs_confirmation=True)
 
-    async def confirm(self, email: str, code: Secret) -> None:  # noqa: ARG002 - the interface's
+    async def confirm(self, email: str, code: Secret, *, now: datetime) -> None:  # noqa: ARG002 - the interface's
         """Say that the link in Keycloak's mail is what confirms."""
         raise ManagedRefused(ManagedReason.CONFIRMED_ELSEWHERE)
 
-    async def resend(self, email: str, password: Secret | None) -> None:  # noqa: ARG002 - the interface's
+    async def resend(self, email: str, password: Secret | None, *, now: datetime) -> None:  # noqa: ARG002 - the interface's
         """Have the mail sent again."""
         await self._send_mail(email, await self._as_service())
 

@@ -71,13 +71,15 @@ class ManagedProvider(Protocol):
     An `email` or `identifier` has been read and checked; a `profile` has the names that our own profiles have.
     """
 
-    async def sign_up(self, email: str, password: Secret, profile: Mapping[str, Any]) -> SignedUp:
+    async def sign_up(
+        self, email: str, password: Secret, profile: Mapping[str, Any], *, now: datetime
+    ) -> SignedUp:
         """Make an account, and have the provider ask its owner to confirm the address."""
 
-    async def confirm(self, email: str, code: Secret) -> None:
+    async def confirm(self, email: str, code: Secret, *, now: datetime) -> None:
         """Confirm an address by the code that the provider sent there."""
 
-    async def resend(self, email: str, password: Secret | None) -> None:
+    async def resend(self, email: str, password: Secret | None, *, now: datetime) -> None:
         """Have the provider send what confirms an address once more; some want the password for it."""
 
     async def sign_in(self, identifier: str, password: Secret, *, now: datetime) -> UpstreamTokens:
