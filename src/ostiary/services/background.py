@@ -110,6 +110,12 @@ def build_background(
                 timedelta(0),
                 lambda tx, expired_by, limit: grants.devices.purge(tx, expired_by=expired_by, limit=limit),
             ),
+            purge_task(
+                "upstream-flows",
+                "Remove sign-ins that were begun at a provider, and the logout tokens of providers.",
+                timedelta(0),
+                lambda tx, expired_by, limit: proofs.upstream.purge(tx, expired_by=expired_by, limit=limit),
+            ),
             Task(
                 "lost-factors",
                 "Remove lost factors whose waiting time is over.",

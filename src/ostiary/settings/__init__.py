@@ -293,8 +293,13 @@ def unknown_variables() -> list[str]:
         if isinstance(field.default, Section):
             inner = type(field.default).model_fields.items()
             known |= {f"{PREFIX}{name}__{within.alias or own}".upper() for own, within in inner}
+    # A provider's section has the name it is given; what is misspelt inside it is refused by the settings themselves.
     return sorted(
-        name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known
+        name
+        for name in os.environ
+        if name.upper().startswith(PREFIX)
+        and name.upper() not in known
+        and not name.upper().startswith(f"{PREFIX}PROVIDERS__")
     )
 
 

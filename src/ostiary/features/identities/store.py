@@ -190,15 +190,12 @@ REHASH_PASSWORD: Query[Any] = Query(
     """
 )
 
-ADOPT_PASSWORD: Query[Any] = Query(
-    # Only where there is none: one that was set here meanwhile stays.
+ADOPT_PASSWORD: Query[Any] = Query(  # where there is none: one that was set here meanwhile stays
     """
-    UPDATE ostiary.identities
-       SET password_hash = $2, password_scheme = $3, password_changed_at = $4, updated_at = $4
+    UPDATE ostiary.identities SET password_hash = $2, password_scheme = $3, password_changed_at = $4, updated_at = $4
      WHERE id = $1 AND password_hash IS NULL AND deleted_at IS NULL AND (email_normalized = $5 OR phone = $5)
     """
 )
-
 FORGET_UNKNOWN: Query[Any] = Query("DELETE FROM ostiary.unknown_identifiers WHERE subject = $1")
 
 REQUIRE_PASSWORD_CHANGE: Query[Any] = Query(

@@ -81,16 +81,17 @@ class Cognito:
                 "Password": password.reveal(),
                 "UserAttributes": [{"Name": name, "Value": value} for name, value in named.items()],
             },
+            now,
         )
         return SignedUp(needs_confirmation=heard.body.get("UserConfirmed") is not True)
 
     async def confirm(self, email: str, code: Secret, *, now: datetime) -> None:
         """Bring the code back that Cognito sent."""
-        await self._call("ConfirmSignUp", self._named(email) | {"ConfirmationCode": code.reveal()})
+        await self._call("ConfirmSignUp", self._named(email) | {"ConfirmationCode": code.reveal()}, now)
 
     async def resend(self, email: str, password: Secret | None, *, now: datetime) -> None:  # noqa: ARG002 - the interface's
         """Have the code sent again."""
-        await self._call("ResendConfirmationCode", self._named(email))
+        await self._call("ResendConfirmationCode", self._named(email), now)
 
     async def sign_in(self, identifier: str, password: Secret, *, now: datetime) -> UpstreamTokens:
         """Exchange a password for tokens; where Cognito asks for more, `CHALLENGE_REQUIRED`."""
@@ -101,6 +102,7 @@ class Cognito:
         heard = await self._call(
             "InitiateAuth",
             {"AuthFlow": "USER_PASSWORD_AUTH", "ClientId": self._client_id, "AuthParameters": parameters},
+            now,
         )
         if "ChallengeName" in heard.body:
             raise ManagedRefused(ManagedReason.CHALLENGE_REQUIRED)
@@ -129,9 +131,9 @@ class Cognito:
         digest = hmac.digest(secret, f"{name}{self._client_id}".encode(), "sha256")
         return base64.b64encode(digest).decode()
 
-    async def _call(self, action: str, content: dict[str, Any]) -> Heard:
+    async def _call(self, action: str, content: dict[str, Any], now: datetime) -> Heard:
         headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": f"{_TARGET}.{action}"}
-        heard = await self._wire.json(self._url, content, headers=headers)
+        heard = await self._wire.json(self._url, content, headers=headers, now=now)
         if heard.is_ok:
             return heard
         raise _refused(heard)
@@ -143,4 +145,4 @@ def _refused(heard: Heard) -> Exception:
     if kind == _NOT_AUTHORIZED:
         words = heard.text("message")
         reason = next((reason for start, reason in _WORDS.items() if words.startswith(start)), None)
-    return unexpected(heard) if reason is None else ManagedRefused(reason)
+    return unexpected(heard, kind) if reason is None else ManagedRefused(reason)

@@ -50,22 +50,22 @@ class Firebase:
         content = {"email": email, "password": password.reveal(), "returnSecureToken": True}
         if isinstance(name := profile.get("display_name"), str):
             content["displayName"] = name
-        await self._send_link((await self._call("signUp", content)).secret("idToken"))
+        await self._send_link((await self._call("signUp", content, now)).secret("idToken"), now)
         return SignedUp(needs_confirmation=True)
 
     async def confirm(self, email: str, code: Secret, *, now: datetime) -> None:  # noqa: ARG002 - the code names the account
         """Bring the code of the link back (`oobCode`)."""
-        await self._call("update", {"oobCode": code.reveal()})
+        await self._call("update", {"oobCode": code.reveal()}, now)
 
     async def resend(self, email: str, password: Secret | None, *, now: datetime) -> None:
         """Have the link sent again; without the password Firebase sends nobody anything."""
         if password is None:
             raise ManagedRefused(ManagedReason.WRONG_PASSWORD)
-        await self._send_link((await self._verify(email, password)).secret("idToken"))
+        await self._send_link((await self._verify(email, password, now)).secret("idToken"), now)
 
     async def sign_in(self, identifier: str, password: Secret, *, now: datetime) -> UpstreamTokens:
         """Exchange a password for an ID token, and what renews it."""
-        heard = await self._verify(identifier, password)
+        heard = await self._verify(identifier, password, now)
         return required(
             UpstreamTokens(
                 refresh_token=heard.secret("refreshToken"),
@@ -74,22 +74,22 @@ class Firebase:
             )
         )
 
-    async def _verify(self, email: str, password: Secret) -> Heard:
+    async def _verify(self, email: str, password: Secret, now: datetime) -> Heard:
         content = {"email": email, "password": password.reveal(), "returnSecureToken": True}
-        heard = await self._call("signInWithPassword", content)
+        heard = await self._call("signInWithPassword", content, now)
         if "mfaPendingCredential" in heard.body:
             raise ManagedRefused(ManagedReason.CHALLENGE_REQUIRED)
         return heard
 
-    async def _send_link(self, id_token: Secret | None) -> None:
+    async def _send_link(self, id_token: Secret | None, now: datetime) -> None:
         if id_token is None:
-            raise ManagedUnavailable("it answered without an ID token.")
-        await self._call("sendOobCode", {"requestType": "VERIFY_EMAIL", "idToken": id_token.reveal()})
+            raise ManagedUnavailable
+        await self._call("sendOobCode", {"requestType": "VERIFY_EMAIL", "idToken": id_token.reveal()}, now)
 
-    async def _call(self, action: str, content: dict[str, Any]) -> Heard:
+    async def _call(self, action: str, content: dict[str, Any], now: datetime) -> Heard:
         # In a header, not in the address, where every proxy would keep it.
         headers = {"x-goog-api-key": self._api_key.reveal()}
-        heard = await self._wire.json(f"{self._url}/accounts:{action}", content, headers=headers)
+        heard = await self._wire.json(f"{self._url}/accounts:{action}", content, headers=headers, now=now)
         if heard.is_ok:
             return heard
         error = heard.body.get("error")
@@ -97,5 +97,5 @@ class Firebase:
         # A code, and behind it sometimes words.
         code = message.partition(" ")[0] if isinstance(message, str) else ""
         if code not in _REASONS:
-            raise unexpected(heard)
+            raise unexpected(heard, code)
         raise ManagedRefused(_REASONS[code])

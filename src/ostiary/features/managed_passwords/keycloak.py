@@ -11,7 +11,6 @@ from urllib.parse import quote, urlencode
 from ostiary.features.managed_passwords.model import (
     ManagedReason,
     ManagedRefused,
-    ManagedUnavailable,
     SignedUp,
 )
 from ostiary.features.managed_passwords.wire import Heard, Wire, lasting, required, unexpected
@@ -63,15 +62,15 @@ class Keycloak:
             "requiredActions": ["VERIFY_EMAIL"],
             "credentials": [{"type": "password", "value": password.reveal(), "temporary": False}],
         }
-        as_service = await self._as_service()
-        heard = await self._wire.json(self._users, content | names, headers=as_service)
+        as_service = await self._as_service(now)
+        heard = await self._wire.json(self._users, content | names, headers=as_service, now=now)
         if heard.status == _CONFLICT:
             raise ManagedRefused(ManagedReason.EXISTS)
         if heard.status == _BAD_REQUEST and "assword" in heard.text("errorMessage") + heard.text("error"):
             raise ManagedRefused(ManagedReason.WEAK_PASSWORD)
         if not heard.is_ok:
             raise unexpected(heard)
-        await self._send_mail(email, as_service)
+        await self._send_mail(email, as_service, now)
         return SignedUp(needs_confirmation=True)
 
     async def confirm(self, email: str, code: Secret, *, now: datetime) -> None:  # noqa: ARG002 - the interface's
@@ -80,7 +79,7 @@ class Keycloak:
 
     async def resend(self, email: str, password: Secret | None, *, now: datetime) -> None:  # noqa: ARG002 - the interface's
         """Have the mail sent again."""
-        await self._send_mail(email, await self._as_service())
+        await self._send_mail(email, await self._as_service(now), now)
 
     async def sign_in(self, identifier: str, password: Secret, *, now: datetime) -> UpstreamTokens:
         """Exchange a password for tokens (RFC 6749 §4.3; the realm has to allow direct access grants)."""
@@ -90,7 +89,7 @@ class Keycloak:
             "password": password.reveal(),
             "scope": "openid email profile",
         }
-        heard = await self._wire.form(self._tokens, self._proven(asked))
+        heard = await self._wire.form(self._tokens, self._proven(asked), now=now)
         if not heard.is_ok:
             raise _refused(heard)
         return required(
@@ -105,25 +104,25 @@ class Keycloak:
             )
         )
 
-    async def _send_mail(self, email: str, as_service: Mapping[str, str]) -> None:
+    async def _send_mail(self, email: str, as_service: Mapping[str, str], now: datetime) -> None:
         query = urlencode({"email": email, "exact": "true", "max": "2"})
-        heard = await self._wire.ask("GET", f"{self._users}?{query}", as_service)
+        heard = await self._wire.ask("GET", f"{self._users}?{query}", as_service, now=now)
         if not heard.is_ok:
             raise unexpected(heard)
         ids = [row["id"] for row in heard.rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
         if len(ids) != 1:
             raise ManagedRefused(ManagedReason.UNKNOWN)
         url = f"{self._users}/{quote(ids[0], safe='')}/send-verify-email?{urlencode(self._client)}"
-        sent = await self._wire.ask("PUT", url, as_service)
+        sent = await self._wire.ask("PUT", url, as_service, now=now)
         if not sent.is_ok:
             raise unexpected(sent)
 
-    async def _as_service(self) -> dict[str, str]:
+    async def _as_service(self, now: datetime) -> dict[str, str]:
         """Return the header of the client's own account, fetched for this one piece of work."""
-        heard = await self._wire.form(self._tokens, self._proven({"grant_type": "client_credentials"}))
+        heard = await self._wire.form(self._tokens, self._proven({"grant_type": "client_credentials"}), now=now)
         token = heard.secret("access_token")
         if not heard.is_ok or token is None:
-            raise ManagedUnavailable("it does not let this client's service account in.")
+            raise unexpected(heard, heard.text("error"))
         return {"authorization": f"Bearer {token.reveal()}"}
 
     def _proven(self, fields: dict[str, str]) -> dict[str, str]:
@@ -133,7 +132,7 @@ class Keycloak:
 
 def _refused(heard: Heard) -> Exception:
     if heard.text("error") != "invalid_grant":
-        return unexpected(heard)
+        return unexpected(heard, heard.text("error"))
     words = heard.text("error_description")
     reason = next((reason for start, reason in _WORDS.items() if words.startswith(start)), None)
     return ManagedRefused(reason or ManagedReason.WRONG_PASSWORD)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,7 +11,6 @@ from ostiary.foundation.errors import OstiaryError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from ostiary.features.vault import UpstreamTokens
     from ostiary.foundation.secret import Secret
@@ -47,8 +47,11 @@ class ManagedRefused(OstiaryError):
 class ManagedUnavailable(Unavailable):
     """The provider cannot be asked just now, or does not take our credentials; nothing was decided."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(f"The provider that keeps these passwords cannot be asked now: {message}")
+    def __init__(self, retry_after: timedelta = timedelta(seconds=5)) -> None:
+        super().__init__(
+            "The provider that keeps these passwords cannot be asked just now. Try again in a moment, or sign in another way.",
+            retry_after=retry_after,
+        )
 
 
 class NotManaged(OstiaryError):
