@@ -285,7 +285,7 @@ async def test_fed_07_no_password_goes_into_a_private_network(of_each, monkeypat
     """Without a setting that allows it, a provider at a private address is not called."""
     async with Listener().listening() as listener:
         provider = of_each(listener.url)
-        monkeypatch.setattr(provider._wire, "_outbound", Outbound())
+        monkeypatch.setattr(provider._calls, "_outbound", Outbound())
 
         with pytest.raises(ManagedUnavailable):
             await provider.sign_in(EMAIL, PASSWORD, now=NOW)

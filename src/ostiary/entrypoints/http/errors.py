@@ -38,6 +38,8 @@ class ProblemCode(StrEnum):
     PASSWORD_CHANGE_REQUIRED = "password_change_required"  # noqa: S105 - a public code, not a secret
     PASSWORD_NEEDED = "password_needed"  # noqa: S105 - a public code, not a secret
     ACCOUNT_PENDING = "account_pending"
+    PROVIDER_STEP_REQUIRED = "provider_step_required"
+    SIGN_IN_FIRST = "sign_in_first"
     REGISTRATION_CLOSED = "registration_closed"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
@@ -128,6 +130,17 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
         ),
         ProblemCode.ACCOUNT_PENDING: Problem(
             403, "Awaiting approval", "An operator has yet to approve this account."
+        ),
+        ProblemCode.PROVIDER_STEP_REQUIRED: Problem(
+            403,
+            "The provider asks for more",
+            "The provider that keeps this password asks for another step, such as a second factor or a new password: "
+            "sign in on its own pages, or reset the password.",
+        ),
+        ProblemCode.SIGN_IN_FIRST: Problem(
+            403,
+            "Sign in here first",
+            "An account here has this address already: sign in to it as usual, then link the provider.",
         ),
         ProblemCode.REGISTRATION_CLOSED: Problem(
             403,

@@ -14,7 +14,7 @@ from ostiary.features.managed_passwords.model import (
     ManagedRefused,
     SignedUp,
 )
-from ostiary.features.managed_passwords.wire import Heard, Wire, lasting, required, unexpected
+from ostiary.features.managed_passwords.calls import Heard, Calls, lasting, required, unexpected
 from ostiary.features.vault import UpstreamTokens
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Cognito:
     """One user pool, by one of its app clients; `at` is the service's address in its region."""
 
     def __init__(self, outbound: Outbound, *, at: str, client_id: str, client_secret: Secret | None) -> None:
-        self._wire = Wire(outbound)
+        self._calls = Calls(outbound)
         self._url = at.rstrip("/") + "/"
         self._client_id = client_id
         self._client_secret = client_secret
@@ -133,7 +133,7 @@ class Cognito:
 
     async def _call(self, action: str, content: dict[str, Any], now: datetime) -> Heard:
         headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": f"{_TARGET}.{action}"}
-        heard = await self._wire.json(self._url, content, headers=headers, now=now)
+        heard = await self._calls.json(self._url, content, headers=headers, now=now)
         if heard.is_ok:
             return heard
         raise _refused(heard)

@@ -10,7 +10,7 @@ from ostiary.features.managed_passwords.model import (
     ManagedUnavailable,
     SignedUp,
 )
-from ostiary.features.managed_passwords.wire import Heard, Wire, lasting, required, unexpected
+from ostiary.features.managed_passwords.calls import Heard, Calls, lasting, required, unexpected
 from ostiary.features.vault import UpstreamTokens
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Firebase:
     """One project; `at` is where the interface is, the emulator's address while developing."""
 
     def __init__(self, outbound: Outbound, *, at: str, api_key: Secret) -> None:
-        self._wire = Wire(outbound)
+        self._calls = Calls(outbound)
         self._url = at.rstrip("/")
         self._api_key = api_key
 
@@ -89,7 +89,7 @@ class Firebase:
     async def _call(self, action: str, content: dict[str, Any], now: datetime) -> Heard:
         # In a header, not in the address, where every proxy would keep it.
         headers = {"x-goog-api-key": self._api_key.reveal()}
-        heard = await self._wire.json(f"{self._url}/accounts:{action}", content, headers=headers, now=now)
+        heard = await self._calls.json(f"{self._url}/accounts:{action}", content, headers=headers, now=now)
         if heard.is_ok:
             return heard
         error = heard.body.get("error")

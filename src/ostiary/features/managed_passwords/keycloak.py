@@ -13,7 +13,7 @@ from ostiary.features.managed_passwords.model import (
     ManagedRefused,
     SignedUp,
 )
-from ostiary.features.managed_passwords.wire import Heard, Wire, lasting, required, unexpected
+from ostiary.features.managed_passwords.calls import Heard, Calls, lasting, required, unexpected
 from ostiary.features.vault import UpstreamTokens
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Keycloak:
     def __init__(
         self, outbound: Outbound, *, realm_url: str, client_id: str, client_secret: Secret | None
     ) -> None:
-        self._wire = Wire(outbound)
+        self._calls = Calls(outbound)
         base, _, realm = realm_url.rstrip("/").rpartition("/realms/")
         self._tokens = f"{realm_url.rstrip('/')}/protocol/openid-connect/token"
         self._users = f"{base}/admin/realms/{realm}/users"
@@ -63,7 +63,7 @@ class Keycloak:
             "credentials": [{"type": "password", "value": password.reveal(), "temporary": False}],
         }
         as_service = await self._as_service(now)
-        heard = await self._wire.json(self._users, content | names, headers=as_service, now=now)
+        heard = await self._calls.json(self._users, content | names, headers=as_service, now=now)
         if heard.status == _CONFLICT:
             raise ManagedRefused(ManagedReason.EXISTS)
         if heard.status == _BAD_REQUEST and "assword" in heard.text("errorMessage") + heard.text("error"):
@@ -89,7 +89,7 @@ class Keycloak:
             "password": password.reveal(),
             "scope": "openid email profile",
         }
-        heard = await self._wire.form(self._tokens, self._proven(asked), now=now)
+        heard = await self._calls.form(self._tokens, self._proven(asked), now=now)
         if not heard.is_ok:
             raise _refused(heard)
         return required(
@@ -106,20 +106,22 @@ class Keycloak:
 
     async def _send_mail(self, email: str, as_service: Mapping[str, str], now: datetime) -> None:
         query = urlencode({"email": email, "exact": "true", "max": "2"})
-        heard = await self._wire.ask("GET", f"{self._users}?{query}", as_service, now=now)
+        heard = await self._calls.ask("GET", f"{self._users}?{query}", as_service, now=now)
         if not heard.is_ok:
             raise unexpected(heard)
         ids = [row["id"] for row in heard.rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
         if len(ids) != 1:
             raise ManagedRefused(ManagedReason.UNKNOWN)
         url = f"{self._users}/{quote(ids[0], safe='')}/send-verify-email?{urlencode(self._client)}"
-        sent = await self._wire.ask("PUT", url, as_service, now=now)
+        sent = await self._calls.ask("PUT", url, as_service, now=now)
         if not sent.is_ok:
             raise unexpected(sent)
 
     async def _as_service(self, now: datetime) -> dict[str, str]:
         """Return the header of the client's own account, fetched for this one piece of work."""
-        heard = await self._wire.form(self._tokens, self._proven({"grant_type": "client_credentials"}), now=now)
+        heard = await self._calls.form(
+            self._tokens, self._proven({"grant_type": "client_credentials"}), now=now
+        )
         token = heard.secret("access_token")
         if not heard.is_ok or token is None:
             raise unexpected(heard, heard.text("error"))

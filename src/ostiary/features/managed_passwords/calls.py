@@ -54,7 +54,7 @@ class Heard:
         return Secret(self.text(name)) if self.text(name) else None
 
 
-class Wire:
+class Calls:
     """Asks one provider, behind a circuit breaker. What it says in words is never passed on: it may quote what it was sent."""
 
     def __init__(self, outbound: Outbound) -> None:
