@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ostiary.features.account import Account
+from ostiary.features.accounts_elsewhere import AccountsElsewhere
 from ostiary.features.administration import (
     Administration,
     Approvals,
@@ -18,6 +19,7 @@ from ostiary.features.factors import FactorChanges, FactorManagement, LostFactor
 from ostiary.features.managed_registration import ManagedRegistration
 from ostiary.features.onboarding import Onboarding
 from ostiary.features.privacy import PersonalExport, Privacy
+from ostiary.features.provider_sign_in import ProviderSignIn
 from ostiary.features.recovery import Recovery
 from ostiary.features.registration import (
     ApplicationRecords,
@@ -53,6 +55,8 @@ class Journeys:
     sign_in: SignIn
     managed_sign_in: ManagedSignIn
     managed_registration: ManagedRegistration
+    provider_sign_in: ProviderSignIn
+    accounts_elsewhere: AccountsElsewhere
     passkey_sign_in: PasskeySignIn
     passkey_management: PasskeyManagement
     sign_in_by_message: SignInByMessage
@@ -100,6 +104,19 @@ def build_journeys(
     managed_sign_in = _managed_sign_in(ground, records, facts, proofs, grants, attempts)
     messaging = Messaging(database, webhooks=records.webhooks, messages=records.messages, audit=audit)
     records.webhooks.on_gone = messaging.gone
+    privacy = Privacy(
+        database,
+        ground.entropy,
+        identities=facts.identities,
+        roles=facts.roles,
+        profiles=facts.profiles,
+        sessions=grants.sessions,
+        challenges=proofs.challenges,
+        outbox=records.outbox,
+        audit=audit,
+        hooks=ground.declared.personal_data_hooks,
+        grace=ground.settings.privacy.erasure_grace,
+    )
     return Journeys(
         registration=Registration(
             database,
@@ -233,18 +250,29 @@ def build_journeys(
             audit=audit,
             lifetime=ground.settings.onboarding.lifetime,
         ),
-        privacy=Privacy(
+        privacy=privacy,
+        provider_sign_in=ProviderSignIn(
             database,
-            ground.entropy,
+            entity_types=ground.declared.entity_types,
+            identities=facts.identities,
+            upstream=proofs.upstream,
+            vault=facts.vault,
+            sessions=grants.sessions,
+            federation=grants.federation,
+            audit=audit,
+        ),
+        accounts_elsewhere=AccountsElsewhere(
+            database,
             identities=facts.identities,
             roles=facts.roles,
-            profiles=facts.profiles,
-            sessions=grants.sessions,
+            vault=facts.vault,
+            providers=proofs.upstream.providers,
             challenges=proofs.challenges,
+            sessions=grants.sessions,
             outbox=records.outbox,
             audit=audit,
-            hooks=ground.declared.personal_data_hooks,
-            grace=ground.settings.privacy.erasure_grace,
+            retire=privacy.retire,
+            hooks=ground.declared.merge_hooks,
         ),
         personal_export=PersonalExport(
             database,

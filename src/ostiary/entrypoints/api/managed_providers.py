@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ostiary.features.managed_registration import ManagedRegistration
     from ostiary.features.sign_in import ManagedSignIn, SignIn
 
-_TAG = "Upstream providers"
+_TAG = "Upstream providers and the vault"
 _MINUTE = timedelta(minutes=1)
 _LONGEST_CODE = 512
 

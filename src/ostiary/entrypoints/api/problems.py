@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
+from ostiary.features.accounts_elsewhere import LastWayIn, LinkedAccountNotFound, MergeRefused
 from ostiary.features.administration import (
     ExpiryPassed,
     NoAddress,
@@ -181,8 +182,22 @@ def _endpoint(error: InvalidEndpoint) -> HttpProblem:
     return _of_field(error.field, error)
 
 
+def _merge(error: MergeRefused) -> HttpProblem:
+    if error.reason is MergeRefused.Reason.NOT_PROVEN:
+        return HttpProblem(ProblemCode.INVALID_CREDENTIALS, str(error))
+    return HttpProblem(ProblemCode.MERGE_REFUSED, str(error))
+
+
+def _last_way_in(error: LastWayIn) -> HttpProblem:
+    return HttpProblem(ProblemCode.LAST_WAY_IN, str(error))
+
+
 FOLDS: Final[Mapping[type[Exception], Fold]] = {
     DeletionNotUndone: _deletion,
+    LastWayIn: _last_way_in,
+    LinkedAccountNotFound: ProblemCode.NOT_FOUND,
+    MergeRefused: _merge,
+    UnknownProvider: ProblemCode.NOT_FOUND,
     ErasureNotFound: ProblemCode.NOT_FOUND,
     EndpointNotFound: ProblemCode.NOT_FOUND,
     ExpiryPassed: _expiry,
@@ -231,7 +246,6 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     # A key of the application's own, taken in its creation hook.
     UniqueViolation: ProblemCode.IDENTIFIER_TAKEN,
     UnknownEntityType: _entity_type,
-    UnknownProvider: ProblemCode.NOT_FOUND,
     UnknownTask: ProblemCode.NOT_FOUND,
     Unstorable: ProblemCode.INVALID_REQUEST,
     VerificationRefused: _verification,
