@@ -11,6 +11,7 @@ from ostiary.features.administration import (
     Administration,
     Approvals,
     Changes,
+    KeyCare,
     Messaging,
     RestoreGuard,
     RoleAdministration,
@@ -70,6 +71,7 @@ class Journeys:
     administration: Administration
     role_administration: RoleAdministration
     messaging: Messaging
+    key_care: KeyCare
     restore_guard: RestoreGuard
 
 
@@ -307,6 +309,7 @@ def build_journeys(
             ],
         ),
         messaging=messaging,
+        key_care=KeyCare(database, data_keys=ground.data_keys, resealing=facts.vault.resealing, audit=audit),
         restore_guard=RestoreGuard(database, revocations=grants.revocations, audit=audit),
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
@@ -11,19 +10,18 @@ from msgspec import Struct
 
 from ostiary.entrypoints.api.bodies import Delivery, FactorRequiredBody, SignedInBody, cookies
 from ostiary.entrypoints.api.callers import device_of, locale_of, origin_of
+from ostiary.entrypoints.api.provider_outcomes import SAID, STATUSES, refusal, refused, told
 from ostiary.entrypoints.api.registration import ApprovalAwaitedBody, arrival_answer
 from ostiary.entrypoints.http.answers import Answer
 from ostiary.entrypoints.http.calm_page import calm_page
 from ostiary.entrypoints.http.cookies import Cookie, CookieName
 from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
 from ostiary.entrypoints.http.routes import PUBLIC, AddressLimit, Route
-from ostiary.features.federation import ArrivalReason, ArrivalRefused, Visit
-from ostiary.features.flows import FactorRequired, SignedIn
-from ostiary.features.provider_sign_in import Linked, LinkReason, LinkRefused
-from ostiary.features.provisioning import AwaitsApproval
+from ostiary.features.federation import ArrivalRefused, Visit
+from ostiary.features.flows import SignedIn
 from ostiary.features.sessions import SignInOvertaken
 from ostiary.features.upstream import UpstreamReason, UpstreamRefused, UpstreamUnavailable
-from ostiary.features.vault import UpstreamTokens, external_account_id
+from ostiary.features.vault import UpstreamTokens
 from ostiary.foundation.limits import Rate
 from ostiary.foundation.secret import Secret
 
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
     from ostiary.entrypoints.http.return_targets import ReturnTargets
     from ostiary.features.identities import Identities
     from ostiary.features.outbox import Renderer
-    from ostiary.features.provider_sign_in import Outcome, ProviderSignIn
+    from ostiary.features.provider_sign_in import ProviderSignIn
     from ostiary.features.upstream import Begun, Provider, Providers
 
 _TAG: Final = "Upstream providers and the vault"
@@ -139,7 +137,7 @@ class ProvidersDoor:
             )
         except UpstreamUnavailable as unavailable:
             if accepts_pages(request):
-                return calm_page(503, *_SAID["provider_unavailable"])
+                return calm_page(503, *SAID["provider_unavailable"])
             raise HttpProblem(ProblemCode.UNAVAILABLE, retry_after=unavailable.retry_after) from None
         headers = ((b"location", begun.url.encode("ascii")),)
         return Answer(303, cookies=(browser_cookie(request, begun),), headers=headers)
@@ -159,12 +157,12 @@ class ProvidersDoor:
                 now=request.now,
             )
         except SignInOvertaken:
-            return self._told(None, _refused("overtaken"))
-        told = _told(returned.outcome)
+            return self._told(None, refused("overtaken"))
+        said = told(returned.outcome)
         set_cookies: tuple[Cookie, ...] = ()
         if isinstance(returned.outcome, SignedIn):
             set_cookies = cookies(returned.outcome.tokens, "cookie")
-        return self._told(returned.return_to, told, set_cookies)
+        return self._told(returned.return_to, said, set_cookies)
 
     async def issue_nonce(self, request: Request) -> Answer:
         """Make a nonce for an application that goes there itself."""
@@ -194,7 +192,7 @@ class ProvidersDoor:
             now=request.now,
         )
         if isinstance(outcome, UpstreamReason):
-            raise HttpProblem(ProblemCode.INVALID_CREDENTIALS, _SAID["provider_refused"][1])
+            raise HttpProblem(ProblemCode.INVALID_CREDENTIALS, SAID["provider_refused"][1])
         if isinstance(outcome, ArrivalRefused):
             raise refusal(outcome)
         return await arrival_answer(outcome, self._identities, body.delivery, status=200)
@@ -226,14 +224,14 @@ class ProvidersDoor:
         )
 
     def _told(
-        self, return_to: str | None, told: Mapping[str, str], set_cookies: tuple[Cookie, ...] = ()
+        self, return_to: str | None, said: Mapping[str, str], set_cookies: tuple[Cookie, ...] = ()
     ) -> Answer:
         """Send the browser on with what came of it behind the #, where no server sees it, or say it on a page."""
         if return_to is None:
-            reason = told.get("reason", told["status"])
-            page = calm_page(_STATUSES.get(reason, 200), *_SAID[reason])
+            reason = said.get("reason", said["status"])
+            page = calm_page(STATUSES.get(reason, 200), *SAID[reason])
             return Answer(page.status, page.body, set_cookies, page.headers, page.media_type)
-        fragment = "" if told["status"] == "signed_in" else f"#{urlencode(told)}"
+        fragment = "" if said["status"] == "signed_in" else f"#{urlencode(said)}"
         headers = ((b"location", f"{return_to}{fragment}".encode("ascii")),)
         return Answer(303, cookies=set_cookies, headers=headers)
 
@@ -361,119 +359,5 @@ def accepts_pages(request: Request) -> bool:
     return b"text/html" in request.headers.get(b"accept", b"")
 
 
-def refusal(refused: ArrivalRefused) -> HttpProblem:
-    """Return how a refusal looks outside."""
-    if _PUBLIC[refused.reason] == "sign_in_first":
-        return HttpProblem(ProblemCode.SIGN_IN_FIRST)
-    return HttpProblem(ProblemCode.NOT_ADMITTED)
-
-
 def _begun_in(request: Request) -> Sequence[str]:
     return [text for text in (request.cookies.upstream or "").split(_BETWEEN) if text][: _TABS - 1]
-
-
-def _refused(reason: str) -> dict[str, str]:
-    return {"status": "refused", "reason": reason}
-
-
-def _told(outcome: Outcome) -> dict[str, str]:
-    """Write what came of it for the page that goes on, folding many precise reasons into few."""
-    match outcome:
-        case SignedIn():
-            return {"status": "signed_in"}
-        case FactorRequired():
-            said = {"flow": outcome.flow.reveal(), "factors": ",".join(outcome.factors)}
-            return {"status": "factor_required", **said, "enrol": ",".join(outcome.enrol)}
-        case AwaitsApproval():
-            return {"status": "awaits_approval"}
-        case Linked():
-            return {"status": "linked", "account": external_account_id(outcome.account_id)}
-        case ArrivalRefused() | LinkRefused():
-            return _refused(_PUBLIC[outcome.reason])
-        case UpstreamReason():
-            return _refused(_PUBLIC.get(outcome, "provider_refused"))
-        case None:
-            return _refused("provider_unavailable")
-
-
-_PUBLIC: Final[Mapping[ArrivalReason | LinkReason | UpstreamReason, str]] = MappingProxyType(
-    {
-        UpstreamReason.DENIED: "access_denied",
-        UpstreamReason.UNKNOWN_FLOW: "unknown_flow",
-        ArrivalReason.LINK_ONLY: "not_admitted",
-        ArrivalReason.NOT_OFFERED: "not_admitted",
-        ArrivalReason.DOMAIN_NOT_ALLOWED: "not_admitted",
-        ArrivalReason.NOT_ACTIVE: "not_admitted",
-        ArrivalReason.NOT_KNOWN: "not_admitted",
-        ArrivalReason.HAS_PASSWORD: "not_admitted",
-        ArrivalReason.ADDRESS_TAKEN: "not_admitted",
-        ArrivalReason.SIGN_IN_FIRST: "sign_in_first",
-        LinkReason.SIGNED_OUT: "signed_out",
-        LinkReason.NOT_OFFERED: "not_admitted",
-        LinkReason.LINKED_ELSEWHERE: "linked_elsewhere",
-    }
-)
-_STATUSES: Final[Mapping[str, int]] = MappingProxyType(
-    {
-        "access_denied": 403,
-        "unknown_flow": 400,
-        "provider_refused": 400,
-        "provider_unavailable": 503,
-        "not_admitted": 403,
-        "sign_in_first": 409,
-        "signed_out": 403,
-        "linked_elsewhere": 409,
-        "overtaken": 409,
-    }
-)
-_SAID: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
-    {
-        "signed_in": ("You are signed in", "You can close this page and go on where you were."),
-        "linked": ("The account is linked", "You can close this page and go on where you were."),
-        "factor_required": (
-            "One more step",
-            "Your account asks for a second factor: go back to the application you came from, and sign in there.",
-        ),
-        "awaits_approval": (
-            "Your account awaits approval",
-            "Somebody has to let you in first. You will get a message when they have.",
-        ),
-        "access_denied": (
-            "You did not sign in",
-            "The provider says that you, or somebody who decides about it, said no. Nothing was changed.",
-        ),
-        "unknown_flow": (
-            "This sign-in is not under way any more",
-            "It was finished already, took longer than ten minutes, or was begun in another browser. Begin again.",
-        ),
-        "provider_refused": (
-            "The provider's answer was not accepted",
-            "Nothing was changed. Begin again; if it stays so, tell whoever runs this service.",
-        ),
-        "provider_unavailable": (
-            "The provider does not answer",
-            "Nothing was changed. Try again in a few minutes, or sign in another way.",
-        ),
-        "not_admitted": (
-            "There is no account for you here",
-            "The provider knows who you are, but nobody has let you in here. Ask whoever runs this service.",
-        ),
-        "sign_in_first": (
-            "Sign in first",
-            "There is an account with your address here. Sign in to it the way you did before, then link the provider in"
-            " its settings.",
-        ),
-        "signed_out": (
-            "You were signed out meanwhile",
-            "Sign in again, then link the account once more. Nothing was changed.",
-        ),
-        "linked_elsewhere": (
-            "This account is linked already",
-            "Another account here uses it. Sign in with it and unlink it there, or make the two accounts one.",
-        ),
-        "overtaken": (
-            "Your account changed meanwhile",
-            "Something about your account changed while you were signing in. Sign in again.",
-        ),
-    }
-)

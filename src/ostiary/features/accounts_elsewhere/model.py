@@ -8,10 +8,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
-from ostiary.features.identities import Identity
 from ostiary.foundation.errors import OstiaryError
 
 if TYPE_CHECKING:
+    from ostiary.features.identities import Identity
     from ostiary.foundation.storage import Transaction
 
 OnMerged: TypeAlias = "Callable[[Transaction, Identity, Identity], Awaitable[None]]"

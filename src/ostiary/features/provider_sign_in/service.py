@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ostiary.features.audit import Audit, Origin
-    from ostiary.features.identities import EntityTypes, Identities
+    from ostiary.features.identities import Credentials, EntityTypes, Identities
     from ostiary.features.provider_sign_in.model import Outcome
     from ostiary.features.provisioning import Arrival
     from ostiary.features.sessions import Caller, Sessions
@@ -199,28 +199,31 @@ class ProviderSignIn:
     async def _link_in(
         self, tx: Transaction, flow: OpenUpstreamFlow, arrived: Arrived, origin: Origin, now: datetime
     ) -> Linked | LinkRefused:
-        """Link under the lock of the owner's row, if the session that wanted it still stands."""
-        if flow.identity_id is None or flow.session_id is None:
+        owner, who = await self._wanted_by(tx, flow, now), arrived.identity
+        if owner is None:
             return LinkRefused(LinkReason.SIGNED_OUT)
-        try:
-            owner = await self._identities.lock_for_change(tx, flow.identity_id)
-        except IdentityNotFound:
-            return LinkRefused(LinkReason.SIGNED_OUT)
-        is_live = await self._sessions.is_live(tx, owner.id, flow.session_id, now=now)
-        if owner.status is not Status.ACTIVE or not is_live:
-            return LinkRefused(LinkReason.SIGNED_OUT)
-        who = arrived.identity
         if not self._federation.may_be_linked(who, owner.entity_type):
             return LinkRefused(LinkReason.NOT_OFFERED)
         known = await self._vault.find_by_provider_account(
             tx, owner.entity_type, who.provider, who.account_id
         )
-        if known is not None and known.identity_id != owner.id:
+        if known is None:
+            return Linked(self._federation.link(tx, arrived, owner, LinkedBy.INTENT, origin, now=now))
+        if known.identity_id != owner.id:
             return LinkRefused(LinkReason.LINKED_ELSEWHERE)
-        if known is not None:
-            self._federation.relink(tx, known.id, arrived, owner, origin, now=now)
-            return Linked(known.id)
-        return Linked(self._federation.link(tx, arrived, owner, LinkedBy.INTENT, origin, now=now))
+        self._federation.relink(tx, known.id, arrived, owner, origin, now=now)
+        return Linked(known.id)
+
+    async def _wanted_by(self, tx: Transaction, flow: OpenUpstreamFlow, now: datetime) -> Credentials | None:
+        """Lock and return who wanted to link an account, None if the session they wanted it in has ended since."""
+        if flow.identity_id is None or flow.session_id is None:
+            return None
+        try:
+            owner = await self._identities.lock_for_change(tx, flow.identity_id)
+        except IdentityNotFound:
+            return None
+        is_live = await self._sessions.is_live(tx, owner.id, flow.session_id, now=now)
+        return owner if is_live and owner.status is Status.ACTIVE else None
 
     def _note_unlinked(
         self, tx: Transaction, flow: OpenUpstreamFlow, reason: LinkReason, origin: Origin, now: datetime
