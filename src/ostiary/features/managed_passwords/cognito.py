@@ -9,12 +9,12 @@ import base64
 import hmac
 from typing import TYPE_CHECKING, Any, Final
 
+from ostiary.features.managed_passwords.calls import Calls, Heard, lasting, required, unexpected
 from ostiary.features.managed_passwords.model import (
     ManagedReason,
     ManagedRefused,
     SignedUp,
 )
-from ostiary.features.managed_passwords.calls import Heard, Calls, lasting, required, unexpected
 from ostiary.features.vault import UpstreamTokens
 
 if TYPE_CHECKING:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from ostiary.features.managed_passwords.calls import Calls, Heard, required, unexpected
 from ostiary.features.managed_passwords.model import (
     ManagedReason,
     ManagedRefused,
     ManagedUnavailable,
     SignedUp,
 )
-from ostiary.features.managed_passwords.calls import Heard, Calls, lasting, required, unexpected
 from ostiary.features.vault import UpstreamTokens
 
 if TYPE_CHECKING:
@@ -67,11 +67,7 @@ class Firebase:
         """Exchange a password for an ID token, and what renews it."""
         heard = await self._verify(identifier, password, now)
         return required(
-            UpstreamTokens(
-                refresh_token=heard.secret("refreshToken"),
-                id_token=heard.secret("idToken"),
-                access_token_expires_at=lasting(heard.body.get("expiresIn"), now),
-            )
+            UpstreamTokens(refresh_token=heard.secret("refreshToken"), id_token=heard.secret("idToken"))
         )
 
     async def _verify(self, email: str, password: Secret, now: datetime) -> Heard:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
+from ostiary.features.managed_passwords.calls import Calls, Heard, lasting, required, unexpected
 from ostiary.features.managed_passwords.model import (
     ManagedReason,
     ManagedRefused,
     SignedUp,
 )
-from ostiary.features.managed_passwords.calls import Heard, Calls, lasting, required, unexpected
 from ostiary.features.vault import UpstreamTokens
 
 if TYPE_CHECKING:
