@@ -16,6 +16,7 @@ from tests.ports import reserved_port
 
 from ostiary.features.audit import EventFilter
 from ostiary.features.identities import parse_email
+from ostiary.foundation.secret import Secret
 from ostiary.testing import auth_for_tests
 from ostiary.testing.auth import PASSWORD
 
@@ -363,6 +364,32 @@ async def test_a_password_set_here_is_never_undone_by_the_one_there(installed, p
     assert reset.status_code == 204
     assert newer.json()["status"] == "signed_in"
     assert [answer.status_code for answer in (*older, by_old_name)] == [401] * 3
+
+
+async def test_pwd_08_a_reset_while_the_provider_is_asked_is_not_outrun(installed, pool, monkeypatch):
+    """The old password was right when it was asked about; when the answer comes, a new one is here."""
+    async with installed(passwords=MANAGED_BY) as (running, client):
+        await sign_up(client, pool)
+        services = running.auth.services
+        await client.post("/v1/login", json=wish())
+        identity = await services.identities.find("user", parse_email(EMAIL))
+        newer = await services.passwords.hash(Secret(NEWER))
+        request = services.outbound.request
+
+        async def reset_meanwhile(*arguments, **named):
+            reply = await request(*arguments, **named)
+            async with services.database.transaction() as tx:
+                await services.identities.set_password(
+                    tx, identity.id, text=newer.text, scheme=newer.scheme, now=running.clock.now()
+                )
+            return reply
+
+        monkeypatch.setattr(services.outbound, "request", reset_meanwhile)
+        older = await client.post("/v1/login", json=wish())
+        now = await client.post("/v1/login", json=wish(password=NEWER))
+
+    assert older.status_code == 401
+    assert now.json()["status"] == "signed_in"
 
 
 async def test_two_first_sign_ins_at_once_both_succeed(installed, pool):
