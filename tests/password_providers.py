@@ -8,7 +8,12 @@ import logging
 import re
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
 from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 
 LOOPBACK = "127.0.0.0/8"
 _NUMBER = re.compile(r"\d+")
@@ -57,6 +62,30 @@ class StandIn:
     def answer(self, asked: Asked):
         raise NotImplementedError
 
+    @cached_property
+    def key(self):
+        """The key that ID tokens are signed with."""
+        return RSAKey.generate_key(2048, {"kid": "1", "alg": "RS256", "use": "sig"})
+
+    def signed(self, issuer, audience, user: User) -> str:
+        """Sign an ID token, as of now by the machine's clock."""
+        moment = int(datetime.now(UTC).timestamp())
+        claims = {
+            "iss": issuer,
+            "aud": audience,
+            "sub": f"id-of-{user.email}",
+            "iat": moment,
+            "auth_time": moment,
+            "exp": moment + 300,
+            "email": user.email,
+            "email_verified": user.is_confirmed,
+        }
+        return jwt.encode({"alg": "RS256", "kid": "1"}, claims, self.key)
+
+    def keys(self):
+        """The published half."""
+        return 200, {"keys": [self.key.as_dict(private=False)]}
+
     @asynccontextmanager
     async def listening(self):
         """Listen while the block lasts."""
@@ -97,13 +126,15 @@ def _firebase_error(message, status=400):
 class FirebaseStandIn(StandIn):
     """The Identity Toolkit, with an API key."""
 
-    API_KEY = "an-api-key"
+    API_KEY, PROJECT = "an-api-key", "acme-project"
 
     def __init__(self) -> None:
         super().__init__()
         self.codes: dict[str, str] = {}
 
     def answer(self, asked):
+        if asked.path == "/jwks":
+            return self.keys()
         if asked.headers.get("x-goog-api-key") != self.API_KEY:
             return _firebase_error("API key not valid. Please pass a valid API key.")
         action = asked.path.rpartition(":")[2]
@@ -129,7 +160,7 @@ class FirebaseStandIn(StandIn):
         return 200, self._tokens(user.email)
 
     def _sendOobCode(self, wish):  # noqa: N802 - the provider's name
-        email = wish["idToken"].removeprefix("id-token-of-")
+        email = jwt.decode(wish["idToken"], self.key).claims["email"]
         self.codes[f"code-{len(self.codes) + 1}"] = email
         return 200, {"email": email}
 
@@ -142,10 +173,10 @@ class FirebaseStandIn(StandIn):
         self.users[email].is_confirmed = True
         return 200, {"email": email, "emailVerified": True}
 
-    @staticmethod
-    def _tokens(email):
+    def _tokens(self, email):
+        issuer = f"https://securetoken.google.com/{self.PROJECT}"
         return {
-            "idToken": f"id-token-of-{email}",
+            "idToken": self.signed(issuer, self.PROJECT, self.users[email]),
             "refreshToken": "a-refresh-token",
             "expiresIn": "3600",
             "email": email,
@@ -167,8 +198,17 @@ class KeycloakStandIn(StandIn):
         self.mails: list[str] = []
 
     def answer(self, asked):
-        if asked.path == "/realms/acme/protocol/openid-connect/token":
-            return self._token(asked.form)
+        public = {
+            "/realms/acme/.well-known/openid-configuration": self._metadata,
+            "/jwks": self.keys,
+            "/realms/acme/protocol/openid-connect/token": lambda: self._token(asked.form),
+        }
+        return public.get(asked.path, lambda: self._administer(asked))()
+
+    def _metadata(self):
+        return 200, {"issuer": self.issuer, "jwks_uri": f"{self.url}/jwks"}
+
+    def _administer(self, asked):
         if asked.headers.get("authorization") != "Bearer of-the-service-account":
             return 401, {"error": "HTTP 401 Unauthorized"}
         if (asked.method, asked.path) == ("POST", "/admin/realms/acme/users"):
@@ -196,7 +236,7 @@ class KeycloakStandIn(StandIn):
         return 200, {
             "access_token": "an-access-token",
             "refresh_token": "a-refresh-token",
-            "id_token": f"id-token-of-{user.email}",
+            "id_token": self.signed(self.issuer, self.CLIENT_ID, user),
             "expires_in": 300,
             "refresh_expires_in": 1800,
             "token_type": "Bearer",

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import httpx2
 import pytest
 from tests.factories import count, registered
-from tests.password_providers import LOOPBACK, MotoPool, moto_server
+from tests.password_providers import LOOPBACK, FirebaseStandIn, KeycloakStandIn, MotoPool, moto_server
 from tests.ports import reserved_port
 
 from ostiary.features.audit import EventFilter
@@ -59,20 +59,25 @@ def installed(migrated_url, tmp_path, pool):
             "authoritative_domains": "*",
         }
         settings = {"registration": registration} if registration else {}
-        async with auth_for_tests(
-            database_url=migrated_url,
-            data=tmp_path,
-            passwords=passwords,
-            providers={"cognito": wanted | provider},
-            outbound={"allowed_networks": LOOPBACK},
-            **settings,
-        ) as running:
-            transport = httpx2.ASGITransport(app=running.auth)
-            base = running.auth.settings.public_url
-            async with httpx2.AsyncClient(transport=transport, base_url=base) as client:
-                yield running, client
+        async with (
+            auth_for_tests(
+                database_url=migrated_url,
+                data=tmp_path,
+                passwords=passwords,
+                providers={"cognito": wanted | provider},
+                outbound={"allowed_networks": LOOPBACK},
+                **settings,
+            ) as running,
+            at_the_door(running) as client,
+        ):
+            yield running, client
 
     return started
+
+
+def at_the_door(running):
+    transport = httpx2.ASGITransport(app=running.auth)
+    return httpx2.AsyncClient(transport=transport, base_url=running.auth.settings.public_url)
 
 
 def wish(identifier=EMAIL, password=UPSTREAM, **fields):
@@ -121,6 +126,56 @@ async def test_register_confirm_and_sign_in_at_the_provider(installed, pool):
         assert await events_of(running, "identity:session:refused") == [
             (False, "not_confirmed", {"provider": "cognito"})
         ]
+
+
+def of_firebase(stand_in):
+    return {
+        "client_id": stand_in.PROJECT,
+        "api_key": stand_in.API_KEY,
+        "managed_endpoint": f"{stand_in.url}/v1",
+        "jwks_uri": f"{stand_in.url}/jwks",
+    }
+
+
+def of_keycloak(stand_in):
+    return {
+        "issuer": stand_in.issuer,
+        "client_id": stand_in.CLIENT_ID,
+        "client_secret": stand_in.CLIENT_SECRET,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "stand_in", "settings", "confirmed"),
+    [("firebase", FirebaseStandIn, of_firebase, 204), ("keycloak", KeycloakStandIn, of_keycloak, 409)],
+)
+async def test_firebase_and_keycloak_by_the_same_doors(
+    migrated_url, tmp_path, name, stand_in, settings, confirmed
+):
+    """Register, confirm, sign in, and be here afterwards: what differs is who takes the code."""
+    async with stand_in().listening() as provider:
+        wanted = settings(provider) | {"managed": True}
+        async with (
+            auth_for_tests(
+                database_url=migrated_url,
+                data=tmp_path,
+                providers={name: wanted},
+                passwords=CHEAP | {"managed_by": name, "migrate_from_managed": True},
+                outbound={"allowed_networks": LOOPBACK},
+            ) as running,
+            at_the_door(running) as client,
+        ):
+            at = f"/v1/providers/{name}"
+            made = await client.post(f"{at}/register", json={"email": EMAIL, "password": UPSTREAM})
+            again = await client.post(f"{at}/register/resend", json={"email": EMAIL, "password": UPSTREAM})
+            code = await client.post(f"{at}/register/confirm", json={"email": EMAIL, "code": "code-2"})
+            provider.users[EMAIL].is_confirmed = True
+            signed_in = await client.post(f"{at}/login", json=wish())
+            provider.users.clear()
+            alone = await client.post("/v1/login", json=wish())
+
+    assert (made.status_code, again.status_code, code.status_code) == (202, 202, confirmed)
+    assert signed_in.json()["identity"]["email"] == alone.json()["identity"]["email"] == EMAIL
 
 
 async def test_abu_04_every_refusal_looks_the_same(installed, pool):
