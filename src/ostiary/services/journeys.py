@@ -310,7 +310,13 @@ def build_journeys(
             ],
         ),
         messaging=messaging,
-        key_care=KeyCare(database, data_keys=ground.data_keys, resealing=facts.vault.resealing, audit=audit),
+        key_care=KeyCare(
+            database,
+            data_keys=ground.data_keys,
+            resealing=facts.vault.resealing,
+            audit=audit,
+            batch_size=ground.settings.maintenance.batch_size,
+        ),
         restore_guard=RestoreGuard(database, revocations=grants.revocations, audit=audit),
     )
 

@@ -24,6 +24,7 @@ from ostiary.features.upstream import (
     SigningClient,
 )
 from ostiary.foundation.secret import Secret
+from ostiary.settings import InvalidSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +54,7 @@ def _provider(name: str, wanted: ProviderSettings) -> Provider:
         kind=preset.kind,
         client_id=wanted.client_id,
         client_secret=_secret(wanted.client_secret),
-        signing_client=_signing_client(wanted),
+        signing_client=_signing_client(name, wanted),
         issuer=issuer,
         tenant_claim=preset.tenant_claim if is_tenanted else None,
         refused_tenants=frozenset({MICROSOFT_CONSUMERS} if wanted.tenant == _ORGANIZATIONS else ()),
@@ -130,11 +131,16 @@ def _client_authentication(preset: Preset, wanted: ProviderSettings) -> ClientAu
     return preset.client_authentication
 
 
-def _signing_client(wanted: ProviderSettings) -> SigningClient | None:
+def _signing_client(name: str, wanted: ProviderSettings) -> SigningClient | None:
     if wanted.private_key is None:
         return None
     key = Secret(wanted.private_key.get_secret_value())
-    return SigningClient(wanted.team_id or "", wanted.key_id or "", key, wanted.issuer or APPLE)
+    client = SigningClient(wanted.team_id or "", wanted.key_id or "", key, wanted.issuer or APPLE)
+    if not client.is_usable():
+        raise InvalidSettings(
+            [f"OSTIARY_PROVIDERS__{name.upper()}__PRIVATE_KEY: this is no P-256 key in PEM, as Apple gives."]
+        )
+    return client
 
 
 def _rules(wanted: ProviderSettings) -> ProviderRules:

@@ -273,6 +273,10 @@ class Settings(BaseSettings):
                     "OSTIARY_MAIL__FROM: mail servers refuse a sender that is nobody. Say who mail comes from.",
                 ),
                 (
+                    any(provider.enabled and provider.is_plain for provider in self.providers.values()),
+                    "OSTIARY_PROVIDERS: a provider is reached over http. Write https, so that nobody in between signs in.",
+                ),
+                (
                     self.passwords.weak_hash_for_tests,
                     "OSTIARY_PASSWORDS__WEAK_HASH_FOR_TESTS: this is for tests only. Remove it.",
                 ),

@@ -33,6 +33,7 @@ ProviderKind = Literal[
 _KINDS: Final = frozenset(get_args(ProviderKind))
 _NAME: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LONGEST_NAME: Final = 40
+_TENANT: Final = re.compile(r"common|organizations|consumers|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _OWN_ROLES: Final = "ostiary:"
 _HAVE_NO_ISSUER: Final = frozenset({"oauth2", "github", "discord", "facebook"})
 _NEED_AN_ISSUER: Final = frozenset({"oidc", "keycloak", "auth0", "okta", "cognito"})
@@ -144,6 +145,12 @@ class ProviderSettings(Section):
             return self.kind
         return name if name in _KINDS else "oidc"  # type: ignore[return-value]  # just looked up
 
+    @property
+    def is_plain(self) -> bool:
+        """Say whether anything of it is reached without TLS."""
+        urls = (self.issuer, *(getattr(self, name) for name in (*_OF_GENERIC_OAUTH2, "jwks_uri")))
+        return any(url is not None and url.startswith("http:") for url in urls)
+
     def problem(self, name: str) -> str | None:
         """Say what is wrong with this provider, `setting: what to do`, or None."""
         kind = self.kind_of(name)
@@ -202,6 +209,8 @@ class ProviderSettings(Section):
         for name in ("issuer", *_OF_GENERIC_OAUTH2, "jwks_uri", "managed_endpoint"):
             if not _is_url(getattr(self, name)):
                 return f"__{name}: write a whole URL, such as https://login.example.org"
+        if _TENANT.fullmatch(self.tenant) is None:
+            return "__tenant: write the id of one tenant, common, organizations or consumers"
         if not _SAFE_ALGORITHMS.issuperset(self.algorithms or ()):
             return f"__algorithms: choose among {', '.join(sorted(_SAFE_ALGORITHMS))}"
         if any(ours.startswith(_OWN_ROLES) for ours in self.roles.values()):

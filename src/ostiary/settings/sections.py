@@ -143,7 +143,7 @@ class MaintenanceSettings(Section):
     scheduled: bool = True
     """Whether servers run the tasks when they are due; off where cron or a timer runs `ostiary maintenance run`."""
     batch_size: int = Field(default=500, ge=1, le=10_000)
-    """How many rows one transaction removes at the most."""
+    """How many rows one transaction removes, or seals again, at the most."""
     sessions: OptionalDuration = timedelta(0)
     """How long an expired session is kept; its line in the login history stays."""
     ended_sessions: OptionalDuration = timedelta(days=30)

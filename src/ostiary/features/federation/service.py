@@ -120,9 +120,8 @@ class Federation:
         if any(changes(rules, who, facts)):
             return None
         async with self._database.transaction() as tx:
-            self._linking.keep(tx, arrived, known.account_id, known.id, now=now)
             proof = _proof(arrived, known.account_id, rules, visit)
-            return await self._flows.enter(
+            outcome = await self._flows.enter(
                 tx,
                 known.credentials,
                 proof,
@@ -131,6 +130,9 @@ class Federation:
                 facts=facts,
                 now=now,
             )
+            # After it: everybody changes an identity first and its accounts then, or two would wait for each other.
+            self._linking.keep(tx, arrived, known.account_id, known.id, now=now)
+            return outcome
 
     async def _arrive(
         self,

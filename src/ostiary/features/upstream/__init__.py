@@ -31,7 +31,7 @@ from ostiary.features.upstream.providers import (
     ResponseMode,
     SigningClient,
 )
-from ostiary.features.upstream.service import Upstream
+from ostiary.features.upstream.service import Upstream, read_callback
 
 __all__ = [
     "APPLE",
@@ -61,4 +61,5 @@ __all__ = [
     "UpstreamReason",
     "UpstreamRefused",
     "UpstreamUnavailable",
+    "read_callback",
 ]

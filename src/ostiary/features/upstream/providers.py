@@ -8,6 +8,10 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
 from ostiary.features.upstream.model import UnknownProvider
 from ostiary.foundation.secret import Secret
 
@@ -131,6 +135,14 @@ class SigningClient:
     key_id: str
     private_key: Secret
     audience: str
+
+    def is_usable(self) -> bool:
+        """Say whether the key is one that can sign."""
+        try:
+            key = load_pem_private_key(self.private_key.reveal().encode(), None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            return False
+        return isinstance(key, EllipticCurvePrivateKey) and isinstance(key.curve, SECP256R1)
 
 
 @dataclass(frozen=True, slots=True)

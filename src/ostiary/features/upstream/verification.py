@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from joserfc.errors import BadSignatureError, JoseError
+from joserfc.errors import BadSignatureError, JoseError, UnsupportedAlgorithmError
 from joserfc.jws import JWSRegistry, deserialize_compact
 
 from ostiary.features.upstream.model import LoggedOut, UpstreamReason, UpstreamRefused
@@ -23,6 +23,8 @@ from ostiary.foundation.jose import base64url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from joserfc.jwa import JWSAlgModel
 
     from ostiary.features.upstream.metadata import PublicKey
     from ostiary.features.upstream.providers import Provider
@@ -51,6 +53,12 @@ class _Registry(JWSRegistry):
 
     max_header_length = _LONGEST_HEADER
     max_payload_length = _LONGEST
+
+    def get_alg(self, name: str) -> JWSAlgModel:
+        """Return the one algorithm that is allowed, without the warning that RFC 9864 has a new name for EdDSA."""
+        if name not in (self.allowed or ()):
+            raise UnsupportedAlgorithmError(name)
+        return self.algorithms[name]
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,7 +188,7 @@ class Vault:
         looked_at = await tx.fetch_all(store.WALK, after or store.FIRST_ID, now, limit)
         cleared = 0
         for account in looked_at:
-            if account.is_unused:
+            if account.is_unused and await tx.fetch_one(store.LOCK_ONE, account.id) is not None:
                 cleared += await tx.execute(store.CLEAR_ONE_UNUSED, account.id, now)
         return cleared, looked_at[-1].id if len(looked_at) == limit else None
 
