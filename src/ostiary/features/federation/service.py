@@ -88,8 +88,11 @@ class Federation:
         rules = self._providers.get(arrived.identity.provider).rules
         entity_type = self._provisioning.entity_types.get(visit.entity_type)
 
+        # Whether a password was set here meanwhile is seen under the lock alone.
+        may_go_unlocked = not visit.is_in_place_of_password
+
         async def enter() -> Arrival | ArrivalRefused:
-            if _not_for(rules, entity_type, arrived.identity) is None:
+            if may_go_unlocked and _not_for(rules, entity_type, arrived.identity) is None:
                 # An account that was unlinked in this moment leaves nothing behind, and is looked for again.
                 with suppress(RuleViolation):
                     returned = await self._return_unchanged(arrived, rules, visit, now)
