@@ -99,7 +99,7 @@ async def test_what_is_linked_is_read_with_and_without_its_tokens(auth, vault, a
     assert not account.is_expired(now)
     assert account.is_expired(ends_at)
     assert await tokens_of(auth, account_id) == tokens
-    assert await vault.list(alice) == [account]
+    assert await vault.list(auth.services.database, alice) == [account]
     assert await vault.find_by_provider_account(auth.services.database, "user", "example", "1") == account
 
 

@@ -72,7 +72,10 @@ def _provider(name: str, wanted: ProviderSettings) -> Provider:
         authoritative_domains=preset.authoritative_domains | _lowered(wanted.authoritative_domains),
         has_code_flow=preset.has_code_flow,
         types_logout_tokens=preset.types_logout_tokens,
-        takes_native_tokens=preset.takes_native_tokens,
+        takes_native_tokens=(
+            preset.takes_native_tokens if wanted.native_tokens is None else wanted.native_tokens
+        )
+        and preset.kind is Kind.OIDC,
         native_tokens_need_nonce=preset.native_tokens_need_nonce,
         asks_userinfo=preset.asks_userinfo,
         rules=_rules(wanted),
@@ -153,6 +156,7 @@ def _rules(wanted: ProviderSettings) -> ProviderRules:
         roles=dict(wanted.roles),
         profile_refresh=ProfileRefresh(wanted.profile_refresh),
         keep_tokens=wanted.keep_tokens,
+        trusts_second_factor=wanted.trust_second_factor,
     )
 
 

@@ -129,6 +129,10 @@ class ProviderSettings(Section):
     """Where the roles stand in its claims, `realm_access.roles`; several kinds know it."""
     profile_refresh: Literal["on_create", "always", "never"] = "on_create"
     """When names and pictures are taken over."""
+    native_tokens: bool | None = None
+    """Whether an application of yours may sign in there itself and bring the ID token; several kinds are made for it."""
+    trust_second_factor: bool = False
+    """Whether a second factor shown there (`mfa` in the ID token's `amr`) counts as one here."""
     keep_tokens: bool = True
     """Whether its tokens are kept in the vault."""
 

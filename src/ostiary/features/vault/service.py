@@ -123,9 +123,9 @@ class Vault:
             store.FIND_BY_PROVIDER_ACCOUNT, entity_type, provider, provider_account_id
         )
 
-    async def list(self, identity_id: UUID) -> Sequence[LinkedAccount]:
+    async def list(self, source: Statements, identity_id: UUID) -> Sequence[LinkedAccount]:
         """Return the accounts of an identity, the oldest first."""
-        return await self._database.fetch_all(store.LIST, identity_id)
+        return await source.fetch_all(store.LIST, identity_id)
 
     async def tokens(self, source: Statements, account_id: UUID) -> UpstreamTokens | None:
         """Return an account's tokens in the clear, or None if there is no such account. Raises `CannotOpen`."""
