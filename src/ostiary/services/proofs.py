@@ -8,10 +8,12 @@ from urllib.parse import urlsplit
 
 from ostiary.entrypoints.http.cross_site import origin_of
 from ostiary.features.challenges import AddressProofs, Challenges, Sending, SendingRates
+from ostiary.features.managed_passwords import ManagedPasswords
 from ostiary.features.mfa import FactorKind, FactorResets, SecondFactors
 from ostiary.features.passkeys import Passkeys, RelyingParty
 from ostiary.features.passwords import Argon2Parameters, Passwords, Policy
 from ostiary.features.upstream import Upstream
+from ostiary.services.managed_passwords import managed_passwords_of
 from ostiary.services.providers import providers_of
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ class Proofs:
     second_factors: SecondFactors
     factor_resets: FactorResets
     upstream: Upstream
+    managed_passwords: ManagedPasswords
 
 
 def build_proofs(ground: Ground, records: Records) -> Proofs:
@@ -65,6 +68,7 @@ def build_proofs(ground: Ground, records: Records) -> Proofs:
             key=ground.keys.derive("upstream flows"),
             public_url=ground.settings.public_url,
         ),
+        managed_passwords=managed_passwords_of(ground.settings.providers, outbound=records.outbound),
     )
 
 
