@@ -138,7 +138,7 @@ ADMINISTRATION = {
     "GET /v1/admin/maintenance",
     "POST /v1/admin/maintenance/{task}/run",
 }
-FOR_SERVICES = {"GET /v1/revocations"}
+FOR_SERVICES = {"GET /v1/revocations", "GET /v1/vault/accounts", "POST /v1/vault/{account_id}/token"}
 RECENT = {
     "POST /v1/me/factors/totp",
     "POST /v1/me/factors/totp/{id}/confirm",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import stat
@@ -136,7 +137,7 @@ async def test_opening_a_file_again_drops_no_lock_of_whoever_has_it_open(databas
         "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM notes'); c.close()"
     )
 
-    subprocess.run([sys.executable, "-c", look, str(path)], check=True)
+    await asyncio.to_thread(subprocess.run, [sys.executable, "-c", look, str(path)], check=True)
 
     assert path.with_name("notes.db-wal").exists()
     assert await database.fetch_all(NOTES) == []

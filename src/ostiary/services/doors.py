@@ -35,6 +35,7 @@ from ostiary.entrypoints.api import (
     SignInByMessageDoor,
     SignInDoor,
     StatisticsDoor,
+    VaultDoor,
     VerificationDoor,
     WebhooksDoor,
 )
@@ -152,6 +153,7 @@ def build_doors(
                 StatisticsDoor(background.statistics),
                 WebhooksDoor(journeys.messaging, records.webhooks),
                 OutboxDoor(journeys.messaging, records.messages),
+                VaultDoor(proofs.live_tokens, facts.vault, records.audit),
                 *_operators_doors(ground, records, facts, grants, journeys, background, follower),
             )
         )

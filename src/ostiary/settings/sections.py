@@ -228,6 +228,8 @@ class OutboundSettings(Section):
 class VaultSettings(Section):
     """The vault: accounts at providers and their tokens, and AWS KMS, if it holds root keys."""
 
+    refresh_ahead: OptionalDuration = timedelta(seconds=60)
+    """How long before its end a provider's access token is replaced, or a tenth of its life if that is shorter."""
     kms_keys: KeyNames = {}
     """Root keys in AWS KMS, `3:<key id, alias or ARN>,2:<…>`; numbered together with `OSTIARY_ROOT_KEYS`, newest wraps."""
     kms_region: str | None = None

@@ -26,6 +26,7 @@ from ostiary.entrypoints.api.resource_servers import ResourceServerDoor
 from ostiary.entrypoints.api.sign_in import SignInDoor
 from ostiary.entrypoints.api.sign_in_by_message import SignInByMessageDoor
 from ostiary.entrypoints.api.statistics import StatisticsDoor
+from ostiary.entrypoints.api.vault import VaultDoor
 from ostiary.entrypoints.api.verification import VerificationDoor
 from ostiary.entrypoints.api.webhooks import WebhooksDoor
 
@@ -56,6 +57,7 @@ __all__ = [
     "SignInByMessageDoor",
     "SignInDoor",
     "StatisticsDoor",
+    "VaultDoor",
     "VerificationDoor",
     "WebhooksDoor",
 ]

@@ -45,7 +45,7 @@ from ostiary.features.roles import (
 from ostiary.features.service_credentials import InvalidScope, ServiceCredentialNotFound
 from ostiary.features.sessions import InvalidCursor, SignInOvertaken
 from ostiary.features.signing_keys import SigningKeyInUse, SigningKeyNotFound
-from ostiary.features.upstream import UnknownProvider
+from ostiary.features.upstream import InvalidReason, TokenReason, TokenRefused, UnknownProvider
 from ostiary.features.verification import NotTheirs, VerificationRefused
 from ostiary.foundation.ids import InvalidId
 from ostiary.foundation.storage import RuleViolation, UniqueViolation, Unstorable
@@ -182,6 +182,25 @@ def _endpoint(error: InvalidEndpoint) -> HttpProblem:
     return _of_field(error.field, error)
 
 
+_TOKEN_CODES: Final = {
+    TokenReason.NO_ACCOUNT: ProblemCode.NOT_FOUND,
+    TokenReason.PROVIDER_OFF: ProblemCode.NO_TOKENS,
+    TokenReason.NOT_IN_USE: ProblemCode.NO_TOKENS,
+    TokenReason.NO_TOKENS: ProblemCode.NO_TOKENS,
+    TokenReason.NEEDS_RECONNECTION: ProblemCode.NEEDS_RECONNECTION,
+    TokenReason.EXPIRED: ProblemCode.NEEDS_RECONNECTION,
+    TokenReason.SCOPE_NOT_GRANTED: ProblemCode.SCOPE_NOT_GRANTED,
+}
+
+
+def _token(error: TokenRefused) -> HttpProblem:
+    return HttpProblem(_TOKEN_CODES[error.reason], str(error))
+
+
+def _read_reason(error: InvalidReason) -> HttpProblem:
+    return _of_field("reason", error)
+
+
 def _merge(error: MergeRefused) -> HttpProblem:
     if error.reason is MergeRefused.Reason.NOT_PROVEN:
         return HttpProblem(ProblemCode.INVALID_CREDENTIALS, str(error))
@@ -214,6 +233,7 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     InvalidId: ProblemCode.NOT_FOUND,
     InvalidPermission: _permissions,
     InvalidProfile: _profile,
+    InvalidReason: _read_reason,
     InvalidScope: _scopes,
     LastOperator: ProblemCode.LAST_OPERATOR,
     NoAddress: _state,
@@ -239,6 +259,7 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     SigningKeyInUse: _state,
     SigningKeyNotFound: ProblemCode.NOT_FOUND,
     SignInOvertaken: ProblemCode.INVALID_CREDENTIALS,
+    TokenRefused: _token,
     TooManyFactors: _factor,
     TooManyPasskeys: _factor,
     TooManyPermissions: _permissions,

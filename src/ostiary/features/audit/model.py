@@ -104,6 +104,10 @@ class Action(StrEnum):
     SIGNING_KEY_ACTIVATED = "signing_key:key:activated"
     SIGNING_KEY_RETIRING = "signing_key:key:retiring"
     SIGNING_KEY_RETIRED = "signing_key:key:retired"
+    LINKED_ACCOUNTS_READ = "identity:linked_accounts:read"
+    LINKED_ACCOUNT_TOKEN_READ = "linked_account:token:read"  # noqa: S105 - the name of an event
+    LINKED_ACCOUNT_GRANT_ENDED = "linked_account:grant:ended"
+    LINKED_ACCOUNT_REFRESH_REFUSED = "linked_account:refresh:refused"
     DATA_KEY_CREATED = "data_key:key:created"
     DATA_KEY_REWRAPPED = "data_key:key:rewrapped"
     DATA_KEY_RETIRED = "data_key:key:retired"
@@ -151,6 +155,8 @@ class Actor:
 
 
 SYSTEM: Final = Actor("system")
+APPLICATION: Final = Actor("application")
+"""The application that Ostiary is embedded in, by its own code."""
 NOBODY: Final = Actor("anonymous")
 
 
