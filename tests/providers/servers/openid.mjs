@@ -33,6 +33,8 @@ const provider = new Provider(`http://127.0.0.1:${PROVIDER_PORT}`, {
   claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["name"] },
   cookies: { keys: [randomUUID()] },
   features: { backchannelLogout: { enabled: true } },
+  // It refuses to call loopback, rightly; but here everybody lives there.
+  fetch: (url, { dispatcher: _, ...options }) => globalThis.fetch(url, options),
   findAccount: (_, name) => ({ accountId: name, claims: () => person(name) }),
   issueRefreshToken: () => true,
   jwks: {

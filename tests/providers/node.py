@@ -1,0 +1,118 @@
+"""Providers that run on node, in processes of their own: the certified OpenID provider, and Firebase's emulator."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import httpx2
+from tests.ports import reserved_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.providers.browser import Browser, Page
+
+CLIENT_SECRET = "the secret of a client that only tests know"
+_SERVERS = Path(__file__).parent / "servers"
+_INSTALLED = Path(__file__).parents[2] / ".providers"
+_PATIENCE = 60.0
+_STEPS = 6
+
+
+class NodeServer:
+    """A server that runs on node, at a port of its own; it can be ended and started again."""
+
+    def __init__(self, script: str, port: int, *, ready: str, **variables: str) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self._ready = ready
+        self._variables = os.environ | {"PROVIDER_PORT": str(port)} | variables
+        # Node looks for packages beside the script.
+        self._script = Path(shutil.copy(_SERVERS / script, _INSTALLED))
+        self._said = tempfile.TemporaryFile()
+        self._process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self._said.seek(0)
+        self._said.truncate()
+        self._process = subprocess.Popen(["node", self._script], env=self._variables, stdout=self._said, stderr=self._said)
+        ends = time.monotonic() + _PATIENCE
+        while time.monotonic() < ends and self._process.poll() is None:
+            try:
+                if httpx2.get(self.url + self._ready).is_success:
+                    return
+            except httpx2.TransportError:
+                continue
+        self.stop()
+        self._said.seek(0)
+        raise AssertionError(f"{self._script.name} did not start: {self._said.read().decode()}")
+
+    def stop(self) -> None:
+        """End it."""
+        if self._process is not None:
+            process, self._process = self._process, None
+            process.kill()
+            process.wait()
+
+
+class OpenIDProvider(NodeServer):
+    """`oidc-provider`, with one client."""
+
+    def counted(self) -> dict[str, int]:
+        """Return how often it was asked for what."""
+        return httpx2.get(f"{self.url}/counted").json()
+
+    def sign_in(self, browser: Browser, page: Page, name: str) -> Page:
+        """Sign in and consent wherever a page of the provider asks, until the browser is somewhere else."""
+        for _ in range(_STEPS):
+            if not page.url.startswith(self.url):
+                return page
+            asked = page.forms[0].fields
+            answers = {"login": name, "password": "any"} if "login" in asked else {}
+            page = browser.submit(page, **answers)
+        raise AssertionError(f"The provider keeps asking at {urlsplit(page.url).path}")
+
+    def refuse(self, browser: Browser, page: Page) -> Page:
+        """Say no where the provider asks."""
+        (cancel,) = [link for link in page.links if link.endswith("/abort")]
+        return browser.open(cancel)
+
+    def sign_out(self, browser: Browser) -> None:
+        """End the session at the provider itself, which tells whoever it signed the person in to."""
+        page = browser.submit(browser.open(f"{self.url}/session/end"), logout="yes")
+        assert page.status == httpx2.codes.OK
+
+
+@contextmanager
+def openid_provider(callbacks: list[str], logout: str) -> Iterator[OpenIDProvider]:
+    """Run the certified provider for a client with these addresses."""
+    told = {
+        "PROVIDER_CLIENT_SECRET": CLIENT_SECRET,
+        "PROVIDER_CALLBACKS": " ".join(callbacks),
+        "PROVIDER_LOGOUT": logout,
+    }
+    with reserved_port() as port:
+        yield from _running(OpenIDProvider("openid.mjs", port, ready="/jwks", **told))
+
+
+@contextmanager
+def firebase_emulator() -> Iterator[NodeServer]:
+    """Run the emulator of Firebase Authentication, for the project `demo-ostiary`."""
+    with reserved_port() as port:
+        yield from _running(NodeServer("firebase.cjs", port, ready="/"))
+
+
+def _running(server: NodeServer) -> Iterator[NodeServer]:
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
