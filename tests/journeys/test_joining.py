@@ -14,8 +14,8 @@ from ostiary.features.audit import SYSTEM, Actor
 from ostiary.features.flows import FactorRequired, SignedIn
 from ostiary.features.identities import IdentifierTaken, Status, parse_email
 from ostiary.features.outbox import Template
+from ostiary.features.provisioning import AwaitsApproval
 from ostiary.features.registration import (
-    AwaitsApproval,
     InvitationAccepted,
     NewAccount,
     RegistrationRefused,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ostiary.features.flows import Devices, Factor, FactorPolicy, FactorProofs, FactorSteps, Flows
+from ostiary.features.provisioning import Provisioning
 from ostiary.features.sessions import (
     AccessTokens,
     AddressClaims,
@@ -37,6 +38,7 @@ class Grants:
     devices: Devices
     factor_proofs: FactorProofs
     factor_steps: FactorSteps
+    provisioning: Provisioning
 
 
 def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs) -> Grants:
@@ -114,6 +116,14 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
             factor_resets=proofs.factor_resets,
             sessions=sessions,
             outbox=records.outbox,
+            audit=records.audit,
+        ),
+        provisioning=Provisioning(
+            entity_types=ground.declared.entity_types,
+            identities=facts.identities,
+            passwords=proofs.passwords,
+            roles=facts.roles,
+            flows=flows,
             audit=records.audit,
         ),
     )

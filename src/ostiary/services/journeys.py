@@ -20,7 +20,6 @@ from ostiary.features.privacy import PersonalExport, Privacy
 from ostiary.features.recovery import Recovery
 from ostiary.features.registration import (
     ApplicationRecords,
-    Creation,
     Invitations,
     Registration,
     VerifyFirst,
@@ -83,18 +82,10 @@ def build_journeys(
         audit=audit,
     )
     operators_changes = Changes(database, identities=facts.identities, roles=facts.roles, audit=audit)
-    creation = Creation(
-        entity_types=ground.declared.entity_types,
-        identities=facts.identities,
-        passwords=proofs.passwords,
-        roles=facts.roles,
-        flows=grants.flows,
-        audit=audit,
-    )
     verify_first = VerifyFirst(
         database,
         ground.entropy,
-        creation=creation,
+        provisioning=grants.provisioning,
         identities=facts.identities,
         challenges=proofs.challenges,
         proofs=proofs.address_proofs,
@@ -107,7 +98,7 @@ def build_journeys(
     return Journeys(
         registration=Registration(
             database,
-            creation=creation,
+            provisioning=grants.provisioning,
             identities=facts.identities,
             challenges=proofs.challenges,
             proofs=proofs.address_proofs,
@@ -119,7 +110,7 @@ def build_journeys(
         verify_first=verify_first,
         invitations=Invitations(
             database,
-            creation=creation,
+            provisioning=grants.provisioning,
             identities=facts.identities,
             roles=facts.roles,
             challenges=proofs.challenges,

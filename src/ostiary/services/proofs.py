@@ -11,6 +11,8 @@ from ostiary.features.challenges import AddressProofs, Challenges, Sending, Send
 from ostiary.features.mfa import FactorKind, FactorResets, SecondFactors
 from ostiary.features.passkeys import Passkeys, RelyingParty
 from ostiary.features.passwords import Argon2Parameters, Passwords, Policy
+from ostiary.features.upstream import Upstream
+from ostiary.services.providers import providers_of
 
 if TYPE_CHECKING:
     from ostiary.foundation.entropy import Entropy
@@ -30,6 +32,7 @@ class Proofs:
     passkeys: Passkeys
     second_factors: SecondFactors
     factor_resets: FactorResets
+    upstream: Upstream
 
 
 def build_proofs(ground: Ground, records: Records) -> Proofs:
@@ -54,6 +57,14 @@ def build_proofs(ground: Ground, records: Records) -> Proofs:
         ),
         second_factors=_second_factors(ground, records),
         factor_resets=FactorResets(ground.entropy),
+        upstream=Upstream(
+            ground.database,
+            ground.entropy,
+            providers=providers_of(ground.settings.providers),
+            outbound=records.outbound,
+            key=ground.keys.derive("upstream flows"),
+            public_url=ground.settings.public_url,
+        ),
     )
 
 

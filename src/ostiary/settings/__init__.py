@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ostiary.foundation.errors import OstiaryError
+from ostiary.settings.providers import ProviderSections, ProviderSettings
 from ostiary.settings.sections import (
     FactorSettings,
     MailSettings,
@@ -38,6 +39,7 @@ from ostiary.settings.values import Keys, Networks, Origins, parse_keys
 __all__ = [
     "PREFIX",
     "InvalidSettings",
+    "ProviderSettings",
     "Settings",
     "inherited_socket",
     "load",
@@ -114,6 +116,8 @@ class Settings(BaseSettings):
     messages: MessageSettings = MessageSettings()
     privacy: PrivacySettings = PrivacySettings()
     outbound: OutboundSettings = OutboundSettings()
+    providers: ProviderSections
+    """Providers people sign in with, by the name they have here, a section each."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -135,6 +139,14 @@ class Settings(BaseSettings):
                 "factors: the strict profile takes no second factor by e-mail or SMS; leave both off, "
                 "authenticator apps and passkeys are there"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_providers(self) -> Self:
+        for name, provider in self.providers.items():
+            problem = provider.problem(name)
+            if problem is not None:
+                raise ValueError(f"providers__{name}{problem}")
         return self
 
     @model_validator(mode="after")

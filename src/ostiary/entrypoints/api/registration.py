@@ -12,7 +12,8 @@ from ostiary.entrypoints.api.callers import locale_of, origin_of, signed_in_as
 from ostiary.entrypoints.http.answers import Answer
 from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
 from ostiary.entrypoints.http.routes import PUBLIC, AddressLimit, Route
-from ostiary.features.registration import AwaitsApproval, AwaitsProof, NewAccount, PasswordChoice
+from ostiary.features.provisioning import AwaitsApproval
+from ostiary.features.registration import AwaitsProof, NewAccount, PasswordChoice
 from ostiary.foundation.limits import Rate
 from ostiary.foundation.secret import Secret
 

@@ -233,7 +233,14 @@ class Account:
         authenticated_at: datetime | None = None,
     ) -> Tokens | ProofRefused:
         tokens = self._flows.renew(
-            tx, owner, proof, facts, authenticated_at=authenticated_at, origin=caller.origin, now=now
+            tx,
+            owner,
+            proof,
+            facts,
+            follows=caller.session_id,
+            authenticated_at=authenticated_at,
+            origin=caller.origin,
+            now=now,
         )
         return tokens or ProofRefused(needs_factor=True)
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from ostiary.features.identities import Credentials, Identity, Status
 from ostiary.features.roles import Grant
-from ostiary.features.sessions import Tokens
+from ostiary.features.sessions import Tokens, Via
 from ostiary.foundation.ids import format_id, parse_id
 from ostiary.foundation.secret import Secret
 
@@ -52,6 +52,8 @@ class Proof:
     amr: tuple[str, ...]
     provider: str = "ostiary"
     is_multi_factor: bool = False
+    via: Via | None = None
+    """The linked account it was given with."""
 
     @classmethod
     def again(cls, earlier: Sequence[str], *, by_password: bool, factor: Sequence[str] = ()) -> Self:
@@ -195,6 +197,8 @@ class OpenFlow:
     completed: list[str]
     required: list[str]
     enrolling: UUID | None
+    linked_account_id: UUID | None
+    provider_session_id: str | None
     created_at: datetime
     expires_at: datetime
 
@@ -213,7 +217,14 @@ class OpenFlow:
     def proof(self, factor: Factor, amr: Iterable[str]) -> Proof:
         """Return what was proven altogether when a second factor was shown, named `amr`."""
         names = dict.fromkeys((*self.completed, *amr, MULTI_FACTOR))
-        return Proof(f"{self.method}+{factor}", tuple(names), self.provider, is_multi_factor=True)
+        account_id = self.linked_account_id
+        return Proof(
+            f"{self.method}+{factor}",
+            tuple(names),
+            self.provider,
+            is_multi_factor=True,
+            via=Via(account_id, self.provider_session_id) if account_id else None,
+        )
 
 
 class StepRefusal(StrEnum):

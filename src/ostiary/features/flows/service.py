@@ -135,17 +135,18 @@ class Flows:
         proof: Proof,
         facts: FactorFacts,
         *,
+        follows: UUID,
         authenticated_at: datetime | None = None,
         origin: Origin,
         now: datetime,
     ) -> Tokens | None:
         """Start the session that replaces one, None where the proof is not enough for a session at all.
 
-        `authenticated_at` is when it was proven, if not now.
+        `follows` is the one that is replaced, `authenticated_at` when it was proven, if not now.
         """
         if not self.is_enough(credentials.entity_type, proof, facts):
             return None
-        return self._start(tx, credentials, proof, facts, origin, now, authenticated_at)
+        return self._start(tx, credentials, proof, facts, origin, now, authenticated_at, follows)
 
     def _start(
         self,
@@ -156,12 +157,15 @@ class Flows:
         origin: Origin,
         now: datetime,
         authenticated_at: datetime | None = None,
+        follows: UUID | None = None,
     ) -> Tokens:
         authentication = replace(
             Authentication.of(credentials, facts.grants, origin, method=proof.method, amr=proof.amr),
             provider=proof.provider,
             authenticated_at=authenticated_at,
             owner=credentials.recipient if authenticated_at is None else None,
+            via=proof.via,
+            follows=follows,
         )
         return self._sessions.start(tx, authentication, now=now)
 
@@ -207,6 +211,7 @@ class Flows:
             missing.steps,
             now,
             now + FLOW_LIFETIME,
+            *((proof.via.account_id, proof.via.provider_session_id) if proof.via else (None, None)),
         )
         self._note(tx, Action.IDENTITY_FACTOR_REQUIRED, credentials.id, origin, now)
         return FactorRequired(credentials.id, token.text, missing.factors, missing.enrol)

@@ -73,8 +73,9 @@ FACTS: Final = Query(
 INSERT_FLOW: Query[Any] = Query(
     """
     INSERT INTO ostiary.sign_in_flows
-           (id, identity_id, secret_digest, token_epoch, provider, method, completed, required, created_at, expires_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+           (id, identity_id, secret_digest, token_epoch, provider, method, completed, required, created_at, expires_at,
+            linked_account_id, provider_session_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     """
 )
 
@@ -85,7 +86,7 @@ _OPEN: Final = f"""
 FIND_FLOW = Query(
     f"""
     SELECT flow.id, flow.identity_id, flow.token_epoch, flow.provider, flow.method, flow.completed, flow.required,
-           flow.enrolling, flow.created_at, flow.expires_at
+           flow.enrolling, flow.linked_account_id, flow.provider_session_id, flow.created_at, flow.expires_at
       FROM ostiary.sign_in_flows AS flow {_OPEN}
     """,
     into=OpenFlow,

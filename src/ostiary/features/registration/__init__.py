@@ -6,10 +6,8 @@ hooks add, and the records exist afterwards, or none of them does.
 """
 
 from ostiary.features.registration.application_records import ApplicationRecords
-from ostiary.features.registration.creation import Creation
 from ostiary.features.registration.invitations import INVITATION_PREFIX, Invitations
 from ostiary.features.registration.model import (
-    AwaitsApproval,
     AwaitsProof,
     InvitationAccepted,
     NewAccount,
@@ -21,9 +19,7 @@ from ostiary.features.registration.verify_first import PasswordChoice, VerifyFir
 __all__ = [
     "INVITATION_PREFIX",
     "ApplicationRecords",
-    "AwaitsApproval",
     "AwaitsProof",
-    "Creation",
     "InvitationAccepted",
     "Invitations",
     "NewAccount",

@@ -10,10 +10,9 @@ from ostiary.features.audit import NOBODY, SYSTEM, Action, Actor, Event, Origin
 from ostiary.features.challenges import Format, Purpose, lifetime_of
 from ostiary.features.identities import IDENTITY_PREFIX, Channel, IdentityNotFound, Status, parse_email
 from ostiary.features.outbox import Message, Template
-from ostiary.features.registration.creation import LINK
+from ostiary.features.provisioning import Draft
 from ostiary.features.registration.model import (
-    Arrival,
-    Draft,
+    LINK,
     InvitationAccepted,
     RegistrationRefused,
     Wish,
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from ostiary.features.identities import EmailAddress, Identities, Identity
     from ostiary.features.outbox import Outbox
     from ostiary.features.passwords import PasswordHash
-    from ostiary.features.registration.creation import Creation
+    from ostiary.features.provisioning import Arrival, Provisioning
     from ostiary.features.roles import Roles
     from ostiary.features.sessions import AddressClaims, Caller
     from ostiary.foundation.secret import Secret
@@ -53,7 +52,7 @@ class Invitations:
         self,
         database: Database,
         *,
-        creation: Creation,
+        provisioning: Provisioning,
         identities: Identities,
         roles: Roles,
         challenges: Challenges,
@@ -62,7 +61,7 @@ class Invitations:
         audit: Audit,
     ) -> None:
         self._database = database
-        self._creation = creation
+        self._provisioning = provisioning
         self._identities = identities
         self._roles = roles
         self._challenges = challenges
@@ -88,7 +87,7 @@ class Invitations:
         administrators may have, and `InvalidProfile` for a profile that could not be made.
         """
         address = parse_email(email)
-        kind = self._creation.entity_types.get(entity_type)
+        kind = self._provisioning.entity_types.get(entity_type)
         if profile and kind.check is not None:
             kind.check(profile)
         for role in roles:
@@ -151,7 +150,7 @@ class Invitations:
         `RegistrationRefused`, `UnacceptablePassword`, `InvalidProfile`, and `IdentifierTaken` when the address is that
         of an account and its owner is not the one who asks: the invitation is good again then.
         """
-        chosen = await self._creation.hash_unchecked(password)
+        chosen = await self._provisioning.hash_unchecked(password)
 
         async def take_up() -> Arrival | InvitationAccepted:
             async with self._database.transaction() as tx:
@@ -167,7 +166,7 @@ class Invitations:
                         return await self._join(tx, caller, wish, now)
                 said = dict(profile) | wish.profile
                 if password is not None:
-                    self._creation.check_password(password, address, said)
+                    self._provisioning.check_password(password, address, said)
                 return await self._register(tx, used, address, wish, said, chosen, origin, now)
 
         return await self._claims.settle(take_up)
@@ -185,7 +184,7 @@ class Invitations:
     ) -> Arrival:
         await self._claims.take(tx, used.entity_type, address, now=now)
         draft = Draft(
-            self._creation.entity_types.get(used.entity_type),
+            self._provisioning.entity_types.get(used.entity_type),
             address,
             None,
             password,
@@ -197,7 +196,7 @@ class Invitations:
         )
         event = Event(Action.INVITATION_ACCEPTED, NOBODY, origin=origin, metadata={"roles": wish.roles})
         self._audit.record(tx, event, now=now)
-        return await self._creation.welcome(tx, draft, proof=LINK, by=None, origin=origin, now=now)
+        return await self._provisioning.welcome(tx, draft, proof=LINK, by=None, origin=origin, now=now)
 
     async def _join(self, tx: Transaction, caller: Caller, wish: Wish, now: datetime) -> InvitationAccepted:
         for role in wish.roles:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
-from ostiary.features.flows import FactorRequired, SignedIn
-from ostiary.features.identities import EmailAddress, EntityType, PhoneNumber
+from ostiary.features.flows import Proof
+from ostiary.features.identities import (
+    EmailAddress,
+    EntityType,
+    EntityTypes,
+    PhoneNumber,
+    parse_email,
+    parse_phone,
+)
 from ostiary.features.passwords import PasswordHash
 from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.secret import Secret
+
+PASSWORD: Final = Proof(method="password", amr=("pwd",))
+LINK: Final = Proof(method="registration", amr=("email",))
+CODE: Final = Proof(method="registration", amr=("sms",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +38,6 @@ class NewAccount:
     password: Secret | None
     profile: Mapping[str, Any] = field(default_factory=dict)
     locale: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """An account that is about to be made, checked and hashed; `verified_at` when its addresses were proven."""
-
-    entity_type: EntityType
-    email: EmailAddress | None
-    phone: PhoneNumber | None
-    password: PasswordHash | None
-    profile: Mapping[str, Any]
-    roles: Sequence[str] = ()
-    granted_by: str | None = None
-    locale: str | None = None
-    verified_at: datetime | None = None
-    awaits_approval: bool = False
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -63,17 +57,6 @@ class Wish(msgspec.Struct, frozen=True):
     def password(self) -> PasswordHash | None:
         """The hash of the password that was chosen, if one was."""
         return PasswordHash.stored(self.password_hash, self.password_scheme)
-
-
-@dataclass(frozen=True, slots=True)
-class AwaitsApproval:
-    """A newcomer whom an operator has yet to let in."""
-
-    identity_id: UUID
-
-
-Arrival = SignedIn | FactorRequired | AwaitsApproval
-"""What becomes of somebody whose account was just made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +114,21 @@ _MESSAGES = {
         "Roles that begin with ostiary: are for accounts of the type admin: invite an admin."
     ),
 }
+
+
+def open_type(entity_types: EntityTypes, name: str) -> EntityType:
+    """Return a kind of account that anybody may register as. Raises `RegistrationRefused`, `UnknownEntityType`."""
+    entity_type = entity_types.get(name)
+    if not entity_type.open_registration:
+        raise RegistrationRefused(RegistrationRefused.Reason.CLOSED)
+    return entity_type
+
+
+def addresses_of(account: NewAccount) -> tuple[EmailAddress | None, PhoneNumber | None]:
+    """Read what was typed, normalised before anything else. Raises `RegistrationRefused`, `InvalidAddress`."""
+    if not account.email and not account.phone:
+        raise RegistrationRefused(RegistrationRefused.Reason.NO_ADDRESS)
+    return (
+        parse_email(account.email) if account.email else None,
+        parse_phone(account.phone) if account.phone else None,
+    )

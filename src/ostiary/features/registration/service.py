@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from ostiary.features.audit import SYSTEM, Action, Actor, Event, Origin
 from ostiary.features.challenges import VERIFY, Format, Purpose
-from ostiary.features.registration.creation import PASSWORD, addresses_of
+from ostiary.features.provisioning import AwaitsApproval, Draft
 from ostiary.features.registration.model import (
-    Arrival,
-    AwaitsApproval,
+    PASSWORD,
     AwaitsProof,
-    Draft,
     NewAccount,
     RegistrationRefused,
+    addresses_of,
+    open_type,
 )
 from ostiary.features.roles import OPERATOR
 from ostiary.foundation.errors import OstiaryError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ostiary.features.challenges import AddressProofs, Challenges, Sending
     from ostiary.features.flows import FactorRequired, SignedIn
     from ostiary.features.identities import Address, Identities, NewIdentity
-    from ostiary.features.registration.creation import Creation
+    from ostiary.features.provisioning import Arrival, Provisioning
     from ostiary.features.registration.verify_first import VerifyFirst
     from ostiary.features.service_credentials import ServiceCredentials
     from ostiary.foundation.secret import Secret
@@ -44,7 +44,7 @@ class Registration:
         self,
         database: Database,
         *,
-        creation: Creation,
+        provisioning: Provisioning,
         identities: Identities,
         challenges: Challenges,
         proofs: AddressProofs,
@@ -54,7 +54,7 @@ class Registration:
         verify_first: VerifyFirst | None,
     ) -> None:
         self._database = database
-        self._creation = creation
+        self._provisioning = provisioning
         self._identities = identities
         self._challenges = challenges
         self._proofs = proofs
@@ -72,11 +72,11 @@ class Registration:
         """
         if self._verify_first is not None:
             return await self._verify_first.begin(account, origin=origin, now=now)
-        entity_type = self._creation.open_type(account.entity_type)
+        entity_type = open_type(self._provisioning.entity_types, account.entity_type)
         if account.password is None:
             raise RegistrationRefused(RegistrationRefused.Reason.NO_PASSWORD)
         email, phone = addresses_of(account)
-        password = await self._creation.hash(account.password, email, account.profile)
+        password = await self._provisioning.hash(account.password, email, account.profile)
         draft = Draft(
             entity_type,
             email,
@@ -90,7 +90,9 @@ class Registration:
             address for address in (email, phone) if address and await self._may_ask(address, origin, now)
         ]
         async with self._database.transaction() as tx:
-            made = await self._creation.welcome(tx, draft, proof=PASSWORD, by=None, origin=origin, now=now)
+            made = await self._provisioning.welcome(
+                tx, draft, proof=PASSWORD, by=None, origin=origin, now=now
+            )
             for address in asked:
                 self._proofs.ask(
                     tx,
@@ -110,11 +112,11 @@ class Registration:
 
         Raises what `register` raises, except that the kind of account need not be open.
         """
-        entity_type = self._creation.entity_types.get(account.entity_type)
+        entity_type = self._provisioning.entity_types.get(account.entity_type)
         email, phone = addresses_of(account)
         password = None
         if account.password is not None:
-            password = await self._creation.hash(account.password, email, account.profile)
+            password = await self._provisioning.hash(account.password, email, account.profile)
         draft = Draft(
             entity_type,
             email,
@@ -126,7 +128,7 @@ class Registration:
             locale=account.locale,
         )
         async with self._database.transaction() as tx:
-            return await self._creation.make(tx, draft, by=by, origin=origin, now=now)
+            return await self._provisioning.make(tx, draft, by=by, origin=origin, now=now)
 
     async def create_service(
         self, name: str, scopes: Iterable[str], *, lifetime: timedelta | None, by: Actor, now: datetime
@@ -135,10 +137,10 @@ class Registration:
 
         Raises `InvalidScope`, `InvalidProfile`.
         """
-        service = self._creation.entity_types.get(_SERVICE)
+        service = self._provisioning.entity_types.get(_SERVICE)
         draft = Draft(service, None, None, None, {"display_name": name})
         async with self._database.transaction() as tx:
-            identity = await self._creation.make(tx, draft, by=by, origin=Origin(), now=now)
+            identity = await self._provisioning.make(tx, draft, by=by, origin=Origin(), now=now)
             return await self._service_credentials.issue(
                 tx, identity.id, scopes, lifetime=lifetime, by=by, now=now
             )
@@ -163,15 +165,17 @@ class Registration:
         """
         account = NewAccount(entity_type=_ADMIN, email=email, phone=None, password=password)
         address, _ = addresses_of(account)
-        hashed = await self._creation.hash(password, address, account.profile)
-        admin = self._creation.entity_types.get(_ADMIN)
+        hashed = await self._provisioning.hash(password, address, account.profile)
+        admin = self._provisioning.entity_types.get(_ADMIN)
         draft = Draft(admin, address, None, hashed, {}, roles=(OPERATOR,), granted_by=SYSTEM.kind)
         async with self._database.transaction() as tx:
             used = await self._challenges.consume(tx, Purpose.BOOTSTRAP, token, now=now)
             if used is None or await self._identities.count(tx, _ADMIN):
                 raise RegistrationRefused(RegistrationRefused.Reason.NOT_THE_FIRST)
             self._audit.record(tx, Event(Action.BOOTSTRAP_USED, SYSTEM, origin=origin), now=now)
-            made = await self._creation.welcome(tx, draft, proof=PASSWORD, by=SYSTEM, origin=origin, now=now)
+            made = await self._provisioning.welcome(
+                tx, draft, proof=PASSWORD, by=SYSTEM, origin=origin, now=now
+            )
         if isinstance(made, AwaitsApproval):
             raise OstiaryError("The first administrator cannot await anybody's approval.")
         return made

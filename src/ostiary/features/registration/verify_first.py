@@ -15,14 +15,16 @@ from msgspec.structs import replace
 from ostiary.features.challenges import Format, Purpose
 from ostiary.features.identities import Channel, EmailAddress, PhoneNumber, parse_identifier, parse_phone
 from ostiary.features.outbox import Message, Template
-from ostiary.features.registration.creation import CODE, LINK, addresses_of
+from ostiary.features.provisioning import Draft
 from ostiary.features.registration.model import (
-    Arrival,
+    CODE,
+    LINK,
     AwaitsProof,
-    Draft,
     NewAccount,
     RegistrationRefused,
     Wish,
+    addresses_of,
+    open_type,
 )
 from ostiary.foundation.bearer import BearerSecret, InvalidBearerSecret
 from ostiary.foundation.crypto import equal
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from ostiary.features.identities import Address, Identities, Identity
     from ostiary.features.outbox import Outbox
     from ostiary.features.passwords import PasswordHash
-    from ostiary.features.registration.creation import Creation
+    from ostiary.features.provisioning import Arrival, Provisioning
     from ostiary.features.sessions import AddressClaims
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.storage import Database, Transaction
@@ -62,7 +64,7 @@ class VerifyFirst:
         database: Database,
         entropy: Entropy,
         *,
-        creation: Creation,
+        provisioning: Provisioning,
         identities: Identities,
         challenges: Challenges,
         proofs: AddressProofs,
@@ -72,7 +74,7 @@ class VerifyFirst:
     ) -> None:
         self._database = database
         self._entropy = entropy
-        self._creation = creation
+        self._provisioning = provisioning
         self._identities = identities
         self._challenges = challenges
         self._proofs = proofs
@@ -86,13 +88,13 @@ class VerifyFirst:
         What is answered, how much is hashed, and how often the database is asked do not depend on which it was
         (ABU-04). Raises what `Registration.register` raises, except `IdentifierTaken`.
         """
-        entity_type = self._creation.open_type(account.entity_type)
+        entity_type = open_type(self._provisioning.entity_types, account.entity_type)
         email, phone = addresses_of(account)
         if entity_type.check is not None:
             entity_type.check(account.profile)
         hashed = None
         if account.password is not None:
-            hashed = await self._creation.hash(account.password, email, account.profile)
+            hashed = await self._provisioning.hash(account.password, email, account.profile)
         address: Address | None = email or phone
         if address is None:
             raise RegistrationRefused(RegistrationRefused.Reason.NO_ADDRESS)
@@ -135,7 +137,7 @@ class VerifyFirst:
         was proven by another account meanwhile, and what the entity type's hooks raise; the link is good again then.
         """
         begun = _parsed(flow)
-        chosen = await self._creation.hash_unchecked(choice.password)
+        chosen = await self._provisioning.hash_unchecked(choice.password)
 
         async def make() -> Arrival | None:
             async with self._database.transaction() as tx:
@@ -155,7 +157,7 @@ class VerifyFirst:
         if begun is None:
             raise RegistrationRefused(RegistrationRefused.Reason.NOT_PROVEN)
         flow_id = begun.id
-        chosen = await self._creation.hash_unchecked(choice.password)
+        chosen = await self._provisioning.hash_unchecked(choice.password)
 
         async def make() -> Arrival | None:
             async with self._database.transaction() as tx:
@@ -184,10 +186,10 @@ class VerifyFirst:
         is_same_client = flow is not None and equal(flow.digest, wish.flow_digest)
         if isinstance(address, PhoneNumber) and not is_same_client:
             raise RegistrationRefused(RegistrationRefused.Reason.NOT_PROVEN)
-        entity_type = self._creation.entity_types.get(used.entity_type)
+        entity_type = self._provisioning.entity_types.get(used.entity_type)
         email = address if isinstance(address, EmailAddress) else None
         if choice.password is not None:
-            self._creation.check_password(choice.password, email, wish.profile)
+            self._provisioning.check_password(choice.password, email, wish.profile)
         elif not choice.declined and wish.password is not None and not is_same_client:
             raise RegistrationRefused(_NEEDED)
         password = chosen
@@ -204,7 +206,7 @@ class VerifyFirst:
             verified_at=now,
             awaits_approval=entity_type.needs_approval,
         )
-        made = await self._creation.welcome(
+        made = await self._provisioning.welcome(
             tx, draft, proof=LINK if email else CODE, by=None, origin=origin, now=now
         )
         if wish.phone is not None and is_same_client:

@@ -64,6 +64,14 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Via:
+    """The linked account that somebody came in with, and what its provider calls its own session, if it says so."""
+
+    account_id: UUID
+    provider_session_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Authentication:
     """A finished authentication from which a session starts, proven just now or at `authenticated_at`.
 
@@ -83,6 +91,9 @@ class Authentication:
     authenticated_at: datetime | None = None
     owner: Recipient | None = None
     """Who is told if the device is a new one; nobody where a session only follows another."""
+    via: Via | None = None
+    follows: UUID | None = None
+    """The session this one replaces; it goes on with the account at a provider that one began with."""
 
     @classmethod
     def of(

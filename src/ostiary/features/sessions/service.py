@@ -103,8 +103,10 @@ class Sessions:
         refresh_token = BearerSecret.new(REFRESH_KIND, new_id(now, self._entropy), self._entropy)
         expires_at = now + self._lifetimes.refresh
         user_agent = authentication.origin.user_agent
+        via, follows = authentication.via, authentication.follows
+        began_with = (via.account_id, via.provider_session_id) if via else (None, None)
         tx.defer(
-            store.INSERT_SESSION,
+            store.INSERT_FOLLOWING if follows else store.INSERT_SESSION,
             session_id,
             authentication.identity_id,
             authentication.origin.ip_address,
@@ -116,6 +118,7 @@ class Sessions:
             now,
             now + self._lifetimes.idle,
             expires_at,
+            *((follows,) if follows else began_with),
         )
         tx.defer(
             store.INSERT_REFRESH_TOKEN, refresh_token.id, session_id, refresh_token.digest, now, expires_at

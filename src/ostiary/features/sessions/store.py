@@ -25,8 +25,20 @@ INSERT_SESSION: Query[Any] = Query(
     """
     INSERT INTO ostiary.sessions
            (id, identity_id, ip_address, user_agent, device_label, amr, authenticated_at, metadata,
-            created_at, updated_at, last_used_at, idle_expires_at, expires_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $9, $10, $11)
+            created_at, updated_at, last_used_at, idle_expires_at, expires_at, linked_account_id, provider_session_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $9, $10, $11, $12, $13)
+    """
+)
+
+# $12 is the session that is replaced: what it began with at a provider, the new one goes on with.
+INSERT_FOLLOWING: Query[Any] = Query(
+    """
+    INSERT INTO ostiary.sessions
+           (id, identity_id, ip_address, user_agent, device_label, amr, authenticated_at, metadata,
+            created_at, updated_at, last_used_at, idle_expires_at, expires_at, linked_account_id, provider_session_id)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $9, $10, $11,
+           (SELECT linked_account_id FROM ostiary.sessions WHERE id = $12),
+           (SELECT provider_session_id FROM ostiary.sessions WHERE id = $12)
     """
 )
 

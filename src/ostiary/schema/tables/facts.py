@@ -155,7 +155,7 @@ linked_accounts = table(
     Column("updated_at", MOMENT, nullable=False),
     one_of("linked_by", "sign_in", "intent"),
     # A user and a vendor may share one account at a provider.
-    Index(None, "entity_type", "provider", "provider_account_id", unique=True),
+    Index(None, "provider", "provider_account_id", "entity_type", unique=True),
     Index(None, "identity_id"),
     Index(None, "access_token_expires_at"),
     Index(None, "data_key_id"),

@@ -35,6 +35,7 @@ sessions = table(
     Index(None, "ended_at", **where("ended_at IS NOT NULL")),
     # Over ended sessions too: unlinking an account must find them all.
     Index(None, "linked_account_id", **where("linked_account_id IS NOT NULL")),
+    Index(None, "provider_session_id", **where("provider_session_id IS NOT NULL")),
 )
 
 refresh_tokens = table(

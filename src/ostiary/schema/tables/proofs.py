@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, text
+from sqlalchemy import Column, ForeignKey, Index, text
 
 from ostiary.schema.dialects import BIG_NUMBER, BYTES, DOCUMENT, FLAG, MOMENT, NUMBER, TEXT, UUID
 from ostiary.schema.tables.declaring import identity_key, one_of, table, where
@@ -146,10 +146,14 @@ sign_in_flows = table(
     Column("required", DOCUMENT, nullable=False),
     # The factor that is made on the way, by somebody who must have one and has none.
     Column("enrolling", UUID),
+    # What it began with at a provider; with the account goes whatever has not become a session yet.
+    Column("linked_account_id", UUID, ForeignKey("ostiary.linked_accounts.id", ondelete="CASCADE")),
+    Column("provider_session_id", TEXT),
     Column("created_at", MOMENT, nullable=False),
     Column("expires_at", MOMENT, nullable=False),
     Column("consumed_at", MOMENT),
     Index(None, "identity_id"),
+    Index(None, "linked_account_id", **where("linked_account_id IS NOT NULL")),
     Index(None, "expires_at"),
 )
 

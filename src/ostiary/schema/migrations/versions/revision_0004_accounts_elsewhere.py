@@ -20,32 +20,38 @@ down_revision = "0003"
 def upgrade() -> None:
     _data_keys()
     _linked_accounts()
-    _linked_sessions()
-    op.add_column("sessions", sa.Column("provider_session_id", TEXT), schema=SCHEMA)
-    create_index("sessions", "linked_account_id", where="linked_account_id IS NOT NULL")
+    _linked("sessions", on_delete="SET NULL")
+    _linked("sign_in_flows", on_delete="CASCADE")
+    for table in ("sessions", "sign_in_flows"):
+        op.add_column(table, sa.Column("provider_session_id", TEXT), schema=SCHEMA)
+        create_index(table, "linked_account_id", where="linked_account_id IS NOT NULL")
+    create_index("sessions", "provider_session_id", where="provider_session_id IS NOT NULL")
     _upstream_flows()
     _received_logouts()
 
 
-def _linked_sessions() -> None:
-    name, target = "fk_sessions_linked_account_id", "ostiary.linked_accounts"
+def _linked(table: str, *, on_delete: str) -> None:
+    name, target = f"fk_{table}_linked_account_id", "ostiary.linked_accounts"
     if op.get_context().dialect.name == "sqlite":
         # SQLite adds no constraint to a table that is there, and Alembic gives none in a new column its name.
         op.execute(
-            f"ALTER TABLE ostiary.sessions ADD COLUMN linked_account_id BLOB"
-            f" CONSTRAINT {name} REFERENCES {target} (id) ON DELETE SET NULL"
+            f"ALTER TABLE ostiary.{table} ADD COLUMN linked_account_id BLOB"
+            f" CONSTRAINT {name} REFERENCES {target} (id) ON DELETE {on_delete}"
         )
         return
-    key = sa.ForeignKey(f"{target}.id", name=name, ondelete="SET NULL")
-    op.add_column("sessions", sa.Column("linked_account_id", UUID, key), schema=SCHEMA)
+    key = sa.ForeignKey(f"{target}.id", name=name, ondelete=on_delete)
+    op.add_column(table, sa.Column("linked_account_id", UUID, key), schema=SCHEMA)
 
 
 def downgrade() -> None:
     for table in ("received_logouts", "upstream_flows"):
         op.drop_table(table, schema=SCHEMA)
-    op.drop_index("ix_sessions_linked_account_id", "sessions", schema=SCHEMA)
-    op.drop_column("sessions", "provider_session_id", schema=SCHEMA)
-    op.drop_column("sessions", "linked_account_id", schema=SCHEMA)
+    for table in ("sign_in_flows", "sessions"):
+        op.drop_index(f"ix_{table}_linked_account_id", table, schema=SCHEMA)
+    op.drop_index("ix_sessions_provider_session_id", "sessions", schema=SCHEMA)
+    for table in ("sign_in_flows", "sessions"):
+        op.drop_column(table, "provider_session_id", schema=SCHEMA)
+        op.drop_column(table, "linked_account_id", schema=SCHEMA)
     for table in ("linked_accounts", "data_keys"):
         op.drop_table(table, schema=SCHEMA)
 
@@ -105,7 +111,7 @@ def _linked_accounts() -> None:
         ),
         primary_key("linked_accounts", "id"),
     )
-    create_index("linked_accounts", "entity_type", "provider", "provider_account_id", unique=True)
+    create_index("linked_accounts", "provider", "provider_account_id", "entity_type", unique=True)
     create_index("linked_accounts", "identity_id")
     create_index("linked_accounts", "access_token_expires_at")
     create_index("linked_accounts", "data_key_id")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ostiary.features.audit import NOBODY, SYSTEM, Action, Event
-from ostiary.features.flows import Proof
-from ostiary.features.identities import IDENTITY_PREFIX, Status, parse_email, parse_phone
-from ostiary.features.registration.model import AwaitsApproval, RegistrationRefused
+from ostiary.features.identities import IDENTITY_PREFIX, Status
+from ostiary.features.provisioning.model import AwaitsApproval
 from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
@@ -17,27 +15,21 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ostiary.features.audit import Actor, Audit, Origin
-    from ostiary.features.flows import Flows
+    from ostiary.features.flows import Flows, Proof
     from ostiary.features.identities import (
         EmailAddress,
-        EntityType,
         EntityTypes,
         Identities,
         NewIdentity,
-        PhoneNumber,
     )
     from ostiary.features.passwords import PasswordHash, Passwords
-    from ostiary.features.registration.model import Arrival, Draft, NewAccount
+    from ostiary.features.provisioning.model import Arrival, Draft
     from ostiary.features.roles import Roles
     from ostiary.foundation.secret import Secret
     from ostiary.foundation.storage import Transaction
 
-PASSWORD: Final = Proof(method="password", amr=("pwd",))
-LINK: Final = Proof(method="registration", amr=("email",))
-CODE: Final = Proof(method="registration", amr=("sms",))
 
-
-class Creation:
+class Provisioning:
     """What every way into an installation has in common."""
 
     def __init__(
@@ -56,13 +48,6 @@ class Creation:
         self._roles = roles
         self._flows = flows
         self._audit = audit
-
-    def open_type(self, name: str) -> EntityType:
-        """Return a kind of account that anybody may register as. Raises `RegistrationRefused`, `UnknownEntityType`."""
-        entity_type = self.entity_types.get(name)
-        if not entity_type.open_registration:
-            raise RegistrationRefused(RegistrationRefused.Reason.CLOSED)
-        return entity_type
 
     def check_password(
         self, password: Secret, email: EmailAddress | None, profile: Mapping[str, Any]
@@ -126,9 +111,6 @@ class Creation:
             metadata={"entity_type": entity_type.name},
         )
         self._audit.record(tx, event, now=now)
-        for role in draft.roles:
-            granted = replace(event, action=Action.ROLE_GRANTED, reason=role, metadata={})
-            self._audit.record(tx, granted, now=now)
         return identity
 
     async def welcome(
@@ -147,13 +129,3 @@ class Creation:
             return AwaitsApproval(identity.id)
         credentials = await self._identities.lock_for_change(tx, identity.id)
         return await self._flows.enter(tx, credentials, proof, origin=origin, now=now)
-
-
-def addresses_of(account: NewAccount) -> tuple[EmailAddress | None, PhoneNumber | None]:
-    """Read what was typed, normalised before anything else. Raises `RegistrationRefused`, `InvalidAddress`."""
-    if not account.email and not account.phone:
-        raise RegistrationRefused(RegistrationRefused.Reason.NO_ADDRESS)
-    return (
-        parse_email(account.email) if account.email else None,
-        parse_phone(account.phone) if account.phone else None,
-    )
