@@ -130,7 +130,9 @@ def provider() -> Iterator[Provider]:
             if parts.path == "/authorize":
                 self._say(303, b"", ("Location", known.authorize(_single(parts.query), said["name"])))
             else:
-                expected = base64.b64encode(f"{CLIENT_ID}:{urlencode({'': CLIENT_SECRET})[1:]}".encode()).decode()
+                expected = base64.b64encode(
+                    f"{CLIENT_ID}:{urlencode({'': CLIENT_SECRET})[1:]}".encode()
+                ).decode()
                 is_client = self.headers.get("Authorization") == f"Basic {expected}"
                 self._say_json(known.exchange(said) if is_client else None, refusal=400)
 

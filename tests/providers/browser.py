@@ -92,7 +92,11 @@ class Browser:
     def _send(self, method, url, fields, *, sends_cookies) -> httpx2.Response:
         request = self.client.build_request(method, url, data=fields)
         if not sends_cookies:
-            kept = [cookie for cookie in self.client.cookies.jar if cookie._rest.get("SameSite", "").lower() == "none"]
+            kept = [
+                cookie
+                for cookie in self.client.cookies.jar
+                if cookie._rest.get("SameSite", "").lower() == "none"
+            ]
             lax = httpx2.Cookies()
             for cookie in kept:
                 lax.jar.set_cookie(cookie)

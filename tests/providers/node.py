@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -36,24 +36,22 @@ class NodeServer:
         self._variables = os.environ | {"PROVIDER_PORT": str(port)} | variables
         # Node looks for packages beside the script.
         self._script = Path(shutil.copy(_SERVERS / script, _INSTALLED))
-        self._said = tempfile.TemporaryFile()
         self._process: subprocess.Popen | None = None
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        self._said.seek(0)
-        self._said.truncate()
-        self._process = subprocess.Popen(["node", self._script], env=self._variables, stdout=self._said, stderr=self._said)
-        ends = time.monotonic() + _PATIENCE
-        while time.monotonic() < ends and self._process.poll() is None:
-            try:
-                if httpx2.get(self.url + self._ready).is_success:
-                    return
-            except httpx2.TransportError:
-                continue
-        self.stop()
-        self._said.seek(0)
-        raise AssertionError(f"{self._script.name} did not start: {self._said.read().decode()}")
+        with tempfile.TemporaryFile() as said:
+            self._process = subprocess.Popen(
+                ["node", self._script], env=self._variables, stdout=said, stderr=said
+            )
+            ends = time.monotonic() + _PATIENCE
+            while time.monotonic() < ends and self._process.poll() is None:
+                with suppress(httpx2.TransportError):
+                    if httpx2.get(self.url + self._ready).is_success:
+                        return
+            self.stop()
+            said.seek(0)
+            raise AssertionError(f"{self._script.name} did not start: {said.read().decode()}")
 
     def stop(self) -> None:
         """End it."""
