@@ -1,0 +1,171 @@
+"""Ostiary beside the certified OpenID provider, each in a process of its own, and browsers between them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import httpx2
+import pytest
+from tests.providers.installation import PASSWORD
+
+
+def arrive(installation, provider, person, name, via="local"):
+    """Let somebody sign in through the provider."""
+    page = person.browser.open(installation.start_url(via))
+    page = provider.sign_in(person.browser, page, name)
+    assert page.status == httpx2.codes.OK, page.text
+    person.hold(page.json())
+    return page
+
+
+@pytest.mark.parametrize("via", ["local", "posted"])
+def test_somebody_signs_in_and_comes_back(installation, provider, newcomer, via):
+    """Either way of coming back makes an account with the proven address, and the next time finds it."""
+    name = f"ada-{via}"
+    ada, again = newcomer(), newcomer()
+    arrive(installation, provider, ada, name, via)
+    arrive(installation, provider, again, name, via)
+
+    assert ada.identity["email"] == f"{name}@example.org"
+    assert ada.identity["email_verified"]
+    assert again.identity["id"] == ada.identity["id"]
+
+
+def test_two_browsers_share_one_row_of_the_vault(installation, provider, newcomer):
+    """Two sessions, one account, and the tokens stay until the second session has ended."""
+    laptop, phone = newcomer(), newcomer()
+    arrive(installation, provider, laptop, "grace")
+    arrive(installation, provider, phone, "grace")
+    (account,) = phone.ask("GET", "/v1/me/accounts").json()["accounts"]
+
+    with closing(installation.service("vault:read")) as service:
+
+        def read():
+            path = f"/v1/vault/{account['id']}/token"
+            return service.post(path, json={"reason": "a test"}).status_code
+
+        both = read()
+        laptop.ask("POST", "/v1/logout", {})
+        one = read()
+        phone.ask("POST", "/v1/logout", {})
+        none = read()
+
+    assert (both, one, none) == (200, 200, 409)
+
+
+def test_vlt_04_many_readers_cause_one_refresh_and_its_token_works(installation, provider, newcomer):
+    """The provider takes each refresh token once; 16 readers use one, and what it gave is the one that works next."""
+    ada = newcomer()
+    arrive(installation, provider, ada, "brief-ada")
+    (account,) = ada.ask("GET", "/v1/me/accounts").json()["accounts"]
+    before = provider.counted()["refresh_token"]
+
+    with closing(installation.service("vault:read")) as service, ThreadPoolExecutor(16) as pool:
+
+        def read(_number):
+            path = f"/v1/vault/{account['id']}/token"
+            return service.post(path, json={"reason": "a test"}).raise_for_status().json()["access_token"]
+
+        first = set(pool.map(read, range(16)))
+        after_first = provider.counted()["refresh_token"]
+        second = read(None)
+
+    assert len(first) == 1
+    assert after_first == before + 1
+    assert second not in first
+    assert whose(provider, second) == "brief-ada"
+
+
+def test_log_02_signing_out_at_the_provider_ends_exactly_that_session(installation, provider, newcomer):
+    """The provider's logout token names one of two sessions of one account; the other goes on."""
+    laptop, phone = newcomer(), newcomer()
+    arrive(installation, provider, laptop, "edith")
+    arrive(installation, provider, phone, "edith")
+    before = provider.counted()["logouts"]
+
+    provider.sign_out(laptop.browser)
+
+    assert provider.counted()["logouts"] == before + 1
+    assert (laptop.is_signed_in(), phone.is_signed_in()) == (False, True)
+
+
+def test_refusing_consent_makes_nothing(installation, provider, newcomer):
+    """Whoever says no at the provider comes back to a calm refusal, without a session."""
+    ada = newcomer()
+    page = ada.browser.open(installation.start_url("local"))
+    page = provider.refuse(ada.browser, page)
+
+    assert page.url.startswith(installation.callback("local"))
+    assert page.status == httpx2.codes.UNAUTHORIZED
+    assert page.json()["code"] == "provider_refused"
+
+
+def test_a_wrong_client_secret_is_refused_without_saying_it(installation, provider, newcomer):
+    """The provider refuses the code's exchange; the answer says so much and no more."""
+    ada = newcomer()
+    page = ada.browser.open(installation.start_url("stranger"))
+    page = provider.sign_in(ada.browser, page, "ada")
+
+    assert page.status == httpx2.codes.UNAUTHORIZED
+    assert "not the secret" not in page.text
+
+
+def test_an_account_is_linked_and_unlinked_on_purpose(installation, provider, newcomer):
+    """Somebody with a password links the provider, signs in through it, unlinks it, and is a stranger to it again."""
+    ada, elsewhere = newcomer(), newcomer()
+    ada.register("own-ada")
+    begun = ada.ask("POST", "/v1/me/accounts/local/link").raise_for_status()
+    page = ada.browser.open(begun.json()["url"])
+    provider.sign_in(ada.browser, page, "her-other-name")
+    arrive(installation, provider, elsewhere, "her-other-name")
+    (account,) = ada.ask("GET", "/v1/me/accounts").json()["accounts"]
+    ada.ask("DELETE", f"/v1/me/accounts/{account['id']}").raise_for_status()
+    stranger = newcomer()
+    arrive(installation, provider, stranger, "her-other-name")
+
+    assert elsewhere.identity["id"] == ada.identity["id"]
+    assert stranger.identity["id"] != ada.identity["id"]
+
+
+def test_the_last_way_in_is_not_unlinked(installation, provider, newcomer):
+    """Whoever came by the provider alone would never come in again."""
+    ada = newcomer()
+    arrive(installation, provider, ada, "only-here")
+    (account,) = ada.ask("GET", "/v1/me/accounts").json()["accounts"]
+    refused = ada.ask("DELETE", f"/v1/me/accounts/{account['id']}")
+
+    assert refused.status_code == httpx2.codes.CONFLICT
+    assert ada.ask("GET", "/v1/me/accounts").json()["accounts"]
+
+
+def test_fed_02_an_unproven_address_joins_nobody(installation, provider, newcomer):
+    """Whoever has an account at the provider with somebody's address, unproven, does not get into hers."""
+    owner, other = newcomer(), newcomer()
+    owner.register("unproven-ada")
+    page = other.browser.open(installation.start_url("local"))
+    page = provider.sign_in(other.browser, page, "unproven-ada")
+
+    assert owner.identity["id"] not in page.text
+
+
+def test_f18_other_ways_in_do_not_need_the_provider(installation, provider, leaving, newcomer):
+    """While a provider is away its way in says so; the other provider and a password work as ever."""
+    ada, visitor, guest = newcomer(), newcomer(), newcomer()
+    ada.register("patient-ada")
+    arrive(installation, leaving, visitor, "visitor", "leaving")
+    leaving.stop()
+    body = {"identifier": "patient-ada@example.org", "password": PASSWORD}
+    signed_in = ada.ask("POST", "/v1/login", body)
+    away = [guest.browser.open(installation.start_url("leaving")).status for _ in range(8)]
+    arrive(installation, provider, guest, "guest")
+
+    assert signed_in.status_code == httpx2.codes.OK
+    assert set(away) <= {httpx2.codes.SERVICE_UNAVAILABLE}
+    assert visitor.is_signed_in()
+
+
+def whose(provider, access_token):
+    """Ask the provider whose access token it is."""
+    headers = {"Authorization": f"Bearer {access_token}"}
+    return httpx2.get(f"{provider.url}/me", headers=headers).raise_for_status().json()["sub"]
