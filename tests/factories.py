@@ -9,7 +9,7 @@ from ostiary.features.audit import SYSTEM, Audit, Origin
 from ostiary.features.outbox import Outbox
 from ostiary.features.registration import NewAccount
 from ostiary.features.sign_in import PasswordSignIn
-from ostiary.foundation.crypto import RootKeys
+from ostiary.foundation.crypto import Keyring
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.secret import Secret
 from ostiary.foundation.storage import Query
@@ -30,7 +30,7 @@ _numbers = itertools.count(1)
 def records_of(database) -> Audit:
     """Return what writes the records of a database."""
     outbox = Outbox(Entropy(), key=bytes(32))
-    return Audit(database, Entropy(), root_keys=RootKeys({1: bytes(32)}), outbox=outbox)
+    return Audit(database, Entropy(), root_keys=Keyring({1: bytes(32)}), outbox=outbox)
 
 
 async def registered(auth: Ostiary, email: str | None = None, **fields) -> SignedIn:

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from ostiary.foundation.crypto import RootKeys
+from ostiary.foundation.crypto import Keyring
 from ostiary.settings import InvalidSettings, load, unknown_variables
 
 KEY = base64.b64encode(bytes(range(32))).decode()
@@ -49,7 +49,7 @@ def test_every_setting_can_come_from_the_environment(monkeypatch):
     assert settings.tokens.access_lifetime == timedelta(hours=1)
     assert settings.trusted_proxies == [ip_network("10.0.0.0/8"), ip_network("::1")]
     assert settings.allowed_origins == ["https://app.example.org"]
-    assert RootKeys(settings.root_keys).newest == 1
+    assert Keyring(settings.root_keys).newest == 1
 
 
 def test_a_dotenv_file_is_read_and_the_environment_wins(monkeypatch, tmp_path):

@@ -13,14 +13,16 @@ from ostiary import schema
 from ostiary import settings as environment
 from ostiary.declarations import Declarations
 from ostiary.entrypoints.http.openapi import openapi_document
+from ostiary.features.data_keys import DataKeys
 from ostiary.features.flows import FactorPolicy
 from ostiary.features.onboarding import read_flows
 from ostiary.features.profiles import PROFILE_TYPES, ProfileType, check_fields
-from ostiary.first_run import root_keys
+from ostiary.first_run import key_service_at, root_keys
 from ostiary.foundation.clock import SystemClock
-from ostiary.foundation.crypto import KEY_SIZE, RootKeys
+from ostiary.foundation.crypto import KEY_SIZE, Keyring
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.errors import OstiaryError
+from ostiary.foundation.key_service import LocalKeys
 from ostiary.foundation.storage import Database, database_at
 from ostiary.services import Ground, Services, build, http_settings
 from ostiary.version import VERSION
@@ -140,12 +142,18 @@ class Ostiary(Declarations):
             raise UnsafeForProduction(dangers)
         self._caution()
         await self._ready_schema()
-        keys = root_keys(self.settings, self._entropy)
         database = database_at(self.settings.database, pool_size=self.settings.database_pool_size)
-        self._services = services = self._build(database, keys)
+        data_keys = DataKeys(database, key_service_at(self.settings, self._entropy), self._entropy)
+        now = self.clock.now()
         try:
             await database.open()
-            now = self.clock.now()
+            keys = await data_keys.load(adopt=root_keys(self.settings, self._entropy).versions, now=now)
+        except BaseException:
+            await data_keys.key_service.close()
+            await database.close()
+            raise
+        self._services = services = self._build(database, keys, data_keys)
+        try:
             await services.signing_keys.load(now=now)
             if await services.restore_guard.look(now=now):
                 _log.warning(
@@ -193,6 +201,7 @@ class Ostiary(Declarations):
             services.passwords.close()
             if services.cache is not None:
                 await services.cache.close()
+            await services.data_keys.key_service.close()
             await services.database.close()
 
     async def __aenter__(self) -> Self:
@@ -303,7 +312,11 @@ class Ostiary(Declarations):
         if self._services is not None:
             return self._services.routes
         # Routes exist only beside the objects they call; none of these is opened or kept.
-        return self._build(database_at("sqlite:///unused"), RootKeys({1: bytes(KEY_SIZE)})).routes
+        database, keyring = database_at("sqlite:///unused"), Keyring({1: bytes(KEY_SIZE)})
+        data_keys = DataKeys(database, LocalKeys(keyring, self._entropy), self._entropy)
+        return self._build(database, keyring, data_keys).routes
 
-    def _build(self, database: Database, keys: RootKeys) -> Services:
-        return build(Ground(self.settings, database, keys, self._entropy, self.clock, declared=self))
+    def _build(self, database: Database, keys: Keyring, data_keys: DataKeys) -> Services:
+        return build(
+            Ground(self.settings, database, keys, data_keys, self._entropy, self.clock, declared=self)
+        )

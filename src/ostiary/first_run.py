@@ -6,13 +6,15 @@ import base64
 import os
 from typing import TYPE_CHECKING, Final
 
-from ostiary.foundation.crypto import KEY_SIZE, RootKeys
+from ostiary.foundation.crypto import KEY_SIZE, Keyring
+from ostiary.foundation.key_service import LocalKeys
 from ostiary.settings import InvalidSettings, parse_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ostiary.foundation.entropy import Entropy
+    from ostiary.foundation.key_service import KeyService
     from ostiary.settings import Settings
 
 KEY_FILE: Final = "root.key"
@@ -23,22 +25,27 @@ def generate_key(entropy: Entropy, *, version: int = 1) -> str:
     return f"{version}:{base64.b64encode(entropy.token_bytes(KEY_SIZE)).decode()}"
 
 
-def root_keys(settings: Settings, entropy: Entropy) -> RootKeys:
+def root_keys(settings: Settings, entropy: Entropy) -> Keyring:
     """Return the configured root keys, or those of the data folder, made on first use.
 
     Raises `InvalidSettings` when a key file cannot be read.
     """
     if settings.root_keys is not None:
-        return RootKeys(settings.root_keys)
+        return Keyring(settings.root_keys)
     path = settings.root_keys_file or settings.data / KEY_FILE
     if settings.root_keys_file is None:
         _generate(path, entropy)
     try:
-        return RootKeys(parse_keys(path.read_text(encoding="ascii").strip()))
+        return Keyring(parse_keys(path.read_text(encoding="ascii").strip()))
     except (OSError, ValueError):
         raise InvalidSettings(
             ["OSTIARY_ROOT_KEYS_FILE: the file cannot be read, or does not hold 1:<base64 of 32 bytes>."]
         ) from None
+
+
+def key_service_at(settings: Settings, entropy: Entropy) -> KeyService:
+    """Return whatever holds the root keys. Raises `InvalidSettings`."""
+    return LocalKeys(root_keys(settings, entropy), entropy)
 
 
 def _generate(path: Path, entropy: Entropy) -> None:

@@ -36,7 +36,7 @@ from ostiary.features.audit.reading import LARGEST_SEQ, SMALLEST_SEQ, RecordRead
 from ostiary.features.audit.seals import Record, merkle_root, seal_over
 from ostiary.features.audit.store import ADD_EVENT, DATABASE_TIME, SEALS
 from ostiary.features.outbox import Outbox
-from ostiary.foundation.crypto import RootKeys
+from ostiary.foundation.crypto import Keyring
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.ids import format_id, new_id
 from ostiary.foundation.storage import Query, database_at
@@ -219,7 +219,7 @@ async def test_a_row_has_the_same_digest_on_both_databases(
                     Audit(
                         database,
                         Zeros(),
-                        root_keys=RootKeys({1: bytes(32)}),
+                        root_keys=Keyring({1: bytes(32)}),
                         outbox=Outbox(Zeros(), key=bytes(32)),
                     ).record(tx, replace(EVENT, metadata=document), now=moment)
             reader = RecordReader(database, from_seq=SMALLEST_SEQ)

@@ -26,7 +26,7 @@ from ostiary.features.signing_keys import (
     State,
 )
 from ostiary.features.signing_keys.model import Move, Publish, signer, step_due
-from ostiary.foundation.crypto import CannotOpen, RootKeys
+from ostiary.foundation.crypto import CannotOpen, Keyring
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.jose import Algorithm, InvalidToken, Refusal, RegisteredClaims, sign, verify
 from ostiary.foundation.storage import Query
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.anyio
 NOW = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
 SCHEDULE = Schedule()
-ROOT_KEYS = RootKeys({1: bytes(range(32))})
+ROOT_KEYS = Keyring({1: bytes(range(32))})
 OPERATOR = Actor.identity("idn_operator")
 ISSUER = "https://auth.example.org"
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ostiary.foundation.crypto import (
     CannotOpen,
-    RootKeys,
+    Keyring,
     associated_data,
     derive_key,
     digest,
@@ -81,7 +81,7 @@ def test_no_two_lists_of_ids_bind_alike(left, right):
 
 def test_every_purpose_has_its_own_key():
     """Keys for two purposes share nothing, so nothing made for one verifies for the other (CVE-2026-110864)."""
-    keys = RootKeys({1: KEY})
+    keys = Keyring({1: KEY})
 
     assert derive_key(KEY, "a") != derive_key(KEY, "b")
     assert keys.derive("a") != keys.derive("b") != KEY
@@ -91,29 +91,29 @@ def test_every_purpose_has_its_own_key():
 def test_an_older_root_key_still_opens_and_the_newest_wraps():
     """Adding a root key changes what new values are wrapped under, and loses none of the old ones."""
     second = ENTROPY.token_bytes(32)
-    wrapped = RootKeys({1: KEY}).wrap(b"data key", PLACE, entropy=ENTROPY)
-    both = RootKeys({2: second, 1: KEY})
+    wrapped = Keyring({1: KEY}).wrap(b"data key", PLACE, entropy=ENTROPY)
+    both = Keyring({2: second, 1: KEY})
 
     assert both.unwrap(wrapped, PLACE) == b"data key"
-    assert both.derive("mac") == RootKeys({1: KEY}).derive("mac")
+    assert both.derive("mac") == Keyring({1: KEY}).derive("mac")
     with pytest.raises(CannotOpen):
-        RootKeys({1: KEY}).unwrap(both.wrap(b"data key", PLACE, entropy=ENTROPY), PLACE)
+        Keyring({1: KEY}).unwrap(both.wrap(b"data key", PLACE, entropy=ENTROPY), PLACE)
 
 
 def test_the_version_in_front_is_authenticated():
     """Renaming the version a value was wrapped under does not open it."""
-    wrapped = RootKeys({1: KEY}).wrap(b"data key", PLACE, entropy=ENTROPY)
+    wrapped = Keyring({1: KEY}).wrap(b"data key", PLACE, entropy=ENTROPY)
     renamed = (2).to_bytes(4) + wrapped[4:]
 
     with pytest.raises(CannotOpen):
-        RootKeys({1: KEY, 2: KEY}).unwrap(renamed, PLACE)
+        Keyring({1: KEY, 2: KEY}).unwrap(renamed, PLACE)
 
 
 @pytest.mark.parametrize("keys", [{}, {1: b""}, {1: b"x" * 31}])
 def test_root_keys_are_of_full_size_and_never_shown(keys):
     """A short key is refused, and no repr shows one."""
     with pytest.raises(ValueError, match="32 bytes"):
-        RootKeys(keys)
+        Keyring(keys)
 
-    assert KEY.hex() not in repr(RootKeys({1: KEY}))
-    assert repr(KEY) not in repr(RootKeys({1: KEY}))
+    assert KEY.hex() not in repr(Keyring({1: KEY}))
+    assert repr(KEY) not in repr(Keyring({1: KEY}))

@@ -24,6 +24,7 @@ from ostiary.verifier import Revocation, RevocationKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
+    from ostiary.features.data_keys import DataKeys
     from ostiary.features.sessions import Revocations
     from ostiary.features.signing_keys import SigningKeys
     from ostiary.foundation.channel import Channel
@@ -57,6 +58,7 @@ class Follower:
         *,
         revocations: Revocations,
         signing_keys: SigningKeys,
+        data_keys: DataKeys,
         verifier: AccessTokenVerifier,
         clock: Clock,
         clock_check: ClockCheck,
@@ -67,6 +69,7 @@ class Follower:
         self._channel = channel
         self._revocations = revocations
         self._signing_keys = signing_keys
+        self._data_keys = data_keys
         self._verifier = verifier
         self._clock = clock
         self._clock_check = clock_check
@@ -174,6 +177,7 @@ class Follower:
         self._revocations.live.expire(now)
         if self._keys_read_at is None or abs(now - self._keys_read_at) >= _READ_KEYS_EVERY:
             await self._read_keys()
+            await self._data_keys.refresh(now=now)
             await self._compare_clocks()
             self._keys_read_at = now
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidTag
@@ -61,6 +62,14 @@ def derive_key(key: bytes, purpose: str) -> bytes:
     )
 
 
+def expand_key(key: bytes, info: bytes) -> bytes:
+    """Return 32 bytes of `key` for `info` (HKDF-Expand with SHA-256, RFC 5869 §2.3), for a record of its own.
+
+    Without the Extract step, which §3.3 allows of a key that is uniformly random: `key` must be one, 32 bytes long.
+    """
+    return mac(key, info + b"\x01")
+
+
 def associated_data(*parts: str | UUID | int) -> bytes:
     """Write the ids a sealed value is bound to so that no two lists of parts read alike."""
     encoded = [str(part).encode() for part in parts]
@@ -84,38 +93,46 @@ def unseal(key: bytes, sealed: bytes, bound_to: bytes) -> bytes:
         raise CannotOpen from None
 
 
-class RootKeys:
-    """The keys that are kept outside the database, by version; the newest one wraps.
+class Keyring:
+    """The versions of a key that others hang on: the newest one wraps, the oldest one derives.
 
-    They encrypt nothing but other keys, and derive the keyed digests of the installation.
+    The root keys, which are kept outside the database, are one, and wrap data keys and nothing else; the keys of the
+    installation are another.
     """
 
     def __init__(self, keys: Mapping[int, bytes]) -> None:
         if not keys or any(len(key) != KEY_SIZE for key in keys.values()):
-            raise ValueError("Root keys are 32 bytes each, and there is at least one.")
+            raise ValueError("The keys of a keyring are 32 bytes each, and there is at least one.")
         self._keys = dict(keys)
         self.newest = max(keys)
+        self.versions: Mapping[int, bytes] = MappingProxyType(self._keys)
+        """Each version's key."""
 
     def __repr__(self) -> str:
-        return f"RootKeys(versions={sorted(self._keys)})"
+        return f"Keyring(versions={sorted(self._keys)})"
 
     def wrap(self, key: bytes, bound_to: bytes, *, entropy: Entropy) -> bytes:
-        """Seal another key under the newest root key; the version stands in front, authenticated."""
+        """Seal another key under the newest version, whose number stands in front, authenticated."""
         version = self.newest.to_bytes(_VERSION_SIZE)
         return version + seal(self._wrapping_key(self.newest), key, version + bound_to, entropy=entropy)
 
     def unwrap(self, wrapped: bytes, bound_to: bytes) -> bytes:
         """Open what `wrap` made, under whichever version it names. Raises `CannotOpen`."""
         version = wrapped[:_VERSION_SIZE]
-        number = int.from_bytes(version)
+        number = self.version_of(wrapped)
         if number not in self._keys:
             raise CannotOpen
         return unseal(self._wrapping_key(number), wrapped[_VERSION_SIZE:], version + bound_to)
 
-    def derive(self, purpose: str) -> bytes:
-        """Return the installation's key for `purpose`, from the *oldest* root key.
+    @staticmethod
+    def version_of(wrapped: bytes) -> int:
+        """Return the version that something was wrapped under."""
+        return int.from_bytes(wrapped[:_VERSION_SIZE])
 
-        Digests under it are stored, so it must not change when a newer root key is added.
+    def derive(self, purpose: str) -> bytes:
+        """Return the key for `purpose`, from the *oldest* version.
+
+        Digests under it are stored, so it must not change when a newer version is added.
         """
         return derive_key(self._keys[min(self._keys)], purpose)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ostiary.entrypoints.follower import Follower
+from ostiary.features.data_keys import DataKeys
 from ostiary.foundation.channel import channel_at
 from ostiary.foundation.clock import ClockCheck
 from ostiary.foundation.storage import Database
@@ -29,6 +30,7 @@ class Services(Records, Facts, Proofs, Grants, Journeys, Background, Doors):
     """The built objects of a started installation, for doors, commands and tests: those of every tier."""
 
     database: Database
+    data_keys: DataKeys
     cache: SharedCache | None
     follower: Follower
 
@@ -48,6 +50,7 @@ def build(ground: Ground) -> Services:
         channel_at(settings.database, settings.redis),
         revocations=grants.revocations,
         signing_keys=facts.signing_keys,
+        data_keys=ground.data_keys,
         verifier=grants.verifier,
         clock=clock,
         clock_check=clock_check,
@@ -69,6 +72,7 @@ def build(ground: Ground) -> Services:
     return Services(
         **{name: made for part in parts for name, made in vars(part).items()},
         database=database,
+        data_keys=ground.data_keys,
         cache=ground.cache,
         follower=follower,
     )

@@ -11,6 +11,7 @@ from ostiary.features.profiles import Profiles
 from ostiary.features.roles import Roles
 from ostiary.features.service_credentials import ServiceCredentials
 from ostiary.features.signing_keys import Schedule, SigningKeys
+from ostiary.features.vault import Vault
 from ostiary.foundation.jose import Algorithm
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Facts:
     roles: Roles
     service_credentials: ServiceCredentials
     signing_keys: SigningKeys
+    vault: Vault
 
 
 def build_facts(ground: Ground, records: Records) -> Facts:
@@ -53,4 +55,5 @@ def build_facts(ground: Ground, records: Records) -> Facts:
             schedule=Schedule(tokens.key_lifetime, tokens.key_overlap, tokens.access_lifetime),
             audit=records.audit,
         ),
+        vault=Vault(database, entropy, keys=ground.data_keys),
     )

@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ostiary.declarations import Declarations
+from ostiary.features.data_keys import DataKeys
 from ostiary.foundation.clock import Clock
-from ostiary.foundation.crypto import RootKeys
+from ostiary.foundation.crypto import Keyring
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.limits import SqlLimits
@@ -25,7 +26,8 @@ class Ground:
 
     settings: Settings
     database: Database
-    keys: RootKeys
+    keys: Keyring
+    data_keys: DataKeys
     entropy: Entropy
     clock: Clock
     declared: Declarations

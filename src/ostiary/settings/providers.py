@@ -140,7 +140,9 @@ class ProviderSettings(Section):
         """Say what is wrong with this provider, `setting: what to do`, or None."""
         kind = self.kind_of(name)
         if _NAME.fullmatch(name) is None or len(name) > _LONGEST_NAME:
-            return f": a provider's name has up to {_LONGEST_NAME} lower-case letters, digits and single hyphens"
+            return (
+                f": a provider's name has up to {_LONGEST_NAME} lower-case letters, digits and single hyphens"
+            )
         checks = (self._missing(kind), self._superfluous(kind), self._unfit())
         return next((problem for problem in checks if problem is not None), None)
 
@@ -181,7 +183,9 @@ def _is_url(value: str | None) -> bool:
     if value is None:
         return True
     parts = urlsplit(value)
-    return parts.scheme in {"https", "http"} and bool(parts.hostname) and not parts.query and not parts.fragment
+    return (
+        parts.scheme in {"https", "http"} and bool(parts.hostname) and not parts.query and not parts.fragment
+    )
 
 
 def _names(value: object) -> object:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ostiary.foundation.crypto import RootKeys
+from ostiary.foundation.crypto import Keyring
 from ostiary.foundation.storage import Query, database_at
 from ostiary.settings import parse_keys
 
@@ -125,7 +125,7 @@ def test_a_generated_key_is_one_the_settings_take(run):
     """`keys generate` prints what OSTIARY_ROOT_KEYS reads."""
     printed = run("keys", "generate", "--version", "3").out.strip()
 
-    assert RootKeys(parse_keys(printed)).newest == 3
+    assert Keyring(parse_keys(printed)).newest == 3
 
 
 def test_the_schema_is_deployed_checked_and_undone(run, monkeypatch, database_url):

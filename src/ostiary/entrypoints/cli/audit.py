@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
     from ostiary.features.audit import RecordedEvent, Tally
-    from ostiary.foundation.crypto import RootKeys
+    from ostiary.foundation.crypto import Keyring
     from ostiary.foundation.storage import Database
 
 app = App(name="audit", help="List, verify and export the audit events.", help_format="markdown")
@@ -293,7 +293,7 @@ async def _database(settings: Settings) -> AsyncIterator[Database]:
         await database.close()
 
 
-def _root_keys(settings: Settings) -> RootKeys:
+def _root_keys(settings: Settings) -> Keyring:
     """Return the root keys. A fresh one would fit no seal and open nothing, so none is made here."""
     is_configured = settings.root_keys is not None or settings.root_keys_file is not None
     if not is_configured and not (settings.data / KEY_FILE).exists():

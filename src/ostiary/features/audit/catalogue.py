@@ -94,10 +94,25 @@ CATALOGUE: Final[Mapping[Action, Entry]] = MappingProxyType(
         Action.IDENTITY_FACTOR_REQUIRED: Entry(
             "A first proof was right, and a second one was asked for.", _OWNER, _THEM
         ),
-        Action.IDENTITY_SIGN_IN_FAILED: Entry("A sign-in was refused.", _ANYBODY, _WHOEVER),
+        Action.IDENTITY_SIGN_IN_FAILED: Entry("A sign-in was refused.", _ANYBODY, _WHOEVER, ("provider",)),
         Action.IDENTITY_REAUTHENTICATED: Entry("Somebody proved again who they are.", _OWNER, _THEM),
         Action.IDENTITY_REAUTHENTICATION_FAILED: Entry(
             "Somebody failed to prove again who they are.", _OWNER, _THEM
+        ),
+        Action.ACCOUNT_LINKED: Entry(
+            "An account at a provider was linked.", _OWNER, _THEM, ("provider", "linked_by")
+        ),
+        Action.ACCOUNT_LINK_REFUSED: Entry(
+            "An account at a provider was not linked; `reason` says why.", _OWNER, _THEM, ("provider",)
+        ),
+        Action.ACCOUNT_UNLINKED: Entry(
+            "An account at a provider was unlinked.", _OWNER, _THEM, ("provider",)
+        ),
+        Action.IDENTITIES_MERGED: Entry(
+            "Another account of the same person became part of this one.",
+            _OWNER,
+            _THEM,
+            ("absorbed", "accounts"),
         ),
         Action.DEVICE_REMEMBERED: Entry("A device needs no second factor for a while.", _OWNER, _THEM),
         Action.DEVICE_FORGOTTEN: Entry("A device needs a second factor again.", _OWNER, _THEM),
@@ -160,9 +175,14 @@ CATALOGUE: Final[Mapping[Action, Entry]] = MappingProxyType(
         Action.ROLE_PERMISSION_ADDED: _role("A role allows more.", "permissions"),
         Action.ROLE_PERMISSION_REMOVED: _role("A role allows less.", "permissions"),
         Action.ROLE_GRANTED: Entry(
-            "A role was given; `reason` names it.", "an operator, or whoever made the account", _THEM
+            "A role was given; `reason` names it.",
+            "an operator, whoever made the account, or the system for a provider",
+            _THEM,
+            ("provider",),
         ),
-        Action.ROLE_REMOVED: Entry("A role was taken away; `reason` names it.", _OPERATOR, _THEM),
+        Action.ROLE_REMOVED: Entry(
+            "A role was taken away; `reason` names it.", _OPERATOR, _THEM, ("provider",)
+        ),
         Action.BOOTSTRAP_ISSUED: Entry(
             "The link for the first administrator was made.", _SYSTEM, _INSTALLATION
         ),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ostiary.features.audit.model import Event
-    from ostiary.foundation.crypto import RootKeys
+    from ostiary.foundation.crypto import Keyring
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.storage import Database, Parameter, Transaction
 
@@ -67,7 +67,7 @@ class Opened:
 class PersonalData:
     """Seals and opens the personal data in the events of one installation."""
 
-    def __init__(self, database: Database, root_keys: RootKeys, entropy: Entropy) -> None:
+    def __init__(self, database: Database, root_keys: Keyring, entropy: Entropy) -> None:
         self._database = database
         self._root_keys = root_keys
         self._entropy = entropy

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ostiary.features.audit.model import Event, Login, LoginRecord
     from ostiary.features.outbox import Outbox, Recipient
-    from ostiary.foundation.crypto import RootKeys
+    from ostiary.foundation.crypto import Keyring
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.storage import Database, Parameter, Transaction
 
@@ -40,7 +40,7 @@ class Audit:
         database: Database,
         entropy: Entropy,
         *,
-        root_keys: RootKeys,
+        root_keys: Keyring,
         outbox: Outbox,
         tells_new_devices: bool = True,
     ) -> None:

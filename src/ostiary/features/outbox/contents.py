@@ -75,6 +75,9 @@ CONTENTS: Final[Mapping[Template, Contents]] = MappingProxyType(
         Template.FACTOR_RESET_APPROVED: _undoable("undo-factor-reset", "days", "at"),
         Template.FACTOR_RESET_DONE: _told(),
         Template.PASSKEY_CLONE_SUSPECTED: _told(*_WHERE),
+        Template.ACCOUNT_LINKED: Contents(None, frozenset({"provider"}), frozenset(_WHERE)),
+        Template.ACCOUNT_UNLINKED: Contents(None, frozenset({"provider"}), frozenset(_WHERE)),
+        Template.ACCOUNTS_MERGED: _told(*_WHERE),
         Template.DELETION_REQUESTED: _undoable("undo-deletion", "days", "at"),
         Template.DELETION_CANCELLED: _told(),
     }

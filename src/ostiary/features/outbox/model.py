@@ -61,6 +61,9 @@ class Template(StrEnum):
     FACTOR_RESET_APPROVED = "factor_reset_approved"
     FACTOR_RESET_DONE = "factor_reset_done"
     PASSKEY_CLONE_SUSPECTED = "passkey_clone_suspected"
+    ACCOUNT_LINKED = "account_linked"
+    ACCOUNT_UNLINKED = "account_unlinked"
+    ACCOUNTS_MERGED = "accounts_merged"
     DELETION_REQUESTED = "deletion_requested"
     DELETION_CANCELLED = "deletion_cancelled"
 

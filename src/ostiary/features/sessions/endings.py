@@ -34,6 +34,8 @@ class EndReason(StrEnum):
     ENTITY_DEACTIVATED = "entity_deactivated"
     ROLE_REMOVED = "role_removed"
     PROVIDER_UNLINKED = "provider_unlinked"
+    PROVIDER_LOGOUT = "provider_logout"
+    IDENTITY_MERGED = "identity_merged"
     FACTOR_MISSING = "factor_missing"
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - a reason
     TOKEN_REVOKED = "token_revoked"  # noqa: S105 - a reason
@@ -72,6 +74,7 @@ class Linked(StrEnum):
     KEPT = "kept"
     WITH_THE_LAST_SESSION = "erased with the last session that uses them"
     ERASED = "erased"
+    MOVED = "go with their account to the other one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,12 @@ ENDINGS: Final[Mapping[EndReason, Ending]] = MappingProxyType(
         ),
         EndReason.PROVIDER_UNLINKED: Ending(
             "Provider unlinked: its sessions", *_NAMED, Cookie.DEAD, Linked.ERASED, cancels_flows=False
+        ),
+        EndReason.PROVIDER_LOGOUT: Ending(
+            "Logout at the provider: the sessions it names", *_NAMED, Cookie.DEAD, _LAST, cancels_flows=False
+        ),
+        EndReason.IDENTITY_MERGED: Ending(
+            "Made part of another account", *_ALL, Cookie.DEAD, Linked.MOVED, cancels_flows=True
         ),
         EndReason.FACTOR_MISSING: Ending(
             "Refreshed without the second factor the policy now demands",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from ostiary.foundation.crypto import RootKeys
+    from ostiary.foundation.crypto import Keyring
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.jose import Algorithm, VerificationKey
     from ostiary.foundation.storage import Database, Statements, Transaction
@@ -51,7 +51,7 @@ class SigningKeys:
     def __init__(
         self,
         database: Database,
-        root_keys: RootKeys,
+        root_keys: Keyring,
         entropy: Entropy,
         *,
         algorithm: Algorithm,

@@ -64,9 +64,7 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
                 takes_text_as_verified=True,
                 profile={"given_name": "user.name.firstName", "family_name": "user.name.lastName"},
             ),
-            authoritative_domains=frozenset(
-                {"icloud.com", "me.com", "mac.com", "privaterelay.appleid.com"}
-            ),
+            authoritative_domains=frozenset({"icloud.com", "me.com", "mac.com", "privaterelay.appleid.com"}),
             takes_native_tokens=True,
             asks_userinfo=False,
         ),
@@ -118,7 +116,11 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
             issuer="https://securetoken.google.com/{client_id}",
             scopes=(),
             claims=ClaimsRule(
-                profile={"name": "name", "picture": "picture", "sign_in_provider": "firebase.sign_in_provider"},
+                profile={
+                    "name": "name",
+                    "picture": "picture",
+                    "sign_in_provider": "firebase.sign_in_provider",
+                },
                 # Somebody who has shown nothing at all.
                 refused={"firebase.sign_in_provider": "anonymous"},
             ),

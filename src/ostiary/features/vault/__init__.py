@@ -4,6 +4,7 @@ Owns `linked_accounts`. One row for each account at a provider, shared by every 
 the clear only in the hands of whoever asked for it: no log, error, repr, record or cache has one.
 """
 
+from ostiary.features.vault.errors import AlreadyLinked
 from ostiary.features.vault.model import (
     ACCOUNT_PREFIX,
     LinkedAccount,
@@ -12,12 +13,17 @@ from ostiary.features.vault.model import (
     external_account_id,
     parse_account_id,
 )
+from ostiary.features.vault.sealing import SealedTokens
+from ostiary.features.vault.service import Vault
 
 __all__ = [
     "ACCOUNT_PREFIX",
+    "AlreadyLinked",
     "LinkedAccount",
     "LinkedBy",
+    "SealedTokens",
     "UpstreamTokens",
+    "Vault",
     "external_account_id",
     "parse_account_id",
 ]

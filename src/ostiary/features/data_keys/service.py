@@ -1,0 +1,150 @@
+"""Making, unwrapping and remembering data keys."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from ostiary.features.data_keys import store
+from ostiary.features.data_keys.model import DataKey, Purpose, RootKeyMissing, RootKeysMissing
+from ostiary.foundation.crypto import KEY_SIZE, CannotOpen, Keyring
+from ostiary.foundation.ids import new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from ostiary.features.data_keys.store import WrappedKey
+    from ostiary.foundation.entropy import Entropy
+    from ostiary.foundation.key_service import KeyService
+    from ostiary.foundation.storage import Database, Statements
+
+_READ_AGAIN_AFTER: Final = timedelta(minutes=1)
+_FIRST: Final = 1
+
+
+class DataKeys:
+    """The data keys of one installation, and this worker's memory of them.
+
+    `load` makes what is missing and fills the memory; `refresh` lets a running worker move on to keys that were made
+    meanwhile.
+    """
+
+    def __init__(self, database: Database, key_service: KeyService, entropy: Entropy) -> None:
+        self.key_service = key_service
+        self._database = database
+        self._entropy = entropy
+        self._opened: dict[UUID, DataKey] = {}
+        self._current: DataKey | None = None
+        self._read_at: datetime | None = None
+
+    @property
+    def current(self) -> DataKey:
+        """The key that the vault seals under."""
+        if self._current is None:
+            raise RuntimeError("The data keys are not loaded: start Ostiary before sealing anything.")
+        return self._current
+
+    async def load(self, *, adopt: Mapping[int, bytes] | None, now: datetime) -> Keyring:
+        """Make the keys that are missing, read them all, and return the keys of the installation.
+
+        Before there were data keys, root keys sealed everything; what such a database holds stays readable, as they
+        (`adopt`) become its data keys. Any number of workers may start on an empty database: they agree.
+        Raises `RootKeyMissing`, `RootKeysMissing`, `CannotOpen`, `Unavailable`.
+        """
+        rows = await self._read()
+        if not any(row.purpose is Purpose.INSTALLATION for row in rows):
+            await self._make_first(adopt, now)
+            rows = await self._read()
+        if not any(row.purpose is Purpose.VAULT for row in rows):
+            await self.make(Purpose.VAULT, _FIRST, now=now)
+            rows = await self._read()
+        self._check(rows)
+        await self._open_all(rows)
+        self._read_at = now
+        return Keyring(
+            {row.number: self._opened[row.id].secret for row in rows if row.purpose is Purpose.INSTALLATION}
+        )
+
+    async def refresh(self, *, now: datetime) -> None:
+        """Read the keys again if it is a minute since, and seal under the newest from now on. Raises as `load`."""
+        if self._read_at is not None and abs(now - self._read_at) < _READ_AGAIN_AFTER:
+            return
+        await self._open_all(await self._read())
+        self._read_at = now
+
+    async def get(self, source: Statements, key_id: UUID) -> DataKey:
+        """Return a key, from memory unless somebody has made it a moment ago.
+
+        Raises `CannotOpen`, also for one that is gone, and `Unavailable`.
+        """
+        known = self._opened.get(key_id)
+        if known is not None:
+            return known
+        row = await source.fetch_one(store.ONE, key_id)
+        if row is None:
+            raise CannotOpen
+        return await self._open(row)
+
+    async def make(
+        self, purpose: Purpose, number: int, *, now: datetime, secret: bytes | None = None
+    ) -> None:
+        """Store a new key, unless there is one of this number; a fresh one, or `secret`."""
+        key_id = new_id(now, self._entropy)
+        key = secret or self._entropy.token_bytes(KEY_SIZE)
+        service = self.key_service
+        # Wrapped before the statement, not within a transaction: a key service may be a network away.
+        version = service.newest
+        wrapped = await service.wrap(key, bound_to(key_id, purpose, number))
+        await self._database.execute(store.ADD, key_id, purpose, number, wrapped, version, now)
+
+    async def _make_first(self, adopt: Mapping[int, bytes] | None, now: datetime) -> None:
+        if not await self._database.fetch_one(store.IS_OLDER):
+            await self.make(Purpose.INSTALLATION, _FIRST, now=now)
+            return
+        if adopt is None:
+            raise RootKeysMissing
+        for number, secret in sorted(adopt.items()):
+            await self.make(Purpose.INSTALLATION, number, secret=secret, now=now)
+
+    async def _read(self) -> Sequence[WrappedKey]:
+        return await self._database.fetch_all(store.ALL)
+
+    def _check(self, rows: Iterable[WrappedKey]) -> None:
+        missing = {row.kek_version for row in rows}.difference(self.key_service.versions)
+        if missing:
+            raise RootKeyMissing(sorted(missing))
+
+    async def _open_all(self, rows: Sequence[WrappedKey]) -> None:
+        opened = await asyncio.gather(*(self._open(row) for row in rows))
+        of_vault = [
+            key
+            for row, key in zip(rows, opened, strict=True)
+            if row.purpose is Purpose.VAULT and row.retired_at is None
+        ]
+        self._opened = {key.id: key for key in opened}
+        self._current = max(of_vault, key=lambda key: key.number)
+
+    async def _open(self, row: WrappedKey) -> DataKey:
+        known = self._opened.get(row.id)
+        if known is not None:
+            return known
+        secret = await self.key_service.unwrap(
+            row.kek_version, row.wrapped_key, bound_to(row.id, row.purpose, row.number)
+        )
+        key = DataKey(row.id, row.number, secret)
+        self._opened[row.id] = key
+        return key
+
+
+def bound_to(key_id: UUID, purpose: Purpose, number: int) -> Mapping[str, str]:
+    """Return what a wrapped key is bound to: its place, so that no key unwraps as another."""
+    return {
+        "domain": "ostiary",
+        "table": "data_keys",
+        "key": str(key_id),
+        "purpose": purpose.value,
+        "number": str(number),
+    }
