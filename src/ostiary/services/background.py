@@ -67,7 +67,7 @@ def build_background(
         tasks=(
             *standard_tasks(
                 _retention(ground.settings),
-                sessions=grants.sessions,
+                sessions=grants.session_upkeep,
                 challenges=proofs.challenges,
                 passkeys=proofs.passkeys,
                 identities=facts.identities,
@@ -128,7 +128,7 @@ def build_background(
         batch_size=ground.settings.maintenance.batch_size,
     )
     statistics = Statistics(
-        ground.database, sessions=grants.sessions, messages=records.messages, maintenance=maintenance
+        ground.database, sessions=grants.session_upkeep, messages=records.messages, maintenance=maintenance
     )
     return Background(maintenance, statistics)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ostiary.features.federation import Federation
 from ostiary.features.flows import Devices, Factor, FactorPolicy, FactorProofs, FactorSteps, Flows
 from ostiary.features.provisioning import Provisioning
 from ostiary.features.sessions import (
@@ -14,6 +15,7 @@ from ostiary.features.sessions import (
     Revocations,
     SessionReading,
     Sessions,
+    SessionUpkeep,
 )
 from ostiary.verifier import AccessTokenVerifier, RevocationSet
 
@@ -32,6 +34,7 @@ class Grants:
     verifier: AccessTokenVerifier
     revocations: Revocations
     sessions: Sessions
+    session_upkeep: SessionUpkeep
     session_reading: SessionReading
     address_claims: AddressClaims
     flows: Flows
@@ -39,6 +42,7 @@ class Grants:
     factor_proofs: FactorProofs
     factor_steps: FactorSteps
     provisioning: Provisioning
+    federation: Federation
 
 
 def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs) -> Grants:
@@ -64,6 +68,7 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
         ground.entropy,
         identities=facts.identities,
         challenges=proofs.challenges,
+        vault=facts.vault,
         audit=records.audit,
         revocations=revocations,
         access_tokens=access_tokens,
@@ -95,6 +100,15 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
         sending=proofs.sending,
         outbox=records.outbox,
     )
+    provisioning = Provisioning(
+        entity_types=ground.declared.entity_types,
+        identities=facts.identities,
+        passwords=proofs.passwords,
+        roles=facts.roles,
+        flows=flows,
+        audit=records.audit,
+    )
+    address_claims = AddressClaims(identities=facts.identities, sessions=sessions, audit=records.audit)
     return Grants(
         live=live,
         verifier=AccessTokenVerifier(
@@ -103,7 +117,8 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
         revocations=revocations,
         session_reading=SessionReading(ground.database),
         sessions=sessions,
-        address_claims=AddressClaims(identities=facts.identities, sessions=sessions, audit=records.audit),
+        session_upkeep=SessionUpkeep(sessions=sessions, audit=records.audit),
+        address_claims=address_claims,
         flows=flows,
         devices=devices,
         factor_proofs=factor_proofs,
@@ -118,12 +133,19 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
             outbox=records.outbox,
             audit=records.audit,
         ),
-        provisioning=Provisioning(
-            entity_types=ground.declared.entity_types,
+        provisioning=provisioning,
+        federation=Federation(
+            ground.database,
+            providers=proofs.upstream.providers,
+            vault=facts.vault,
             identities=facts.identities,
-            passwords=proofs.passwords,
+            provisioning=provisioning,
+            profiles=facts.profiles,
             roles=facts.roles,
+            claims=address_claims,
+            sessions=sessions,
             flows=flows,
+            outbox=records.outbox,
             audit=records.audit,
         ),
     )

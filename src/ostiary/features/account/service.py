@@ -89,7 +89,11 @@ class Account:
                 tx, caller.identity_id, text=hashed.text, scheme=hashed.scheme, now=now
             )
             epoch = await self._sessions.end_all(
-                tx, caller.identity_id, reason=EndReason.PASSWORD_CHANGED, now=now
+                tx,
+                caller.identity_id,
+                reason=EndReason.PASSWORD_CHANGED,
+                followed=caller.session_id,
+                now=now,
             )
             self._outbox.notify(tx, proven.recipient, Template.PASSWORD_CHANGED, now=now)
             self._record(tx, caller, Action.IDENTITY_PASSWORD_CHANGED, now)

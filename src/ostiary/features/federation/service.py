@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from ostiary.features.audit import NOBODY, Action, Actor, Event, Login
+from ostiary.features.audit import NOBODY, SYSTEM, Action, Actor, Event, Login
 from ostiary.features.federation import store
 from ostiary.features.federation.model import (
     ArrivalReason,
@@ -17,12 +18,13 @@ from ostiary.features.federation.model import (
 from ostiary.features.flows import Proof
 from ostiary.features.identities import IDENTITY_PREFIX, IdentifierTaken, InvalidAddress, Status, parse_email
 from ostiary.features.outbox import Template
-from ostiary.features.profiles import ProfileChange
+from ostiary.features.profiles import ProfileNotFound, change_to
 from ostiary.features.provisioning import AwaitsApproval, Draft
 from ostiary.features.sessions import EndReason, Via
 from ostiary.features.upstream import OnKnownAddress, OnNew, ProfileRefresh
 from ostiary.features.vault import AlreadyLinked, LinkedBy
 from ostiary.foundation.ids import format_id
+from ostiary.foundation.storage import UniqueViolation
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -33,17 +35,18 @@ if TYPE_CHECKING:
     from ostiary.features.audit import Audit, Origin
     from ostiary.features.federation.model import Known, Visit
     from ostiary.features.flows import FactorFacts, Flows
-    from ostiary.features.identities import Credentials, EmailAddress, EntityType
+    from ostiary.features.identities import Credentials, EmailAddress, EntityType, Identities
     from ostiary.features.outbox import Outbox
     from ostiary.features.profiles import Profiles
     from ostiary.features.provisioning import Arrival, Provisioning
     from ostiary.features.roles import Roles
     from ostiary.features.sessions import AddressClaims, Sessions
-    from ostiary.features.upstream import Arrived, ProviderRules, Providers, UpstreamIdentity, UpstreamTokens
-    from ostiary.features.vault import Vault
+    from ostiary.features.upstream import Arrived, ProviderRules, Providers, UpstreamIdentity
+    from ostiary.features.vault import UpstreamTokens, Vault
     from ostiary.foundation.storage import Database, Transaction
 
 _FEDERATED: Final = "fed"
+_MADE_BY_OPERATORS: Final = frozenset({"admin", "service"})
 _MULTI_FACTOR: Final = "mfa"
 
 
@@ -56,6 +59,7 @@ class Federation:
         *,
         providers: Providers,
         vault: Vault,
+        identities: Identities,
         provisioning: Provisioning,
         profiles: Profiles,
         roles: Roles,
@@ -68,6 +72,7 @@ class Federation:
         self._database = database
         self._providers = providers
         self._vault = vault
+        self._identities = identities
         self._provisioning = provisioning
         self._profiles = profiles
         self._roles = roles
@@ -95,7 +100,11 @@ class Federation:
         """Try again where somebody else was faster to link the account or to take the address: now they are known."""
         try:
             return await act()
-        except (AlreadyLinked, IdentifierTaken):
+        except IdentifierTaken:
+            return await act()
+        except UniqueViolation as violation:
+            if violation.constraint != AlreadyLinked.CONSTRAINT:
+                raise
             return await act()
 
     async def _arrive(
@@ -114,9 +123,7 @@ class Federation:
             return await self._return(tx, arrived, linked, linked.account_id, rules, visit, now)
         holder = next(iter(found), None)
         policy = LinkingPolicy(
-            # Where nobody may register, a provider brings newcomers only if it is an organisation's own.
-            creates=rules.on_new is OnNew.CREATE
-            and (entity_type.open_registration or bool(rules.allowed_domains)),
+            creates=rules.on_new is OnNew.CREATE and _may_be_made(entity_type, rules),
             links_known_address=rules.on_known_address is OnKnownAddress.LINK,
             asks_to_sign_in_first=rules.on_known_address is not OnKnownAddress.REFUSE,
         )
@@ -230,7 +237,7 @@ class Federation:
         self._note(tx, Action.ACCOUNT_LINKED, identity.id, who, visit.origin, now, linked_by=LinkedBy.SIGN_IN)
         if draft.awaits_approval:
             return AwaitsApproval(identity.id)
-        credentials = await self._provisioning.credentials(tx, identity.id)
+        credentials = await self._identities.lock_for_change(tx, identity.id)
         proof = _proof(arrived, account_id, rules, visit)
         return await self._flows.enter(
             tx, credentials, proof, origin=visit.origin, device=visit.device, now=now
@@ -267,7 +274,6 @@ class Federation:
         """Give the roles that the provider's stand for, and take those that this provider gave and no longer names."""
         wanted, giver = _mapped(rules, who), _granted_by(who)
         held = {grant.role: grant.granted_by for grant in facts.grants}
-        # Only what the allow-list still names is the provider's to take: the rest an operator may have made theirs.
         lost = sorted(role for role, by in held.items() if by == giver and role not in wanted)
         gained = sorted(wanted - held.keys())
         if not lost and not gained:
@@ -290,8 +296,10 @@ class Federation:
         self, tx: Transaction, owner: Credentials, claims: Mapping[str, Any], now: datetime
     ) -> None:
         fields = profile_fields(claims)
-        if fields and await self._profiles.exists(tx, owner.entity_type, owner.id):
-            await self._profiles.change(tx, owner.entity_type, owner.id, ProfileChange(**fields), now=now)
+        if fields:
+            # A kind of account of the application's own keeps its profiles itself.
+            with suppress(ProfileNotFound):
+                await self._profiles.change(tx, owner.entity_type, owner.id, change_to(fields), now=now)
 
     def _refuse(
         self,
@@ -360,11 +368,12 @@ class Federation:
     ) -> None:
         event = Event(
             action,
-            Actor("provider", who.provider),
+            SYSTEM,
             target_kind="identity",
             target_id=format_id(IDENTITY_PREFIX, owner.id),
             origin=origin,
             reason=role,
+            metadata={"provider": who.provider},
         )
         self._audit.record(tx, event, now=now)
 
@@ -376,6 +385,15 @@ def _not_for(rules: ProviderRules, entity_type: EntityType, who: UpstreamIdentit
     if entity_type.name not in rules.entity_types:
         return ArrivalReason.NOT_OFFERED
     return None if rules.admits(who.email) else ArrivalReason.DOMAIN_NOT_ALLOWED
+
+
+def _may_be_made(entity_type: EntityType, rules: ProviderRules) -> bool:
+    """Say whether a provider's word may make such an account (FED-09): never one that administers or serves.
+
+    Where nobody may register, a provider brings newcomers only if it is an organisation's own.
+    """
+    is_open = entity_type.open_registration or bool(rules.allowed_domains)
+    return is_open and entity_type.name not in _MADE_BY_OPERATORS
 
 
 def _address(who: UpstreamIdentity) -> EmailAddress | None:

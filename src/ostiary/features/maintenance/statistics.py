@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ostiary.features.maintenance.service import Maintenance
     from ostiary.features.outbox import Messages
-    from ostiary.features.sessions import Sessions
+    from ostiary.features.sessions import SessionUpkeep
     from ostiary.foundation.storage import Database
 
 
@@ -20,7 +20,7 @@ class Statistics:
     """The monitoring figures of one installation."""
 
     def __init__(
-        self, database: Database, *, sessions: Sessions, messages: Messages, maintenance: Maintenance
+        self, database: Database, *, sessions: SessionUpkeep, messages: Messages, maintenance: Maintenance
     ) -> None:
         self._database = database
         self._sessions = sessions

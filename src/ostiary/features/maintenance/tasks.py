@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ostiary.features.maintenance.model import Retention
     from ostiary.features.outbox import Messages
     from ostiary.features.passkeys import Passkeys
-    from ostiary.features.sessions import Sessions
+    from ostiary.features.sessions import SessionUpkeep
     from ostiary.foundation.storage import Transaction
 
     Work = Callable[[Lease], Awaitable[None]]
@@ -37,7 +37,7 @@ _MONTHS: Final = timedelta(days=62)
 def standard_tasks(
     retention: Retention,
     *,
-    sessions: Sessions,
+    sessions: SessionUpkeep,
     challenges: Challenges,
     passkeys: Passkeys,
     identities: Identities,
@@ -230,7 +230,7 @@ async def _nothing_removed(making: Awaitable[int]) -> int:
     return 0
 
 
-async def _spent_tokens(sessions: Sessions, kept: timedelta, lease: Lease) -> None:
+async def _spent_tokens(sessions: SessionUpkeep, kept: timedelta, lease: Lease) -> None:
     """Walk once through the tokens that are old enough, from the oldest on."""
     after: UUID | None = None
 

@@ -6,7 +6,13 @@ by a trigger of the database.
 """
 
 from ostiary.features.profiles.model import PROFILE_TYPES, Profile, ProfileChange, ProfileType
-from ostiary.features.profiles.service import InvalidProfile, ProfileNotFound, Profiles, check_fields
+from ostiary.features.profiles.service import (
+    InvalidProfile,
+    ProfileNotFound,
+    Profiles,
+    change_to,
+    check_fields,
+)
 
 __all__ = [
     "PROFILE_TYPES",
@@ -16,5 +22,6 @@ __all__ = [
     "ProfileNotFound",
     "ProfileType",
     "Profiles",
+    "change_to",
     "check_fields",
 ]

@@ -106,10 +106,11 @@ def check_fields(fields: Mapping[str, Any]) -> None:
 
 
 def _new(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return _checked(_change(fields).applied_to(dict(_EMPTY)))
+    return _checked(change_to(fields).applied_to(dict(_EMPTY)))
 
 
-def _change(fields: Mapping[str, Any]) -> ProfileChange:
+def change_to(fields: Mapping[str, Any]) -> ProfileChange:
+    """Read a change of these fields. Raises `InvalidProfile`."""
     unknown = sorted(set(fields) - set(store.FIELDS))
     if unknown:
         raise InvalidProfile(

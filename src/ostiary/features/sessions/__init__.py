@@ -29,6 +29,7 @@ from ostiary.features.sessions.model import (
 from ostiary.features.sessions.reading import SessionReading
 from ostiary.features.sessions.revocations import RevocationFigures, Revocations
 from ostiary.features.sessions.service import Sessions, SignInOvertaken
+from ostiary.features.sessions.upkeep import SessionUpkeep
 
 __all__ = [
     "ENDINGS",
@@ -50,6 +51,7 @@ __all__ = [
     "SessionFigures",
     "SessionReading",
     "SessionRecord",
+    "SessionUpkeep",
     "Sessions",
     "SignInOvertaken",
     "Tokens",

@@ -201,6 +201,14 @@ class Rotation:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """A session that was just ended, and the account at a provider it began with, if it did."""
+
+    id: UUID
+    linked_account_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
 class Owned:
     """A session and whose it is."""
 

@@ -7,11 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from ostiary.features.audit import NOBODY, SYSTEM, Action, Event, Login, Origin
+from ostiary.features.audit import NOBODY, Action, Event, Login, Origin
 from ostiary.features.identities import IDENTITY_PREFIX
 from ostiary.features.roles import permissions_of
 from ostiary.features.sessions import store
-from ostiary.features.sessions.endings import ENDINGS, EndReason, Reach, require
+from ostiary.features.sessions.endings import ENDINGS, EndReason, Linked, Reach, require
 from ostiary.features.sessions.model import (
     REFRESH_KIND,
     Refusal,
@@ -19,7 +19,6 @@ from ostiary.features.sessions.model import (
     Rotated,
     Rotation,
     Session,
-    SessionFigures,
     Tokens,
     device_label,
     external_session_id,
@@ -27,7 +26,7 @@ from ostiary.features.sessions.model import (
 from ostiary.features.sessions.successors import open_successor, seal_successor
 from ostiary.foundation.bearer import BearerSecret, InvalidBearerSecret
 from ostiary.foundation.errors import OstiaryError
-from ostiary.foundation.ids import first_id_at, format_id, new_id
+from ostiary.foundation.ids import format_id, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,8 +36,9 @@ if TYPE_CHECKING:
     from ostiary.features.challenges import Challenges
     from ostiary.features.identities import Identities
     from ostiary.features.sessions.access_tokens import AccessTokens
-    from ostiary.features.sessions.model import Authentication, Lifetimes
+    from ostiary.features.sessions.model import Authentication, Ended, Lifetimes, Owned
     from ostiary.features.sessions.revocations import Revocations
+    from ostiary.features.vault import Vault
     from ostiary.foundation.cache import SharedCache
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.secret import Secret
@@ -75,6 +75,7 @@ class Sessions:
         *,
         identities: Identities,
         challenges: Challenges,
+        vault: Vault,
         audit: Audit,
         revocations: Revocations,
         access_tokens: AccessTokens,
@@ -86,6 +87,7 @@ class Sessions:
         self._entropy = entropy
         self._identities = identities
         self._challenges = challenges
+        self._vault = vault
         self._audit = audit
         self._access_tokens = access_tokens
         self._lifetimes = lifetimes
@@ -209,8 +211,8 @@ class Sessions:
     ) -> bool:
         """End one session of this identity with all its tokens; False when there is no such live session."""
         require(reason, sessions=Reach.NAMED)
-        ended = await tx.fetch_one(store.END, session_id, identity_id, now, reason)
-        if ended is None:
+        ended = await tx.fetch_all(store.END, identity_id, now, reason, session_id)
+        if not ended:
             return False
         await self._bury(tx, identity_id, ended, reason, now)
         await self._cancel_flows(tx, identity_id, reason)
@@ -221,25 +223,57 @@ class Sessions:
     ) -> int:
         """End every session of an identity but `keep`, and return how many there were."""
         require(reason, sessions=Reach.NAMED)
-        ended = await tx.fetch_all(store.END_OTHERS, identity_id, keep, now, reason)
+        ended = await tx.fetch_all(store.END_OTHERS, identity_id, now, reason, keep)
         await self._cancel_flows(tx, identity_id, reason)
-        for session_id in ended:
-            await self._bury(tx, identity_id, session_id, reason, now)
+        await self._bury(tx, identity_id, ended, reason, now)
         return len(ended)
 
-    async def end_all(self, tx: Transaction, identity_id: UUID, *, reason: EndReason, now: datetime) -> int:
+    async def end_all(
+        self,
+        tx: Transaction,
+        identity_id: UUID,
+        *,
+        reason: EndReason,
+        followed: UUID | None = None,
+        now: datetime,
+    ) -> int:
         """End every session of an identity and every token it has, and return its new token epoch.
 
-        Raising the epoch also overtakes every sign-in that is under way.
+        Raising the epoch also overtakes every sign-in that is under way. `followed` is the session that another one
+        takes the place of in the same transaction.
         """
         require(reason, sessions=Reach.ALL)
         # The identity's row first: everybody who ends several sessions waits there, in one order.
         epoch = await self._raise_epoch(tx, identity_id, reason, now)
         await self._cancel_flows(tx, identity_id, reason)
         ended = await tx.fetch_all(store.END_ALL, identity_id, now, reason)
-        tx.on_commit(partial(self._forget, identity_id, *ended))
+        tx.on_commit(partial(self._forget, identity_id, *(session.id for session in ended)))
         self._audit.all_sessions_ended(tx, identity_id, now=now)
+        if ENDINGS[reason].linked is Linked.ERASED:
+            self._vault.clear_all(tx, identity_id, now=now)
+        await self._clear_unused(tx, identity_id, ended, reason, now, followed)
         return epoch
+
+    async def end_of_account(
+        self, tx: Transaction, identity_id: UUID, account_id: UUID, *, reason: EndReason, now: datetime
+    ) -> int:
+        """End every session of an identity that began with a linked account, and return how many there were."""
+        sessions = await tx.fetch_all(store.OF_ACCOUNT, identity_id, account_id)
+        for session_id in sessions:
+            await self.end(tx, identity_id, session_id, reason=reason, now=now)
+        return len(sessions)
+
+    async def began_with(
+        self,
+        tx: Transaction,
+        provider: str,
+        *,
+        account_id: str | None,
+        session_id: str | None,
+        by: datetime,
+    ) -> Sequence[Owned]:
+        """Return the live sessions, begun by then, of an account at a provider or of one session there, by owner."""
+        return await tx.fetch_all(store.BEGAN_WITH, provider, account_id, session_id, by)
 
     async def end_access_tokens(
         self, tx: Transaction, identity_id: UUID, *, reason: EndReason, now: datetime
@@ -270,60 +304,6 @@ class Sessions:
         except InvalidBearerSecret:
             return None
         return await tx.fetch_one(store.SESSION_OF_REFRESH_TOKEN, token.id, token.digest, identity_id)
-
-    async def end_stale(self, tx: Transaction, *, unused_since: datetime, limit: int, now: datetime) -> int:
-        """End up to `limit` sessions that were not used since then; return how many."""
-        stale = await tx.fetch_all(store.LOCK_STALE, unused_since, limit)
-        for session in stale:
-            await self.end(tx, session.identity_id, session.id, reason=EndReason.STALE, now=now)
-            self._audit.record(
-                tx,
-                Event(
-                    Action.SESSION_ENDED,
-                    SYSTEM,
-                    target_kind="identity",
-                    target_id=format_id(IDENTITY_PREFIX, session.identity_id),
-                    session_id=session.id,
-                    reason=EndReason.STALE,
-                ),
-                now=now,
-            )
-        return len(stale)
-
-    async def purge(self, tx: Transaction, *, expired_by: datetime, ended_by: datetime, limit: int) -> int:
-        """Delete some of the sessions that had expired or ended by then, with their tokens; return how many rows.
-
-        Their history is told first when they were over. Zero says that none is left.
-        """
-        for moment, purge_tokens, purge_sessions in (
-            (expired_by, store.PURGE_TOKENS_OF_EXPIRED, store.PURGE_EXPIRED),
-            (ended_by, store.PURGE_TOKENS_OF_ENDED, store.PURGE_ENDED),
-        ):
-            tokens = await tx.execute(purge_tokens, moment, limit)
-            if tokens >= limit:
-                return tokens
-            purged = await tx.fetch_all(purge_sessions, moment, limit)
-            for session in purged:
-                if session.ended_at is None:
-                    self._audit.session_ended(tx, session.id, now=session.over_at)
-            if tokens + len(purged):
-                return tokens + len(purged)
-        return 0
-
-    async def purge_spent(
-        self, tx: Transaction, *, spent_by: datetime, after: UUID | None, limit: int
-    ) -> tuple[int, UUID | None]:
-        """Delete spent refresh tokens among the next `limit` or so; return how many, and after which id to go on.
-
-        The id is None at the end. Whoever presents a purged token is refused as unknown (docs/decisions/0011).
-        """
-        first, bound = after or _FIRST_ID, first_id_at(spent_by + _MILLISECOND)
-        end = await tx.fetch_one(store.SPENT_WINDOW_ENDS, first, bound, limit)
-        return await tx.execute(store.PURGE_SPENT, first, end or bound, spent_by), end
-
-    async def figures(self, tx: Transaction, *, now: datetime) -> SessionFigures:
-        """Count the sessions."""
-        return await tx.fetch_one(store.FIGURES, now, now - _RECENTLY) or SessionFigures(0, 0, 0)
 
     async def _spend(self, token: BearerSecret, successor: BearerSecret, now: datetime) -> Rotation | None:
         sealed = seal_successor(token, successor, entropy=self._entropy)
@@ -368,13 +348,29 @@ class Sessions:
             await tx.execute(store.CANCEL_FLOWS, identity_id)
 
     async def _bury(
-        self, tx: Transaction, identity_id: UUID, session_id: UUID, reason: EndReason, now: datetime
+        self, tx: Transaction, identity_id: UUID, ended: Sequence[Ended], reason: EndReason, now: datetime
     ) -> None:
-        self._audit.session_ended(tx, session_id, now=now)
-        await self.revocations.end_session(
-            tx, external_session_id(session_id), of=identity_id, reason=reason, by=None, now=now
-        )
-        tx.on_commit(partial(self._forget, identity_id, session_id))
+        for session in ended:
+            self._audit.session_ended(tx, session.id, now=now)
+            await self.revocations.end_session(
+                tx, external_session_id(session.id), of=identity_id, reason=reason, by=None, now=now
+            )
+            tx.on_commit(partial(self._forget, identity_id, session.id))
+        await self._clear_unused(tx, identity_id, ended, reason, now)
+
+    async def _clear_unused(
+        self,
+        tx: Transaction,
+        identity_id: UUID,
+        ended: Sequence[Ended],
+        reason: EndReason,
+        now: datetime,
+        followed: UUID | None = None,
+    ) -> None:
+        """Forget a provider's tokens with the last session that uses them (S4)."""
+        began_elsewhere = any(session.linked_account_id for session in ended)
+        if began_elsewhere and ENDINGS[reason].linked is Linked.WITH_THE_LAST_SESSION:
+            await self._vault.clear_unused(tx, identity_id, followed=followed, now=now)
 
     def _forget(self, identity_id: UUID, *session_ids: UUID) -> None:
         if self._cache is not None:

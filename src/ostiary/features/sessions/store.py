@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from ostiary.features.sessions.model import (
+    Ended,
     Owned,
     Purged,
     RevocationRecord,
@@ -98,29 +99,41 @@ REVOCATIONS = Query(
     into=RevocationRecord,
 )
 
-END = Query(
+
+def _end(which: str, reason: str) -> Query[Ended]:
+    # $2 is the moment, `reason` the parameter that says why.
+    return Query(
+        f"""
+        UPDATE ostiary.sessions SET ended_at = $2, end_reason = {reason}, updated_at = $2
+         WHERE {which} AND ended_at IS NULL
+        RETURNING id, linked_account_id
+        """,
+        into=Ended,
+    )
+
+
+END = _end("identity_id = $1 AND id = $4", "$3")
+END_OTHERS = _end("identity_id = $1 AND id <> $4", "$3")
+END_ALL = _end("identity_id = $1", "$3")
+
+# Sessions that began with an account at a provider: $1 the provider, $2 the account's key there, $3 what the provider
+# calls its session (null for any of either), $4 the moment after which a session is none that it speaks of.
+BEGAN_WITH = Query(
     """
-    UPDATE ostiary.sessions SET ended_at = $3, end_reason = $4, updated_at = $3
-     WHERE id = $1 AND identity_id = $2 AND ended_at IS NULL
-    RETURNING id
+    SELECT session.id, session.identity_id
+      FROM ostiary.sessions AS session
+      JOIN ostiary.linked_accounts AS account ON account.id = session.linked_account_id
+     WHERE account.provider = $1 AND (CAST($2 AS text) IS NULL OR account.provider_account_id = $2)
+       AND (CAST($3 AS text) IS NULL OR session.provider_session_id = $3)
+       AND session.created_at <= $4 AND session.ended_at IS NULL
+     ORDER BY session.identity_id, session.id
     """,
-    into=UUID,
+    into=Owned,
 )
 
-END_OTHERS = Query(
+OF_ACCOUNT = Query(
     """
-    UPDATE ostiary.sessions SET ended_at = $3, end_reason = $4, updated_at = $3
-     WHERE identity_id = $1 AND id <> $2 AND ended_at IS NULL
-    RETURNING id
-    """,
-    into=UUID,
-)
-
-END_ALL = Query(
-    """
-    UPDATE ostiary.sessions SET ended_at = $2, end_reason = $3, updated_at = $2
-     WHERE identity_id = $1 AND ended_at IS NULL
-    RETURNING id
+    SELECT id FROM ostiary.sessions WHERE identity_id = $1 AND linked_account_id = $2 AND ended_at IS NULL ORDER BY id
     """,
     into=UUID,
 )

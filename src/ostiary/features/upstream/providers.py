@@ -77,6 +77,8 @@ class ProviderRules:
     """Which of our roles stands for which of the provider's; never one of Ostiary's own (FED-09)."""
     profile_refresh: ProfileRefresh = ProfileRefresh.ON_CREATE
     keep_tokens: bool = True
+    trusts_second_factor: bool = False
+    """Whether a second factor that was shown there counts here."""
 
     def __post_init__(self) -> None:
         if any(local.startswith("ostiary:") for local in self.roles.values()):

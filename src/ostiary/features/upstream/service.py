@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from ostiary.features.upstream import store
 from ostiary.features.upstream.model import (
     Begun,
     Intent,
     OpenUpstreamFlow,
-    UnknownProvider,
-    UpstreamReason,
-    UpstreamRefused,
 )
-from ostiary.foundation.bearer import BearerSecret, InvalidBearerSecret
-from ostiary.foundation.crypto import associated_data, digest, equal, seal, unseal
-from ostiary.foundation.ids import new_id
 from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
@@ -26,7 +18,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ostiary.features.upstream.model import Arrived, LoggedOut
-    from ostiary.features.upstream.providers import Provider, Providers
+    from ostiary.features.upstream.providers import Providers
     from ostiary.features.vault import UpstreamTokens
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.outbound import Outbound

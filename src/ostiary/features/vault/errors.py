@@ -10,7 +10,7 @@ from ostiary.foundation.errors import OstiaryError
 class AlreadyLinked(OstiaryError):
     """The account at the provider is linked already, here or with somebody else."""
 
-    CONSTRAINT: Final = "uq_linked_accounts_entity_type_provider_provider_account_id"
+    CONSTRAINT: Final = "uq_linked_accounts_provider_provider_account_id_entity_type"
     """What a `UniqueViolation` at the end of the transaction names when `Vault.link` came second."""
 
     def __init__(self) -> None:

@@ -144,13 +144,19 @@ class Vault:
         """Forget an account's tokens as the transaction ends; it stays linked."""
         tx.defer(store.CLEAR, account_id, now)
 
-    def clear_unused(self, tx: Transaction, identity_id: UUID, *, now: datetime) -> None:
-        """Forget, as the transaction ends, the tokens of this identity's accounts that no live session uses.
+    def clear_all(self, tx: Transaction, identity_id: UUID, *, now: datetime) -> None:
+        """Forget the tokens of every account of an identity as the transaction ends; they stay linked."""
+        tx.defer(store.CLEAR_ALL, identity_id, now)
 
-        Those of accounts that were linked on purpose stay. Sessions that the same transaction ends must be ended by
-        then: not by a change that is deferred as well.
+    async def clear_unused(
+        self, tx: Transaction, identity_id: UUID, *, followed: UUID | None = None, now: datetime
+    ) -> None:
+        """Forget the tokens of this identity's accounts that no live session uses, `tx` having ended some.
+
+        Those of accounts that were linked on purpose stay, and that of a session which is `followed` by another one.
         """
-        tx.defer(store.CLEAR_UNUSED, identity_id, now)
+        if await tx.fetch_all(store.LOCK_CLEARABLE, identity_id):
+            await tx.execute(store.CLEAR_UNUSED, identity_id, now, followed)
 
     async def unlink(self, tx: Transaction, identity_id: UUID, account_id: UUID) -> LinkedAccount | None:
         """Delete an account with its tokens, and return what it was; None if this identity has no such account."""

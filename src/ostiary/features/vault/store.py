@@ -106,20 +106,40 @@ _HAS_TOKENS: Final = "data_key_id IS NOT NULL"
 
 
 def _is_unused(account: str, now: str) -> str:
+    # A sign-in that waits for its second factor is about to use it.
     return f"""NOT EXISTS (SELECT 1 FROM ostiary.sessions AS session
                         WHERE session.linked_account_id = {account}.id AND session.ended_at IS NULL
-                          AND session.expires_at > {now} AND session.idle_expires_at > {now})"""
+                          AND session.expires_at > {now} AND session.idle_expires_at > {now})
+       AND NOT EXISTS (SELECT 1 FROM ostiary.sign_in_flows AS flow
+                        WHERE flow.linked_account_id = {account}.id AND flow.consumed_at IS NULL
+                          AND flow.expires_at > {now})"""
 
 
 CLEAR: Query[Any] = Query(
     f"UPDATE ostiary.linked_accounts SET {_CLEAR}, updated_at = $2 WHERE id = $1 AND {_HAS_TOKENS}"
 )
 
+CLEAR_ALL: Query[Any] = Query(
+    f"UPDATE ostiary.linked_accounts SET {_CLEAR}, updated_at = $2 WHERE identity_id = $1 AND {_HAS_TOKENS}"
+)
+
+# Two sessions that end at one moment do not see each other's end: whoever comes second waits here, and looks then. On
+# SQLite a transaction that writes is alone as it is.
+_CLEARABLE: Final = f"identity_id = $1 AND linked_by = 'sign_in' AND {_HAS_TOKENS}"
+LOCK_CLEARABLE = Query(
+    postgresql=f"SELECT id FROM ostiary.linked_accounts WHERE {_CLEARABLE} ORDER BY id FOR UPDATE",
+    sqlite=f"SELECT id FROM ostiary.linked_accounts WHERE {_CLEARABLE}",
+    into=UUID,
+)
+
+# $3 is a session that is about to be followed by another one.
 CLEAR_UNUSED: Query[Any] = Query(
     f"""
     UPDATE ostiary.linked_accounts AS account SET {_CLEAR}, updated_at = $2
      WHERE account.identity_id = $1 AND account.linked_by = 'sign_in' AND account.{_HAS_TOKENS}
        AND {_is_unused("account", "$2")}
+       AND NOT EXISTS (SELECT 1 FROM ostiary.sessions AS followed
+                        WHERE followed.id = $3 AND followed.linked_account_id = account.id)
     """
 )
 
