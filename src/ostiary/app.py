@@ -17,7 +17,7 @@ from ostiary.features.data_keys import DataKeys
 from ostiary.features.flows import FactorPolicy
 from ostiary.features.onboarding import read_flows
 from ostiary.features.profiles import PROFILE_TYPES, ProfileType, check_fields
-from ostiary.first_run import key_service_at, root_keys
+from ostiary.first_run import key_service_at, keys_to_adopt
 from ostiary.foundation.clock import SystemClock
 from ostiary.foundation.crypto import KEY_SIZE, Keyring
 from ostiary.foundation.entropy import Entropy
@@ -143,11 +143,13 @@ class Ostiary(Declarations):
         self._caution()
         await self._ready_schema()
         database = database_at(self.settings.database, pool_size=self.settings.database_pool_size)
-        data_keys = DataKeys(database, key_service_at(self.settings, self._entropy), self._entropy)
+        data_keys = DataKeys(
+            database, key_service_at(self.settings, self._entropy, self.clock), self._entropy
+        )
         now = self.clock.now()
         try:
             await database.open()
-            keys = await data_keys.load(adopt=root_keys(self.settings, self._entropy).versions, now=now)
+            keys = await data_keys.load(adopt=keys_to_adopt(self.settings, self._entropy), now=now)
         except BaseException:
             await data_keys.key_service.close()
             await database.close()

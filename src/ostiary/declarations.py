@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ostiary.features.accounts_elsewhere import MergeHooks
 from ostiary.features.identities import EntityType, EntityTypes
 from ostiary.features.onboarding import OnboardingFlows
 from ostiary.features.privacy import PersonalDataHooks
@@ -12,6 +13,7 @@ from ostiary.features.roles import OPERATORS, declaration
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ostiary.features.accounts_elsewhere import OnMerged
     from ostiary.features.identities import CheckProfile, CreateProfile, OnRegistered
     from ostiary.features.onboarding import OnboardingFlow
     from ostiary.features.outbox import Topic, Transport
@@ -28,6 +30,7 @@ class Declarations:
         self.are_roles_made = False
         self.onboarding_flows: Final = OnboardingFlows()
         self.personal_data_hooks: Final = PersonalDataHooks()
+        self.merge_hooks: Final = MergeHooks()
         self.transports: Final[dict[Topic, Transport]] = {}
         """The application's own ways for messages, instead of those of the settings."""
 
@@ -87,3 +90,11 @@ class Declarations:
         Raw SQL through `tx` only, and no outgoing I/O. What it raises leaves everything in place, to be tried again.
         """
         self.personal_data_hooks.on_erasure.append(hook)
+
+    def on_merged(self, hook: OnMerged) -> None:
+        """Run `await hook(tx, survivor, absorbed)` when two accounts of one person become one, in that transaction.
+
+        Whatever the application keeps of the second identity is moved to the first here. Raw SQL through `tx` only, and
+        no outgoing I/O. What it raises leaves both as they were.
+        """
+        self.merge_hooks.on_merged.append(hook)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from datetime import timedelta
 from uuid import UUID
 
@@ -28,6 +29,7 @@ CANARIES = (
     *("canary-ada@example.org", PHONE, "Canary-Display", "Canary-Given", "Canary-Family", "canary-locale"),
     *("canary-zone", "https://example.org/canary-avatar", "canary-metadata", "canary-agent", "canary-answer"),
     *("canary-device", "canary-app", "canary-passkey", "canary-session", "canary-reason", "198.51.100.77"),
+    *("canary-subject", "canary-nickname"),
 )
 PROFILE = {
     "display_name": "Canary-Display",
@@ -66,6 +68,21 @@ NOT_EXPORTED = {
     ("totp_factors", "last_used_step"): _SECRET,
     ("recovery_codes", "code_mac"): _SECRET,
     ("ceremonies", "*"): "random numbers that live for five minutes",
+    **{("linked_accounts", column): _SECRET for column in ("access_token", "refresh_token", "id_token")},
+    ("linked_accounts", "entity_type"): "the identity's own, which is exported",
+    **{
+        ("linked_accounts", column): _BOOKKEEPING
+        for column in (
+            *(
+                "data_key_id",
+                "refresh_claim",
+                "refresh_claimed_until",
+                "refresh_begun_at",
+                "refresh_failures",
+            ),
+            "refresh_not_before",
+        )
+    },
     ("sign_in_flows", "secret_digest"): _SECRET,
     ("sign_in_flows", "token_epoch"): _BOOKKEEPING,
     ("sign_in_flows", "enrolling"): _BOOKKEEPING,
@@ -98,7 +115,7 @@ NOT_EXPORTED = {
         (table, "*"): _NOBODYS
         for table in (
             *("roles", "role_permissions", "signing_keys", "audit_purge_mark", "audit_seals"),
-            *("maintenance_runs", "restore_guard", "webhook_endpoints"),
+            *("maintenance_runs", "restore_guard", "webhook_endpoints", "data_keys"),
         )
     },
 }
@@ -181,6 +198,9 @@ async def fill(auth, identity_id):
     await add("sign_in_flows", secret_digest=b"d", token_epoch=0, provider="ostiary", method="password",
               completed=["pwd"], required=["totp"], expires_at=later)  # fmt: skip
     await insert(auth, "factor_resets", id=new_id(now, Entropy()), identity_id=identity_id, requested_at=now)
+    await add("linked_accounts", entity_type="user", provider="example", provider_account_id="canary-subject",
+              profile={"nickname": "canary-nickname"}, linked_by="intent", access_token=b"canary-token",
+              updated_at=now)  # fmt: skip
     await add("service_credentials", secret_digest=b"d", scopes=["a"])
     await auth.services.database.execute(
         Query("UPDATE ostiary.sessions SET metadata = $1"), {"place": "canary-session"}
@@ -222,6 +242,8 @@ async def test_an_export_is_complete_and_holds_no_secret(auth, client):
         Query("SELECT password_hash FROM ostiary.identities", into=str)
     )
     assert hashed not in answer.text
+    assert "canary-token" not in answer.text
+    assert b64encode(b"canary-token").decode() not in answer.text
     assert await count(auth, "audit_events", "action = 'identity:account:exported'") == 1
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 from ostiary.foundation.errors import OstiaryError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from ipaddress import IPv4Network, IPv6Network
     from urllib.parse import SplitResult
 
@@ -51,6 +52,8 @@ class Reply:
 
     status: int
     body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """By their names in lower case."""
 
 
 class Outbound:
@@ -168,7 +171,8 @@ class Outbound:
                     body += piece
                     if len(body) > largest:
                         raise OutboundFailed(f"The answer was longer than {largest} bytes.")
-                return Reply(answer.status_code, body)
+                headers = {name.lower(): value for name, value in answer.headers.items()}
+                return Reply(answer.status_code, body, headers)
         except httpx2.ConnectError:
             reason = "Nobody could be reached there, or their certificate is not theirs."
         except (httpx2.HTTPError, OSError):

@@ -28,11 +28,15 @@ from ostiary.foundation.errors import Unavailable
 from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
-    from ostiary.features.administration import RestoreGuard
+    from collections.abc import Awaitable, Callable
+    from uuid import UUID
+
+    from ostiary.features.administration import KeyCare, RestoreGuard
     from ostiary.features.audit import Seals
     from ostiary.features.factors import LostFactors
     from ostiary.features.privacy import Privacy
     from ostiary.features.signing_keys import SigningKeys
+    from ostiary.foundation.storage import Transaction
     from ostiary.services.facts import Facts
     from ostiary.services.grants import Grants
     from ostiary.services.ground import Ground
@@ -41,12 +45,16 @@ if TYPE_CHECKING:
     from ostiary.services.records import Records
     from ostiary.settings import Settings
 
+    Step = Callable[[Transaction, UUID | None, Lease], Awaitable[tuple[int, UUID | None]]]
+
 _log = logging.getLogger("ostiary.maintenance")
 _GLANCE: Final = timedelta(seconds=10)
 _SEAL: Final = timedelta(seconds=5)
 _KEYS: Final = timedelta(minutes=1)
 _LOST_FACTORS: Final = timedelta(minutes=1)
 _ERASURES: Final = timedelta(minutes=1)
+_UNUSED_TOKENS: Final = timedelta(hours=1)
+_VAULT_KEYS: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -110,6 +118,12 @@ def build_background(
                 timedelta(0),
                 lambda tx, expired_by, limit: grants.devices.purge(tx, expired_by=expired_by, limit=limit),
             ),
+            purge_task(
+                "upstream-flows",
+                "Remove sign-ins that were begun at a provider, and the logout tokens of providers.",
+                timedelta(0),
+                lambda tx, expired_by, limit: proofs.upstream.purge(tx, expired_by=expired_by, limit=limit),
+            ),
             Task(
                 "lost-factors",
                 "Remove lost factors whose waiting time is over.",
@@ -122,13 +136,34 @@ def build_background(
                 every(_ERASURES),
                 partial(_erase_due, journeys.privacy),
             ),
+            Task(
+                "unused-tokens",
+                "Forget tokens of accounts at providers that no session uses any more.",
+                every(_UNUSED_TOKENS),
+                partial(
+                    _walk,
+                    lambda tx, after, lease: facts.vault.clear_expired_use(
+                        tx, after=after, limit=lease.batch_size, now=lease.moment()
+                    ),
+                ),
+            ),
+            Task(
+                "vault-keys",
+                "Seal what was written under retired keys again, and delete keys that nothing needs.",
+                every(_VAULT_KEYS),
+                partial(_settle_keys, journeys.key_care),
+            ),
             *_brisk_tasks(records.seals, facts.signing_keys, journeys.restore_guard),
         ),
         holder=holder_name(ground.entropy),
         batch_size=ground.settings.maintenance.batch_size,
     )
     statistics = Statistics(
-        ground.database, sessions=grants.session_upkeep, messages=records.messages, maintenance=maintenance
+        ground.database,
+        sessions=grants.session_upkeep,
+        messages=records.messages,
+        vault=facts.vault,
+        maintenance=maintenance,
     )
     return Background(maintenance, statistics)
 
@@ -164,6 +199,26 @@ async def _erase_due(privacy: Privacy, lease: Lease) -> None:
             failed += 1
     if failed:
         raise ErasuresFailed(failed)
+
+
+async def _walk(step: Step, lease: Lease) -> None:
+    """Go through a table in the order of its ids, a portion in a transaction."""
+    after: UUID | None = None
+    is_over = False
+
+    async def portion(tx: Transaction) -> int:
+        nonlocal after, is_over
+        done, after = await step(tx, after, lease)
+        is_over = after is None
+        return done
+
+    while not is_over:
+        await lease.batch(portion)
+
+
+async def _settle_keys(care: KeyCare, lease: Lease) -> None:
+    await _walk(lambda tx, after, lease: care.settle(tx, after=after, limit=lease.batch_size), lease)
+    await lease.batch(lambda tx: care.delete_unused(tx, now=lease.now))
 
 
 async def _apply_due_resets(lost_factors: LostFactors, lease: Lease) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ostiary.entrypoints.api import (
     FOLDS,
     AccountDoor,
+    AccountsDoor,
     AdminIdentitiesDoor,
     AdminInstallationDoor,
     AdminRecordsDoor,
@@ -26,6 +27,7 @@ from ostiary.entrypoints.api import (
     OutboxDoor,
     PasskeyDoor,
     PrivacyDoor,
+    ProvidersDoor,
     RecoveryDoor,
     RegistrationDoor,
     ResourceServerDoor,
@@ -39,6 +41,7 @@ from ostiary.entrypoints.http.application import HttpApplication
 from ostiary.entrypoints.http.documents import document_routes
 from ostiary.entrypoints.http.gate import Gate
 from ostiary.entrypoints.http.links import link_routes
+from ostiary.entrypoints.http.return_targets import ReturnTargets
 from ostiary.entrypoints.http.routes import Route
 from ostiary.entrypoints.http.settings import HttpSettings
 from ostiary.entrypoints.metrics import Metrics, Sources
@@ -96,6 +99,7 @@ def build_doors(
 ) -> Doors:
     """Build the doors."""
     settings, cache = ground.settings, ground.cache
+    targets = ReturnTargets(settings.public_url, settings.allowed_origins)
     metrics = _metrics(ground, records, proofs, grants, background)
     routes = tuple(
         chain.from_iterable(
@@ -110,6 +114,15 @@ def build_doors(
                 SignInByMessageDoor(journeys.sign_in_by_message, facts.identities),
                 FactorStepsDoor(grants.factor_steps, facts.identities),
                 DevicesDoor(grants.devices),
+                ProvidersDoor(
+                    journeys.provider_sign_in,
+                    proofs.upstream.providers,
+                    facts.identities,
+                    records.renderer,
+                    targets,
+                    public_url=settings.public_url,
+                ),
+                AccountsDoor(journeys.accounts_elsewhere, journeys.provider_sign_in, targets),
                 RecoveryDoor(journeys.recovery),
                 AccountDoor(
                     journeys.account, facts.identities, facts.profiles, grants.sessions, records.audit

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ostiary.features.account import Account
+from ostiary.features.accounts_elsewhere import AccountsElsewhere
 from ostiary.features.administration import (
     Administration,
     Approvals,
     Changes,
+    KeyCare,
     Messaging,
     RestoreGuard,
     RoleAdministration,
@@ -17,6 +19,7 @@ from ostiary.features.administration import (
 from ostiary.features.factors import FactorChanges, FactorManagement, LostFactors, PasskeyManagement
 from ostiary.features.onboarding import Onboarding
 from ostiary.features.privacy import PersonalExport, Privacy
+from ostiary.features.provider_sign_in import ProviderSignIn
 from ostiary.features.recovery import Recovery
 from ostiary.features.registration import (
     ApplicationRecords,
@@ -50,6 +53,8 @@ class Journeys:
     approvals: Approvals
     application_records: ApplicationRecords
     sign_in: SignIn
+    provider_sign_in: ProviderSignIn
+    accounts_elsewhere: AccountsElsewhere
     passkey_sign_in: PasskeySignIn
     passkey_management: PasskeyManagement
     sign_in_by_message: SignInByMessage
@@ -63,6 +68,7 @@ class Journeys:
     administration: Administration
     role_administration: RoleAdministration
     messaging: Messaging
+    key_care: KeyCare
     restore_guard: RestoreGuard
 
 
@@ -95,6 +101,19 @@ def build_journeys(
     )
     messaging = Messaging(database, webhooks=records.webhooks, messages=records.messages, audit=audit)
     records.webhooks.on_gone = messaging.gone
+    privacy = Privacy(
+        database,
+        ground.entropy,
+        identities=facts.identities,
+        roles=facts.roles,
+        profiles=facts.profiles,
+        sessions=grants.sessions,
+        challenges=proofs.challenges,
+        outbox=records.outbox,
+        audit=audit,
+        hooks=ground.declared.personal_data_hooks,
+        grace=ground.settings.privacy.erasure_grace,
+    )
     return Journeys(
         registration=Registration(
             database,
@@ -214,18 +233,29 @@ def build_journeys(
             audit=audit,
             lifetime=ground.settings.onboarding.lifetime,
         ),
-        privacy=Privacy(
+        privacy=privacy,
+        provider_sign_in=ProviderSignIn(
             database,
-            ground.entropy,
+            entity_types=ground.declared.entity_types,
+            identities=facts.identities,
+            upstream=proofs.upstream,
+            vault=facts.vault,
+            sessions=grants.sessions,
+            federation=grants.federation,
+            audit=audit,
+        ),
+        accounts_elsewhere=AccountsElsewhere(
+            database,
             identities=facts.identities,
             roles=facts.roles,
-            profiles=facts.profiles,
-            sessions=grants.sessions,
+            vault=facts.vault,
+            providers=proofs.upstream.providers,
             challenges=proofs.challenges,
+            sessions=grants.sessions,
             outbox=records.outbox,
             audit=audit,
-            hooks=ground.declared.personal_data_hooks,
-            grace=ground.settings.privacy.erasure_grace,
+            retire=privacy.retire,
+            hooks=ground.declared.merge_hooks,
         ),
         personal_export=PersonalExport(
             database,
@@ -260,5 +290,6 @@ def build_journeys(
             ],
         ),
         messaging=messaging,
+        key_care=KeyCare(database, data_keys=ground.data_keys, resealing=facts.vault.resealing, audit=audit),
         restore_guard=RestoreGuard(database, revocations=grants.revocations, audit=audit),
     )

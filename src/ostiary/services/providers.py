@@ -70,6 +70,7 @@ def _provider(name: str, wanted: ProviderSettings) -> Provider:
         claims=_claims(preset, wanted, is_generic=kind == "oauth2"),
         authoritative_domains=preset.authoritative_domains | _lowered(wanted.authoritative_domains),
         has_code_flow=preset.has_code_flow,
+        types_logout_tokens=preset.types_logout_tokens,
         takes_native_tokens=preset.takes_native_tokens,
         native_tokens_need_nonce=preset.native_tokens_need_nonce,
         asks_userinfo=preset.asks_userinfo,

@@ -33,6 +33,7 @@ from ostiary.settings.sections import (
     SessionSettings,
     SmsSettings,
     TokenSettings,
+    VaultSettings,
 )
 from ostiary.settings.values import Keys, Networks, Origins, parse_keys
 
@@ -118,6 +119,7 @@ class Settings(BaseSettings):
     outbound: OutboundSettings = OutboundSettings()
     providers: ProviderSections
     """Providers people sign in with, by the name they have here, a section each."""
+    vault: VaultSettings = VaultSettings()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -133,6 +135,13 @@ class Settings(BaseSettings):
             raise ValueError("database_url: write sqlite:///path/to/file.db or postgresql://user@host/name")
         if self.root_keys is not None and self.root_keys_file is not None:
             raise ValueError("root_keys: give the keys or the file that holds them, not both")
+        if self.vault.kms_keys and not (
+            self.vault.kms_region and self.vault.kms_access_key_id and self.vault.kms_secret_access_key
+        ):
+            raise ValueError(
+                "vault__kms_keys: AWS KMS also needs OSTIARY_VAULT__KMS_REGION, __KMS_ACCESS_KEY_ID and "
+                "__KMS_SECRET_ACCESS_KEY"
+            )
         if self.profile == "strict" and (self.factors.email or self.factors.sms):
             # NIST SP 800-63B §3.1.3: e-mail proves no possession, and SMS can be diverted.
             raise ValueError(
@@ -217,10 +226,11 @@ class Settings(BaseSettings):
             message
             for danger, message in (
                 (
-                    self.root_keys is None and self.root_keys_file is None,
+                    self.root_keys is None and self.root_keys_file is None and not self.vault.kms_keys,
                     (
                         "OSTIARY_ROOT_KEYS: production does not run on generated keys. `ostiary keys generate` makes one: "
-                        "keep it outside the database, and set it or OSTIARY_ROOT_KEYS_FILE."
+                        "keep it outside the database, and set it or OSTIARY_ROOT_KEYS_FILE; or let AWS KMS hold one, "
+                        "OSTIARY_VAULT__KMS_KEYS."
                     ),
                 ),
                 (
@@ -284,8 +294,13 @@ def unknown_variables() -> list[str]:
         if isinstance(field.default, Section):
             inner = type(field.default).model_fields.items()
             known |= {f"{PREFIX}{name}__{within.alias or own}".upper() for own, within in inner}
+    # A provider's section has the name it is given; what is misspelt inside it is refused by the settings themselves.
     return sorted(
-        name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known
+        name
+        for name in os.environ
+        if name.upper().startswith(PREFIX)
+        and name.upper() not in known
+        and not name.upper().startswith(f"{PREFIX}PROVIDERS__")
     )
 
 

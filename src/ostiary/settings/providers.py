@@ -95,7 +95,7 @@ class ProviderSettings(Section):
     """What is asked for, separated by spaces; each kind knows what it needs to sign somebody in."""
     algorithms: Names | None = None
     """How it may sign ID tokens; `RS256` if not set, as OpenID providers must."""
-    audiences: Names = []
+    audiences: Names = Field(default=[])
     """Client ids of your own applications there, whose ID tokens are taken as well, separated by commas."""
     pkce: bool | None = None
     """Whether a code is bound to the request by PKCE; on, unless a kind cannot."""
@@ -109,9 +109,9 @@ class ProviderSettings(Section):
     """`oauth2`: the member that is the address."""
     email_verified_claim: str | None = None
     """`oauth2`: the member that is true when the address is proven; without it no address counts as proven."""
-    authoritative_domains: Names = []
+    authoritative_domains: Names = Field(default=[])
     """Whose addresses this provider decides about, separated by commas; `*` for all, if it is your own."""
-    allowed_domains: Names = []
+    allowed_domains: Names = Field(default=[])
     """Whose addresses are let in, separated by commas; everybody's if not set."""
     on_new: Literal["create", "refuse"] = "create"
     """What becomes of somebody who has no account here."""
@@ -119,9 +119,9 @@ class ProviderSettings(Section):
     """What becomes of somebody whose address is known here: link what both sides have proven, ask to sign in first, refuse."""
     link_only: bool = False
     """Whether it can only be linked to an account, and not signed in with."""
-    entity_types: Names = ["user"]
+    entity_types: Names = Field(default=["user"])
     """Which kinds of account may use it, separated by commas."""
-    roles: Pairs = {}
+    roles: Pairs = Field(default={})
     """Roles there that give a role here, `theirs:ours`, separated by commas; never one of Ostiary's own."""
     role_claim: str | None = None
     """Where the roles stand in its claims, `realm_access.roles`; several kinds know it."""

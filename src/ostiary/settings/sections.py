@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from ostiary.settings.values import Duration, Keys, Names, Networks, OptionalDuration, Origins
+from ostiary.settings.values import Duration, KeyNames, Keys, Names, Networks, OptionalDuration, Origins
 
 
 class Section(BaseModel):
@@ -219,3 +219,20 @@ class OutboundSettings(Section):
 
     allowed_networks: Networks = []
     """Networks of your own that may be called although they are private, separated by commas, such as 10.1.2.0/24."""
+
+
+class VaultSettings(Section):
+    """The vault: accounts at providers and their tokens, and AWS KMS, if it holds root keys."""
+
+    kms_keys: KeyNames = {}
+    """Root keys in AWS KMS, `3:<key id, alias or ARN>,2:<…>`; numbered together with `OSTIARY_ROOT_KEYS`, newest wraps."""
+    kms_region: str | None = None
+    """The region of these keys, such as eu-central-1."""
+    kms_access_key_id: str | None = None
+    """Who asks KMS: kms:Encrypt and kms:Decrypt on these keys are all it takes."""
+    kms_secret_access_key: SecretStr | None = None
+    """The secret of whoever asks."""
+    kms_session_token: SecretStr | None = None
+    """What belongs to temporary credentials."""
+    kms_endpoint: str | None = None
+    """Where KMS is, if it is not `https://kms.<region>.amazonaws.com`: a VPC endpoint, or an emulator in tests."""

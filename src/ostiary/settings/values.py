@@ -60,6 +60,18 @@ def parse_keys(value: str) -> dict[int, bytes]:
     return keys
 
 
+def _key_names(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    names: dict[int, str] = {}
+    for part in value.split(","):
+        version, _, name = part.strip().partition(":")
+        if not version.isdecimal() or int(version) in names or not name.strip():
+            raise ValueError("write keys as 2:<key id, alias or ARN>,1:<…>, each number once")
+        names[int(version)] = name.strip()
+    return names
+
+
 def _keys(value: object) -> object:
     return parse_keys(value) if isinstance(value, str) else value
 
@@ -71,3 +83,4 @@ Networks = Annotated[list[Annotated[Network, BeforeValidator(_network)]], NoDeco
 Origins = Annotated[list[Annotated[str, BeforeValidator(_origin)]], NoDecode, BeforeValidator(_listed)]
 Names = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
 Keys = Annotated[dict[int, bytes], NoDecode, BeforeValidator(_keys)]
+KeyNames = Annotated[dict[int, str], NoDecode, BeforeValidator(_key_names)]

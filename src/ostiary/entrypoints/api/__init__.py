@@ -1,6 +1,7 @@
 """The JSON API: one file for each journey it exposes, all of them data in one route table."""
 
 from ostiary.entrypoints.api.account import AccountDoor
+from ostiary.entrypoints.api.accounts import AccountsDoor
 from ostiary.entrypoints.api.admin_identities import AdminIdentitiesDoor
 from ostiary.entrypoints.api.admin_installation import AdminInstallationDoor
 from ostiary.entrypoints.api.admin_records import AdminRecordsDoor
@@ -17,6 +18,7 @@ from ostiary.entrypoints.api.outbox import OutboxDoor
 from ostiary.entrypoints.api.passkeys import PasskeyDoor
 from ostiary.entrypoints.api.privacy import PrivacyDoor
 from ostiary.entrypoints.api.problems import FOLDS
+from ostiary.entrypoints.api.providers import ProvidersDoor
 from ostiary.entrypoints.api.recovery import RecoveryDoor
 from ostiary.entrypoints.api.registration import RegistrationDoor
 from ostiary.entrypoints.api.resource_servers import ResourceServerDoor
@@ -29,6 +31,7 @@ from ostiary.entrypoints.api.webhooks import WebhooksDoor
 __all__ = [
     "FOLDS",
     "AccountDoor",
+    "AccountsDoor",
     "AdminIdentitiesDoor",
     "AdminInstallationDoor",
     "AdminRecordsDoor",
@@ -44,6 +47,7 @@ __all__ = [
     "OutboxDoor",
     "PasskeyDoor",
     "PrivacyDoor",
+    "ProvidersDoor",
     "RecoveryDoor",
     "RegistrationDoor",
     "ResourceServerDoor",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
+from ostiary.features.accounts_elsewhere import LastWayIn, LinkedAccountNotFound, MergeRefused
 from ostiary.features.administration import (
     ExpiryPassed,
     NoAddress,
@@ -41,6 +42,7 @@ from ostiary.features.roles import (
 from ostiary.features.service_credentials import InvalidScope, ServiceCredentialNotFound
 from ostiary.features.sessions import InvalidCursor, SignInOvertaken
 from ostiary.features.signing_keys import SigningKeyInUse, SigningKeyNotFound
+from ostiary.features.upstream import UnknownProvider
 from ostiary.features.verification import NotTheirs, VerificationRefused
 from ostiary.foundation.ids import InvalidId
 from ostiary.foundation.storage import RuleViolation, UniqueViolation, Unstorable
@@ -160,8 +162,22 @@ def _endpoint(error: InvalidEndpoint) -> HttpProblem:
     return _of_field(error.field, error)
 
 
+def _merge(error: MergeRefused) -> HttpProblem:
+    if error.reason is MergeRefused.Reason.NOT_PROVEN:
+        return HttpProblem(ProblemCode.INVALID_CREDENTIALS, str(error))
+    return HttpProblem(ProblemCode.MERGE_REFUSED, str(error))
+
+
+def _last_way_in(error: LastWayIn) -> HttpProblem:
+    return HttpProblem(ProblemCode.LAST_WAY_IN, str(error))
+
+
 FOLDS: Final[Mapping[type[Exception], Fold]] = {
     DeletionNotUndone: _deletion,
+    LastWayIn: _last_way_in,
+    LinkedAccountNotFound: ProblemCode.NOT_FOUND,
+    MergeRefused: _merge,
+    UnknownProvider: ProblemCode.NOT_FOUND,
     ErasureNotFound: ProblemCode.NOT_FOUND,
     EndpointNotFound: ProblemCode.NOT_FOUND,
     ExpiryPassed: _expiry,

@@ -7,6 +7,7 @@ import sys
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path  # noqa: TC003 - the command line is read from the annotations
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -26,10 +27,12 @@ from ostiary.features.audit import (
     Seals,
     Selection,
     Verification,
+    keys_of_export,
 )
+from ostiary.features.data_keys import carried_keys, installation_keyring
 from ostiary.features.identities import IDENTITY_PREFIX
 from ostiary.features.sessions import external_session_id
-from ostiary.first_run import KEY_FILE, root_keys
+from ostiary.first_run import key_service_at, keys_to_adopt
 from ostiary.foundation.clock import SystemClock
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.errors import OstiaryError
@@ -38,9 +41,10 @@ from ostiary.foundation.storage import database_at
 from ostiary.settings import Settings, load
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
     from ostiary.features.audit import RecordedEvent, Tally
+    from ostiary.features.data_keys import CarriedKey
     from ostiary.foundation.crypto import Keyring
     from ostiary.foundation.storage import Database
 
@@ -81,17 +85,19 @@ async def verify(
         No row younger than this may have been purged.
     """
     settings = load()
-    key = _root_keys(settings).derive(SEAL_KEY)
     root = _root(expect_root)
     since = None if kept_for_days is None else SystemClock().now() - timedelta(days=kept_for_days)
     if file is not None:
         if from_ != 1 or to is not None:
             raise OstiaryError("A file is verified as a whole: leave out --from and --to.")
         with _opened(file) as lines:
-            look = ExportVerification(lines, key, kept_since=since, expected_root=root)
+            first = next(iter(lines), b"")
+            keys = await _keyring(settings, keys_of_export(first))
+            whole = chain((first,), lines)
+            look = ExportVerification(whole, keys.derive(SEAL_KEY), kept_since=since, expected_root=root)
             return await _report(look, None, json=json)
-    async with _database(settings) as database:
-        seals = Seals(database, key)
+    async with _database(settings) as (database, keys):
+        seals = Seals(database, keys.derive(SEAL_KEY))
         last = await seals.last_seq()
         verification = seals.verify(from_seq=from_, to_seq=to, kept_since=since, expected_root=root)
         return await _report(verification, last if to is None else min(to, last), json=json)
@@ -128,8 +134,7 @@ async def export(
         parse_id(IDENTITY_PREFIX, identity)
     selection = Selection(_aware(from_), _aware(to), identity)
     settings = load()
-    keys = _root_keys(settings)
-    async with _database(settings) as database:
+    async with _database(settings) as (database, keys):
         seals = Seals(database, keys.derive(SEAL_KEY))
         lines = (
             seals.export_csv(selection, PersonalData(database, keys, Entropy()))
@@ -169,8 +174,7 @@ async def list_(
         parse_id(IDENTITY_PREFIX, identity)
     matching = EventFilter(identity_id=identity, action=action, since=_aware(since))
     settings = load()
-    keys = _root_keys(settings)
-    async with _database(settings) as database:
+    async with _database(settings) as (database, keys):
         log = AuditLog(database, PersonalData(database, keys, Entropy()))
         events = await log.list(matching, limit=limit)
     if json:
@@ -277,8 +281,10 @@ def _progress(tally: Tally, last: int | None, *, shown: bool) -> Progress:
 
 
 @asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[Database]:
+async def _database(settings: Settings) -> AsyncIterator[tuple[Database, Keyring]]:
     """Open the database and nothing else: a look at the records starts no installation and changes nothing."""
+    # Looked for first, so that what is missing is said whatever the database is like.
+    key_service_at(settings, Entropy(), SystemClock(), make=False)
     revision = await schema.current(settings.database)
     if revision != schema.HEAD:
         raise schema.SchemaError(
@@ -288,20 +294,18 @@ async def _database(settings: Settings) -> AsyncIterator[Database]:
     database = database_at(settings.database)
     await database.open()
     try:
-        yield database
+        yield database, await _keyring(settings, await carried_keys(database))
     finally:
         await database.close()
 
 
-def _root_keys(settings: Settings) -> Keyring:
-    """Return the root keys. A fresh one would fit no seal and open nothing, so none is made here."""
-    is_configured = settings.root_keys is not None or settings.root_keys_file is not None
-    if not is_configured and not (settings.data / KEY_FILE).exists():
-        raise OstiaryError(
-            "The root key is missing, and the records can be checked and read with it alone: set OSTIARY_ROOT_KEYS_FILE, or "
-            "OSTIARY_DATA to the folder that holds root.key."
-        )
-    return root_keys(settings, Entropy())
+async def _keyring(settings: Settings, carried: Sequence[CarriedKey]) -> Keyring:
+    """Return the keys of the installation. A fresh root key would fit no seal and open nothing, so none is made here."""
+    service = key_service_at(settings, Entropy(), SystemClock(), make=False)
+    try:
+        return await installation_keyring(carried, service, adopt=keys_to_adopt(settings, Entropy()))
+    finally:
+        await service.close()
 
 
 def _root(text: str | None) -> bytes | None:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ostiary import schema
 from ostiary.entrypoints.cli.output import print_json, print_table
+from ostiary.features.data_keys import DataKeys, RootKeyMissing, carried_keys, installation_keyring
 from ostiary.features.outbox import Messages
-from ostiary.first_run import KEY_FILE, root_keys
+from ostiary.first_run import KEY_FILE, NoRootKeys, key_service_at, keys_to_adopt
 from ostiary.foundation.clock import LARGEST_SKEW, SystemClock
+from ostiary.foundation.crypto import CannotOpen
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.mail import mail_server_at
@@ -76,7 +78,7 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
             "schema", not differences, "; ".join(map(str, differences)) or "as this release wants it"
         )
         yield await _clock(settings)
-        yield _root_keys(settings)
+        yield await _root_keys(settings, is_current=revision == schema.HEAD)
         yield _transports(settings)
         if revision == schema.HEAD:
             yield await _messages(settings)
@@ -84,12 +86,27 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding("database or keys", ok=False, detail=str(error))
 
 
-def _root_keys(settings: Settings) -> Finding:
-    is_configured = settings.root_keys is not None or settings.root_keys_file is not None
-    if not is_configured and not (settings.data / KEY_FILE).exists():
+async def _root_keys(settings: Settings, *, is_current: bool) -> Finding:
+    """Say whether the root keys are there, and open the keys that hang on them."""
+    try:
+        service = key_service_at(settings, Entropy(), SystemClock(), make=False)
+    except NoRootKeys:
         return Finding("root keys", ok=True, detail="none yet: the first start makes one")
-    root_keys(settings, Entropy())
-    return Finding("root keys", ok=True, detail="readable")
+    database = database_at(settings.database)
+    try:
+        if is_current:
+            await database.open()
+            await installation_keyring(
+                await carried_keys(database), service, adopt=keys_to_adopt(settings, Entropy())
+            )
+            await DataKeys(database, service, Entropy()).check()
+        shown = ", ".join(f"version {number} in {holder}" for number, holder in service.versions.items())
+        return Finding("root keys", ok=True, detail=shown)
+    except (RootKeyMissing, CannotOpen) as error:
+        return Finding("root keys", ok=False, detail=str(error))
+    finally:
+        await database.close()
+        await service.close()
 
 
 def _private(what: str, path: Path) -> Finding:

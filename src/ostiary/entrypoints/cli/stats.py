@@ -45,6 +45,11 @@ def _show(figures: Figures) -> None:
     messages = figures.messages
     waits = f", the oldest since {messages.oldest_pending_at}" if messages.oldest_pending_at else ""
     print_bars(f"Messages{waits}", [("waiting", messages.pending), ("dead", messages.dead)])
+    vault = figures.vault
+    print_bars(
+        f"Accounts at providers: {vault.linked:,}",
+        [("with tokens", vault.with_tokens), ("to be connected again", vault.needing_reconnection)],
+    )
     if figures.tables:
         print_bars("Tables", [(table.name, table.bytes) for table in figures.tables[:_SHOWN]], write=_size)
     if any(index.scans is not None for index in figures.indexes):

@@ -23,6 +23,8 @@ class CookieName(StrEnum):
     ACCESS = "ostiary_access"
     REFRESH = "ostiary_refresh"
     DEVICE = "ostiary_device"
+    UPSTREAM = "ostiary_upstream"
+    """Which sign-ins at a provider this browser has begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Cookie:
     name: CookieName
     value: str = field(default="", repr=False)
     max_age: timedelta = _REMOVED
+    crosses_sites: bool = False
+    """Whether it must come along with a form that another site posts; it opens nothing by itself then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +49,11 @@ class OwnCookies:
     access: str | None = field(default=None, repr=False)
     refresh: str | None = field(default=None, repr=False)
     device: str | None = field(default=None, repr=False)
+    upstream: str | None = field(default=None, repr=False)
 
     @property
     def carried(self) -> bool:
-        """Whether the browser attached any of ours."""
+        """Whether the browser attached any of ours that stand for somebody."""
         return self.access is not None or self.refresh is not None or self.device is not None
 
 
@@ -61,6 +66,8 @@ class CookieJar:
     def __init__(self, *, secure: bool) -> None:
         prefix = "__Host-" if secure else ""
         self._attributes = "; HttpOnly; SameSite=Lax" + ("; Secure" if secure else "")
+        # Browsers take SameSite=None with Secure only, which they take from loopback over plain HTTP as well.
+        self._crossing = "; HttpOnly; SameSite=None; Secure"
         self.names = {name: f"{prefix}{name.value}" for name in CookieName}
 
     def write(self, cookie: Cookie) -> bytes:
@@ -68,7 +75,8 @@ class CookieJar:
         if cookie.value and not _VALUE.fullmatch(cookie.value):
             raise ValueError("A cookie may hold only tokens: letters, digits and . _ ~ -")
         max_age = int(cookie.max_age.total_seconds()) if cookie.value else 0
-        text = f"{self.names[cookie.name]}={cookie.value}; Path=/; Max-Age={max_age}{self._attributes}"
+        attributes = self._crossing if cookie.crosses_sites else self._attributes
+        text = f"{self.names[cookie.name]}={cookie.value}; Path=/; Max-Age={max_age}{attributes}"
         return text.encode("ascii")
 
     def read(self, header: bytes | None) -> OwnCookies:

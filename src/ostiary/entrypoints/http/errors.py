@@ -42,6 +42,10 @@ class ProblemCode(StrEnum):
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     IDENTIFIER_TAKEN = "identifier_taken"
+    SIGN_IN_FIRST = "sign_in_first"
+    NOT_ADMITTED = "not_admitted"
+    LAST_WAY_IN = "last_way_in"
+    MERGE_REFUSED = "merge_refused"
     PASSKEY_REFUSED = "passkey_refused"
     FACTOR_UNAVAILABLE = "factor_unavailable"
     FACTOR_DEMANDED = "factor_demanded"
@@ -133,6 +137,23 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
             403,
             "Registration is closed",
             "Accounts are made by invitation only: ask an administrator for one.",
+        ),
+        ProblemCode.NOT_ADMITTED: Problem(
+            403,
+            "Not let in",
+            "The provider knows who this is, and there is no account here that it opens: ask the operator.",
+        ),
+        ProblemCode.SIGN_IN_FIRST: Problem(
+            409,
+            "Sign in first",
+            "There is an account with this address here: sign in to it the way you did before, then link the provider "
+            "in its settings.",
+        ),
+        ProblemCode.LAST_WAY_IN: Problem(
+            409, "Last way in", "Without this account its owner could not sign in any more."
+        ),
+        ProblemCode.MERGE_REFUSED: Problem(
+            409, "Accounts not merged", "These two accounts do not become one; nothing was changed."
         ),
         ProblemCode.NOT_FOUND: Problem(404, "Not found", "There is nothing at this address."),
         ProblemCode.METHOD_NOT_ALLOWED: Problem(

@@ -66,7 +66,8 @@ class Pipeline:
         )
         if route.method != "GET" or not route.guard.is_public:
             self.gate.require_right_clock(now=request.now)
-        _refuse_cross_site(request)
+        if not route.takes_foreign_forms:
+            _refuse_cross_site(request)
         if route.limit is not None:
             await self._admit(route.limit, request)
         if route.guard.scope:

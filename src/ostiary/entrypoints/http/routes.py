@@ -134,7 +134,8 @@ class Route:
     `answers` lists every status and the type of its body: whatever else a handler returns is an error, so
     nothing undeclared can leave (ADM-03). `query` is never read unless declared. `oauth` routes take a form as
     well as JSON and answer errors as RFC 6749 does. A route that `streams` may answer piece by piece, in the media type it
-    names there.
+    names there. One that `takes_foreign_forms` is posted to by other sites' pages on purpose, believes no cookie that
+    stands for somebody, and is bound to its browser by other means.
     """
 
     method: str
@@ -151,6 +152,7 @@ class Route:
     limit: AddressLimit | None = None
     oauth: bool = False
     streams: str = ""
+    takes_foreign_forms: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.guard, Guard):

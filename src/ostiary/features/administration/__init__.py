@@ -12,6 +12,13 @@ from ostiary.features.administration.errors import (
     NotSuspended,
     OwnAccount,
 )
+from ostiary.features.administration.key_care import (
+    DataKeyStatus,
+    KeyCare,
+    KeyStatus,
+    Reencrypted,
+    RootKeyStatus,
+)
 from ostiary.features.administration.messaging import Messaging
 from ostiary.features.administration.restore_guard import RestoreGuard
 from ostiary.features.administration.roles import RoleAdministration
@@ -21,12 +28,17 @@ __all__ = [
     "Administration",
     "Approvals",
     "Changes",
+    "DataKeyStatus",
     "ExpiryPassed",
+    "KeyCare",
+    "KeyStatus",
     "Messaging",
     "NoAddress",
     "NotPending",
     "NotSuspended",
     "OwnAccount",
+    "Reencrypted",
     "RestoreGuard",
     "RoleAdministration",
+    "RootKeyStatus",
 ]

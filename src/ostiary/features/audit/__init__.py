@@ -7,7 +7,7 @@ may be lost: `record_read`. docs/guides/secure.md has the table of which is whic
 
 from ostiary.features.audit.catalogue import CATALOGUE, Entry
 from ostiary.features.audit.errors import PurgedMeanwhile, SealNotOurs, UnreadableExport
-from ostiary.features.audit.export import ExportVerification, Selection
+from ostiary.features.audit.export import ExportVerification, Selection, keys_of_export
 from ostiary.features.audit.keys import PersonalData
 from ostiary.features.audit.log import AuditLog
 from ostiary.features.audit.model import (
@@ -57,4 +57,5 @@ __all__ = [
     "Tally",
     "UnreadableExport",
     "Verification",
+    "keys_of_export",
 ]

@@ -40,6 +40,10 @@ def _key(when: str) -> Entry:
     return Entry(when, _OPERATOR, _KEY, ("algorithm", "activates_at", "retires_at"))
 
 
+def _data_key(when: str, *more: str) -> Entry:
+    return Entry(when, _OPERATOR, "the data key", (*more, "purpose"))
+
+
 def _factor(when: str, *more: str, by: str = _OWNER) -> Entry:
     return Entry(when, by, _THEM, ("factor", *more))
 
@@ -208,6 +212,12 @@ CATALOGUE: Final[Mapping[Action, Entry]] = MappingProxyType(
         Action.SIGNING_KEY_ACTIVATED: _key("A signing key began to sign."),
         Action.SIGNING_KEY_RETIRING: _key("A signing key signs no more; what it signed is still good."),
         Action.SIGNING_KEY_RETIRED: _key("A signing key is good for nothing any more."),
+        Action.DATA_KEY_CREATED: _data_key("A key was made that tokens in the vault are sealed under."),
+        Action.DATA_KEY_REWRAPPED: _data_key(
+            "A data key was wrapped under a newer root key.", "from_version", "to_version"
+        ),
+        Action.DATA_KEY_RETIRED: _data_key("A data key is not needed by anything any more."),
+        Action.DATA_KEY_DELETED: _data_key("A data key that nothing needed was deleted."),
         Action.WEBHOOK_ADDED: Entry("A webhook endpoint was added.", _OPERATOR, _ENDPOINT, ("events",)),
         Action.WEBHOOK_REMOVED: Entry("A webhook endpoint was removed.", _OPERATOR, _ENDPOINT),
         Action.WEBHOOK_DISABLED: Entry("A webhook endpoint is told nothing any more.", _OPERATOR, _ENDPOINT),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +23,7 @@ from ostiary.features.audit.errors import UnreadableExport
 from ostiary.features.audit.model import EVENT_PREFIX
 from ostiary.features.audit.seals import Record, Seal, microseconds, moment_of
 from ostiary.features.audit.verification import Examination, Finding, Kind
+from ostiary.features.data_keys import CarriedKey
 from ostiary.foundation import crypto
 from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.ids import format_id, parse_id
@@ -69,6 +71,8 @@ class _Header(msgspec.Struct):
     to_moment: datetime | None
     identity_id: str | None
     purged_through: int
+    keys: Sequence[CarriedKey] = ()
+    """The keys of the installation, wrapped: with the root keys, the file is verified without its database."""
 
 
 class _SealLine(msgspec.Struct):
@@ -117,7 +121,15 @@ class _Line(msgspec.Struct, omit_defaults=True):
 class NdjsonExport:
     """Writes the lines of one export."""
 
-    def __init__(self, key: bytes, selection: Selection, *, made_at: datetime, purged_through: int) -> None:
+    def __init__(
+        self,
+        key: bytes,
+        selection: Selection,
+        *,
+        made_at: datetime,
+        purged_through: int,
+        keys: Sequence[CarriedKey],
+    ) -> None:
         self._key = key
         self._selection = selection
         self._header = _Header(
@@ -127,6 +139,7 @@ class NdjsonExport:
             to_moment=selection.to_moment,
             identity_id=selection.identity_id,
             purged_through=purged_through,
+            keys=keys,
         )
         self._digest = hashlib.sha256()
         self._seal: Seal | None = None
@@ -184,6 +197,12 @@ class CsvExport:
         cells["success"] = str(cells["success"]).lower()
         cells["metadata"] = bytes(cells["metadata"]).decode()
         return _csv_line(["" if cell is None else str(cell) for cell in cells.values()])
+
+
+def keys_of_export(first_line: bytes) -> Sequence[CarriedKey]:
+    """Return the wrapped keys that an ndjson export carries in its first line; none if it carries none."""
+    line = _decoded(first_line)
+    return () if line is None or line.export is None else line.export.keys
 
 
 class ExportVerification:

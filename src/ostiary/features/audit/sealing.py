@@ -16,6 +16,7 @@ from ostiary.features.audit.export import CsvExport, NdjsonExport, document_of
 from ostiary.features.audit.reading import LARGEST_SEQ, SMALLEST_SEQ, RecordReader, walk
 from ostiary.features.audit.seals import NO_ROOT, Record, Seal, microseconds, moment_of, seal_over
 from ostiary.features.audit.verification import Examination, Finding, Tally
+from ostiary.features.data_keys import carried_keys
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -98,7 +99,13 @@ class Seals:
         Raises `PurgedMeanwhile` at the end if rows were purged while it was written.
         """
         purged_through = await self._database.fetch_one(store.PURGED_THROUGH) or 0
-        export = NdjsonExport(self._key, selection, made_at=now, purged_through=purged_through)
+        export = NdjsonExport(
+            self._key,
+            selection,
+            made_at=now,
+            purged_through=purged_through,
+            keys=await carried_keys(self._database),
+        )
         yield export.header()
         async for item in walk(self._database, self._key):
             for line in export.lines(item):

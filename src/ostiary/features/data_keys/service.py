@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 from ostiary.features.data_keys import store
-from ostiary.features.data_keys.model import DataKey, Purpose, RootKeyMissing, RootKeysMissing
+from ostiary.features.data_keys.model import (
+    DataKey,
+    Purpose,
+    RootKeyMissing,
+    RootKeysMissing,
+    bound_to,
+    unwrapped,
+)
+from ostiary.features.data_keys.store import WrappedKey
 from ostiary.foundation.crypto import KEY_SIZE, CannotOpen, Keyring
 from ostiary.foundation.ids import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
-    from uuid import UUID
 
-    from ostiary.features.data_keys.store import WrappedKey
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.key_service import KeyService
-    from ostiary.foundation.storage import Database, Statements
+    from ostiary.foundation.storage import Database, Statements, Transaction
 
 _READ_AGAIN_AFTER: Final = timedelta(minutes=1)
 _FIRST: Final = 1
@@ -59,7 +66,7 @@ class DataKeys:
             await self._make_first(adopt, now)
             rows = await self._read()
         if not any(row.purpose is Purpose.VAULT for row in rows):
-            await self.make(Purpose.VAULT, _FIRST, now=now)
+            await self._make(Purpose.VAULT, _FIRST, self._entropy.token_bytes(KEY_SIZE), now)
             rows = await self._read()
         self._check(rows)
         await self._open_all(rows)
@@ -68,12 +75,15 @@ class DataKeys:
             {row.number: self._opened[row.id].secret for row in rows if row.purpose is Purpose.INSTALLATION}
         )
 
+    async def check(self) -> None:
+        """Make sure that the root keys of all data keys are configured. Raises `RootKeyMissing`."""
+        self._check(await self._read())
+
     async def refresh(self, *, now: datetime) -> None:
         """Read the keys again if it is a minute since, and seal under the newest from now on. Raises as `load`."""
         if self._read_at is not None and abs(now - self._read_at) < _READ_AGAIN_AFTER:
             return
-        await self._open_all(await self._read())
-        self._read_at = now
+        await self.reload(now=now)
 
     async def get(self, source: Statements, key_id: UUID) -> DataKey:
         """Return a key, from memory unless somebody has made it a moment ago.
@@ -88,26 +98,58 @@ class DataKeys:
             raise CannotOpen
         return await self._open(row)
 
-    async def make(
-        self, purpose: Purpose, number: int, *, now: datetime, secret: bytes | None = None
-    ) -> None:
-        """Store a new key, unless there is one of this number; a fresh one, or `secret`."""
-        key_id = new_id(now, self._entropy)
-        key = secret or self._entropy.token_bytes(KEY_SIZE)
-        service = self.key_service
-        # Wrapped before the statement, not within a transaction: a key service may be a network away.
-        version = service.newest
-        wrapped = await service.wrap(key, bound_to(key_id, purpose, number))
-        await self._database.execute(store.ADD, key_id, purpose, number, wrapped, version, now)
+    async def list(self) -> Sequence[WrappedKey]:
+        """Return every key as it is stored, wrapped."""
+        return await self._read()
+
+    async def next_one(self, *, now: datetime) -> WrappedKey:
+        """Return another key for the vault, wrapped and not stored yet. Raises `Unavailable`."""
+        current = self.current
+        # Records name the oldest key they need, by its id: ids must be in the order of the keys, whatever the clock says.
+        key_id = UUID(int=max(new_id(now, self._entropy).int, current.id.int + 1))
+        secret = self._entropy.token_bytes(KEY_SIZE)
+        return await self._wrapped(key_id, Purpose.VAULT, current.number + 1, secret, now)
+
+    async def add(self, tx: Transaction, row: WrappedKey) -> bool:
+        """Store a key; False if another of this number was stored meanwhile."""
+        return await tx.execute(store.ADD, *_values(row)) > 0
+
+    async def reload(self, *, now: datetime) -> None:
+        """Read the keys again, and seal under the newest from now on. Raises `CannotOpen`, `Unavailable`."""
+        await self._open_all(await self._read())
+        self._read_at = now
+
+    async def rewrapped(self, row: WrappedKey) -> tuple[int, bytes]:
+        """Return the newest root key's version, and a data key wrapped under it. Raises `CannotOpen`, `Unavailable`."""
+        key = await self._open(row)
+        version = self.key_service.newest
+        return version, await self.key_service.wrap(key.secret, bound_to(row.id, row.purpose, row.number))
+
+    async def rewrap(self, tx: Transaction, row: WrappedKey, version: int, wrapped: bytes) -> bool:
+        """Store a data key as it was wrapped anew; False if somebody else has just done it."""
+        return await tx.execute(store.REWRAP, row.id, row.kek_version, wrapped, version) > 0
 
     async def _make_first(self, adopt: Mapping[int, bytes] | None, now: datetime) -> None:
         if not await self._database.fetch_one(store.IS_OLDER):
-            await self.make(Purpose.INSTALLATION, _FIRST, now=now)
+            await self._make(Purpose.INSTALLATION, _FIRST, self._entropy.token_bytes(KEY_SIZE), now)
             return
         if adopt is None:
             raise RootKeysMissing
         for number, secret in sorted(adopt.items()):
-            await self.make(Purpose.INSTALLATION, number, secret=secret, now=now)
+            await self._make(Purpose.INSTALLATION, number, secret, now)
+
+    async def _make(self, purpose: Purpose, number: int, secret: bytes, now: datetime) -> None:
+        """Store a key, unless there is one of this number."""
+        row = await self._wrapped(new_id(now, self._entropy), purpose, number, secret, now)
+        await self._database.execute(store.ADD, *_values(row))
+
+    async def _wrapped(
+        self, key_id: UUID, purpose: Purpose, number: int, secret: bytes, now: datetime
+    ) -> WrappedKey:
+        # Never within a transaction: a key service may be a network away.
+        version = self.key_service.newest
+        wrapped = await self.key_service.wrap(secret, bound_to(key_id, purpose, number))
+        return WrappedKey(key_id, purpose, number, wrapped, version, now, None)
 
     async def _read(self) -> Sequence[WrappedKey]:
         return await self._database.fetch_all(store.ALL)
@@ -131,20 +173,18 @@ class DataKeys:
         known = self._opened.get(row.id)
         if known is not None:
             return known
-        secret = await self.key_service.unwrap(
-            row.kek_version, row.wrapped_key, bound_to(row.id, row.purpose, row.number)
+        secret = await unwrapped(
+            self.key_service,
+            row.id,
+            row.purpose,
+            row.number,
+            version=row.kek_version,
+            wrapped=row.wrapped_key,
         )
         key = DataKey(row.id, row.number, secret)
         self._opened[row.id] = key
         return key
 
 
-def bound_to(key_id: UUID, purpose: Purpose, number: int) -> Mapping[str, str]:
-    """Return what a wrapped key is bound to: its place, so that no key unwraps as another."""
-    return {
-        "domain": "ostiary",
-        "table": "data_keys",
-        "key": str(key_id),
-        "purpose": purpose.value,
-        "number": str(number),
-    }
+def _values(row: WrappedKey) -> tuple[UUID, Purpose, int, bytes, int, datetime]:
+    return row.id, row.purpose, row.number, row.wrapped_key, row.kek_version, row.created_at

@@ -46,3 +46,8 @@ ADD: Query[Any] = Query(
     ON CONFLICT (purpose, number) DO NOTHING
     """
 )
+
+# Whoever did the same at the same time was first, or the key is gone: either way there is nothing left to do.
+REWRAP: Query[Any] = Query(
+    "UPDATE ostiary.data_keys SET wrapped_key = $3, kek_version = $4 WHERE id = $1 AND kek_version = $2"
+)

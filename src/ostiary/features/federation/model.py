@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -14,6 +13,8 @@ from ostiary.features.identities import Credentials, Status
 from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ostiary.features.upstream import UpstreamIdentity
 
 _LONGEST_TEXT: Final = 500

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ostiary.features.audit import NOBODY, SYSTEM, Action, Actor, Event, Login
 from ostiary.features.federation import store
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from ostiary.features.upstream import Arrived, ProviderRules, Providers, UpstreamIdentity
     from ostiary.features.vault import UpstreamTokens, Vault
     from ostiary.foundation.storage import Database, Transaction
+
+T = TypeVar("T")
 
 _FEDERATED: Final = "fed"
 _MADE_BY_OPERATORS: Final = frozenset({"admin", "service"})
@@ -96,7 +98,7 @@ class Federation:
         return await self.once_more(enter)
 
     @staticmethod
-    async def once_more(act: Callable[[], Awaitable[Arrival | ArrivalRefused]]) -> Arrival | ArrivalRefused:
+    async def once_more(act: Callable[[], Awaitable[T]]) -> T:
         """Try again where somebody else was faster to link the account or to take the address: now they are known."""
         try:
             return await act()
@@ -198,6 +200,35 @@ class Federation:
         values = {"provider": label, "at": f"{now:%Y-%m-%d %H:%M} UTC"}
         self._outbox.notify(tx, owner.recipient, Template.ACCOUNT_LINKED, values, now=now)
         return account_id
+
+    def relink(
+        self,
+        tx: Transaction,
+        account_id: UUID,
+        arrived: Arrived,
+        owner: Credentials,
+        origin: Origin,
+        *,
+        now: datetime,
+    ) -> None:
+        """Keep an account's tokens from now on because its owner wants it, whatever it was linked by when `tx` ends."""
+        rules = self._providers.get(arrived.identity.provider).rules
+        self._vault.keep(
+            tx,
+            account_id,
+            owner.id,
+            _kept(arrived, rules),
+            profile=arrived.identity.profile,
+            linked_by=LinkedBy.INTENT,
+            now=now,
+        )
+        by = LinkedBy.INTENT
+        self._note(tx, Action.ACCOUNT_LINKED, owner.id, arrived.identity, origin, now, linked_by=by)
+
+    def may_be_linked(self, who: UpstreamIdentity, entity_type: str) -> bool:
+        """Say whether the provider is for this kind of account, and for people of this domain."""
+        rules = self._providers.get(who.provider).rules
+        return entity_type in rules.entity_types and rules.admits(who.email)
 
     async def _create(
         self,

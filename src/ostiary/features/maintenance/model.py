@@ -9,6 +9,7 @@ from uuid import UUID
 
 from ostiary.features.outbox import OutboxFigures
 from ostiary.features.sessions import RevocationFigures, SessionFigures
+from ostiary.features.vault import VaultFigures
 
 
 class Outcome(StrEnum):
@@ -113,6 +114,7 @@ class Figures:
     sessions: SessionFigures
     sessions_bytes: int | None
     messages: OutboxFigures
+    vault: VaultFigures
     tables: list[TableFigures]
     indexes: list[IndexFigures]
     maintenance: list[TaskFigures]

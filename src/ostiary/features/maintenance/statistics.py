@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ostiary.features.maintenance.service import Maintenance
     from ostiary.features.outbox import Messages
     from ostiary.features.sessions import SessionUpkeep
+    from ostiary.features.vault import Vault
     from ostiary.foundation.storage import Database
 
 
@@ -20,11 +21,18 @@ class Statistics:
     """The monitoring figures of one installation."""
 
     def __init__(
-        self, database: Database, *, sessions: SessionUpkeep, messages: Messages, maintenance: Maintenance
+        self,
+        database: Database,
+        *,
+        sessions: SessionUpkeep,
+        messages: Messages,
+        vault: Vault,
+        maintenance: Maintenance,
     ) -> None:
         self._database = database
         self._sessions = sessions
         self._messages = messages
+        self._vault = vault
         self._maintenance = maintenance
 
     async def figures(self, *, now: datetime) -> Figures:
@@ -34,6 +42,7 @@ class Statistics:
             revocations = await self._sessions.revocations.figures(tx, now=now)
             sessions = await self._sessions.figures(tx, now=now)
             messages = await self._messages.figures(tx)
+            vault = await self._vault.figures(tx)
             database_bytes = await tx.fetch_one(store.DATABASE_BYTES) or 0
             knows_sizes = await tx.fetch_one(store.KNOWS_SIZES)
             tables = await tx.fetch_all(store.TABLES) if knows_sizes else []
@@ -54,6 +63,7 @@ class Statistics:
             sessions=sessions,
             sessions_bytes=sizes.get("sessions"),
             messages=messages,
+            vault=vault,
             tables=tables,
             indexes=indexes,
             maintenance=done,

@@ -50,6 +50,7 @@ class Export(msgspec.Struct, frozen=True):
     recovery_codes: list[dict[str, Any]]
     message_factors: list[dict[str, Any]]
     passkeys: list[dict[str, Any]]
+    linked_accounts: list[dict[str, Any]]
     sign_ins_under_way: list[dict[str, Any]]
     remembered_devices: list[dict[str, Any]]
     factor_resets: list[dict[str, Any]]

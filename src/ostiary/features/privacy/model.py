@@ -203,6 +203,26 @@ class MessageFactorData:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkedAccountData:
+    """An account at a provider; its tokens are for this installation alone."""
+
+    id: UUID
+    provider: str
+    provider_account_id: str
+    profile: dict[str, Any]
+    linked_by: str
+    scope: str | None
+    token_type: str | None
+    access_token_expires_at: datetime | None
+    refresh_token_expires_at: datetime | None
+    needs_reconnection: bool
+    last_token_refresh_at: datetime | None
+    last_used_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PasskeyData:
     """A passkey; its private half is with its owner alone."""
 

@@ -131,16 +131,23 @@ class Privacy:
             if event.actor.kind == "identity":
                 await self._roles.require_another_operator(tx, identity_id, now=now)
             credentials = await self._identities.lock_for_change(tx, identity_id)
-            await self._drop_unproven(tx, credentials)
-            await self._sessions.end_all(tx, identity_id, reason=EndReason.IDENTITY_DELETED, now=now)
-            await self._profiles.delete(tx, credentials.entity_type, identity_id, now=now)
-            await self._identities.delete(tx, identity_id, now=now)
-            erasure = self._request(tx, credentials, event.actor, now)
-            self._record(tx, event, erasure, now)
+            erasure = await self.retire(tx, credentials, event, EndReason.IDENTITY_DELETED, now)
             if self._grace:
                 self._offer_undo(tx, credentials, erasure, now)
         if not self._grace:
             await self._erase(erasure, now)
+        return erasure
+
+    async def retire(
+        self, tx: Transaction, owner: Credentials, event: Event, reason: EndReason, now: datetime
+    ) -> Erasure:
+        """Delete an account whose row is locked, in the transaction of whoever calls; it is erased in due course."""
+        await self._drop_unproven(tx, owner)
+        await self._sessions.end_all(tx, owner.id, reason=reason, now=now)
+        await self._profiles.delete(tx, owner.entity_type, owner.id, now=now)
+        await self._identities.delete(tx, owner.id, now=now)
+        erasure = self._request(tx, owner, event.actor, now)
+        self._record(tx, event, erasure, now)
         return erasure
 
     async def _drop_unproven(self, tx: Transaction, owner: Credentials) -> None:

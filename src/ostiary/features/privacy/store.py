@@ -86,6 +86,7 @@ _GO_ALONG: Final = (
         "factor_resets",
     ),
     "onboarding_sessions",
+    "linked_accounts",
 )
 
 
@@ -146,6 +147,7 @@ PARTS: Final = {
     "recovery_codes": _part("recovery_codes", model.RecoveryCodeData, "rcv"),
     "message_factors": _part("message_factors", model.MessageFactorData, "msf"),
     "passkeys": _part("passkeys", model.PasskeyData, "psk"),
+    "linked_accounts": _part("linked_accounts", model.LinkedAccountData, "acc"),
     "sign_ins_under_way": _part("sign_in_flows", model.FlowData, "flw"),
     "remembered_devices": _part("remembered_devices", model.DeviceData, "dev"),
     "factor_resets": _part("factor_resets", model.FactorResetData, "rst"),

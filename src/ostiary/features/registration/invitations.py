@@ -17,7 +17,7 @@ from ostiary.features.registration.model import (
     RegistrationRefused,
     Wish,
 )
-from ostiary.features.roles import OPERATOR, require_name
+from ostiary.features.roles import OPERATOR, RESERVED, require_name
 from ostiary.foundation.ids import InvalidId, format_id, parse_id
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 INVITATION_PREFIX: Final = "inv"
 _ADMIN: Final = "admin"
-_RESERVED: Final = "ostiary:"
 
 
 class Invitations:
@@ -92,7 +91,7 @@ class Invitations:
             kind.check(profile)
         for role in roles:
             require_name(role)
-            if role.startswith(_RESERVED) and entity_type != _ADMIN:
+            if role.startswith(RESERVED) and entity_type != _ADMIN:
                 raise RegistrationRefused(RegistrationRefused.Reason.RESERVED_ROLE)
         inviter = by.id or by.kind
         wish = Wish(

@@ -11,7 +11,9 @@ from uuid import UUID
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-OPERATOR: Final = "ostiary:operator"
+RESERVED: Final = "ostiary:"
+"""What the names of roles begin with that administer an installation."""
+OPERATOR: Final = f"{RESERVED}operator"
 """The role of whoever may administer the installation."""
 OPERATORS_ARE: Final = "admin"
 """The kind of account that may, with this role."""

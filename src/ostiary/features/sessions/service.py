@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from ostiary.foundation.cache import SharedCache
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.secret import Secret
-    from ostiary.foundation.storage import Database, Transaction
+    from ostiary.foundation.storage import Database, Statements, Transaction
 
 _USER_AGENT_LENGTH: Final = 400
 _FIRST_ID: Final = UUID(int=0)
@@ -205,6 +205,12 @@ class Sessions:
             place = (_CACHED, identity_id, session_id)
             await self._cache.keep(*place, value=found, good_for=_CACHED_FOR, now=now)
         return found
+
+    async def is_live(
+        self, source: Statements, identity_id: UUID, session_id: UUID, *, now: datetime
+    ) -> bool:
+        """Say whether a session of this identity goes on, by the database's own word."""
+        return await source.fetch_one(store.IS_LIVE, session_id, identity_id, now) is not None
 
     async def end(
         self, tx: Transaction, identity_id: UUID, session_id: UUID, *, reason: EndReason, now: datetime

@@ -72,6 +72,15 @@ FIND = Query(
     into=Session,
 )
 
+IS_LIVE = Query(
+    f"""
+    SELECT id FROM ostiary.sessions AS session
+     WHERE id = $1 AND identity_id = $2 AND ended_at IS NULL AND expires_at > $3 AND idle_expires_at > $3
+       AND NOT EXISTS {_ALL_ENDED}
+    """,
+    into=UUID,
+)
+
 # For operators, the newest first and page by page: $1 the id to stay before, $2 how many.
 
 

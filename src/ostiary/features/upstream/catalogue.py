@@ -35,7 +35,7 @@ class Preset:
     tenant_claim: str | None = None
     metadata: str | None = None
     """Where the metadata are, if not below the issuer."""
-    endpoints: Endpoints = Endpoints()
+    endpoints: Endpoints = field(default_factory=Endpoints)
     scopes: tuple[str, ...] = ("openid", "email", "profile")
     uses_pkce: bool = True
     uses_nonce: bool = True
@@ -45,6 +45,7 @@ class Preset:
     claims: ClaimsRule = field(default_factory=ClaimsRule)
     authoritative_domains: frozenset[str] = frozenset()
     has_code_flow: bool = True
+    types_logout_tokens: bool = True
     takes_native_tokens: bool = False
     native_tokens_need_nonce: bool = True
     asks_userinfo: bool = True
@@ -73,7 +74,7 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
             "Amazon Cognito",
             # "UserInfo endpoint": email_verified is a string there.
             claims=ClaimsRule(
-                takes_text_as_verified=True, roles="cognito:groups", refused={"token_use": "access"}
+                takes_text_as_verified=True, roles="cognito:groups", required={"token_use": "id"}
             ),
             takes_native_tokens=True,
             # What an application gets for a password has no nonce: there is nowhere to say one.
@@ -162,7 +163,12 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
             authoritative_domains=frozenset({"gmail.com", "googlemail.com"}),
             takes_native_tokens=True,
         ),
-        "keycloak": Preset("Keycloak", claims=ClaimsRule(roles="realm_access.roles")),
+        "keycloak": Preset(
+            "Keycloak",
+            claims=ClaimsRule(roles="realm_access.roles"),
+            # Before its version 26 it wrote the type of any JWT.
+            types_logout_tokens=False,
+        ),
         "linkedin": Preset(
             "LinkedIn",
             issuer="https://www.linkedin.com/oauth",

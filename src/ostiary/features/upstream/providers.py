@@ -162,6 +162,8 @@ class Provider:
     claims: ClaimsRule = field(default_factory=ClaimsRule)
     authoritative_domains: frozenset[str] = frozenset()
     has_code_flow: bool = True
+    types_logout_tokens: bool = True
+    """Whether its logout tokens say that they are, `logout+jwt`; older servers write `JWT` (see decision 0027)."""
     takes_native_tokens: bool = False
     """Whether an application of ours may sign in there itself and bring the ID token (FED-03)."""
     native_tokens_need_nonce: bool = True

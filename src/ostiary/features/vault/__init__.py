@@ -13,17 +13,21 @@ from ostiary.features.vault.model import (
     external_account_id,
     parse_account_id,
 )
+from ostiary.features.vault.resealing import Resealing
 from ostiary.features.vault.sealing import SealedTokens
 from ostiary.features.vault.service import Vault
+from ostiary.features.vault.store import VaultFigures
 
 __all__ = [
     "ACCOUNT_PREFIX",
     "AlreadyLinked",
     "LinkedAccount",
     "LinkedBy",
+    "Resealing",
     "SealedTokens",
     "UpstreamTokens",
     "Vault",
+    "VaultFigures",
     "external_account_id",
     "parse_account_id",
 ]

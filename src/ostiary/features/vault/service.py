@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ostiary.features.vault import store
 from ostiary.features.vault.model import LinkedAccount, LinkedBy, UpstreamTokens
+from ostiary.features.vault.resealing import Resealing
 from ostiary.features.vault.sealing import (
     OpenTokens,
     SealedTokens,
@@ -13,6 +14,7 @@ from ostiary.features.vault.sealing import (
     seal_tokens,
     unseal_tokens,
 )
+from ostiary.features.vault.store import VaultFigures
 from ostiary.foundation.ids import new_id
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class Vault:
         self._database = database
         self._entropy = entropy
         self._keys = keys
+        self.resealing = Resealing(database, entropy, keys=keys)
 
     def link(
         self,
@@ -188,6 +191,10 @@ class Vault:
             if account.is_unused:
                 cleared += await tx.execute(store.CLEAR_ONE_UNUSED, account.id, now)
         return cleared, looked_at[-1].id if len(looked_at) == limit else None
+
+    async def figures(self, source: Statements) -> VaultFigures:
+        """Count the accounts: the linked, those with tokens, and those that must be connected again."""
+        return await source.fetch_one(store.FIGURES) or VaultFigures(0, 0, 0)
 
     def sealed(
         self, account_id: UUID, identity_id: UUID, tokens: UpstreamTokens

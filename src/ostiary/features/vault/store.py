@@ -183,3 +183,108 @@ CLEAR_ONE_UNUSED: Query[Any] = Query(
      WHERE account.id = $1 AND account.linked_by = 'sign_in' AND {_is_unused("account", "$2")}
     """
 )
+
+
+# Re-encryption. $1 the data key that is current. Who holds a row just now is not waited for: another pass finds it.
+_BEHIND: Final = """
+    SELECT id, identity_id, access_token, refresh_token, id_token, access_token_expires_at, refresh_token_expires_at,
+           scope, token_type
+      FROM ostiary.linked_accounts WHERE id > $2 AND data_key_id <> $1 ORDER BY id LIMIT $3"""
+
+LOCK_BEHIND = Query(postgresql=f"{_BEHIND} FOR NO KEY UPDATE SKIP LOCKED", sqlite=_BEHIND, into=SealedRow)
+
+COUNT_BEHIND = Query("SELECT count(*) FROM ostiary.linked_accounts WHERE data_key_id <> $1", into=int)
+
+
+def _reseal(part: str, position: str, slice_: str, account_id: str) -> str:
+    return f"""
+    UPDATE ostiary.linked_accounts AS account
+       SET access_token = {slice_.format(at="given.start + 17", size="given.access")},
+           refresh_token = {
+        slice_.format(at="given.start + 17 + coalesce(given.access, 0)", size="given.refresh")
+    },
+           id_token = {
+        slice_.format(
+            at="given.start + 17 + coalesce(given.access, 0) + coalesce(given.refresh, 0)",
+            size="given.identity",
+        )
+    },
+           data_key_id = $3
+      FROM (SELECT {position.format(0)} AS start, {position.format(1)} AS access, {
+        position.format(2)
+    } AS refresh,
+                   {position.format(3)} AS identity
+              FROM {part}) AS given
+     WHERE account.id = {account_id.format(slice_.format(at="given.start + 1", size="16"))}"""
+
+
+# Many rows in one statement: $2 is one long value, in which $1 says where each row's id and sealed columns begin, and how
+# long each column is, if there is one.
+RESEAL: Query[Any] = Query(
+    postgresql=_reseal(
+        "jsonb_array_elements($1::jsonb) AS part(of_row)",
+        "(part.of_row ->> {})::int",
+        "substring($2::bytea FROM {at} FOR {size})",
+        "encode({}, 'hex')::uuid",
+    ),
+    sqlite=_reseal(
+        "json_each($1) AS part", "json_extract(part.value, '$[{}]')", "substr($2, {at}, {size})", "{}"
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """How many records are sealed under a data key, as far as their row says so."""
+
+    data_key_id: UUID
+    records: int
+
+
+USES = Query(
+    """
+    SELECT data_key_id, count(*) AS records FROM ostiary.linked_accounts WHERE data_key_id IS NOT NULL GROUP BY data_key_id
+    """,
+    into=KeyUse,
+)
+
+# A row names the oldest of the keys its columns are sealed under: so a key is needed by rows that name an older one, too.
+_NEEDED: Final = """EXISTS (SELECT 1 FROM ostiary.linked_accounts AS account
+                    WHERE account.data_key_id IS NOT NULL AND account.data_key_id <= data_key.id)"""
+
+RETIRE_KEYS = Query(
+    f"""
+    UPDATE ostiary.data_keys AS data_key SET retired_at = $2
+     WHERE data_key.purpose = 'vault' AND data_key.id <> $1 AND data_key.retired_at IS NULL AND NOT {_NEEDED}
+    RETURNING id
+    """,
+    into=UUID,
+)
+
+DELETE_KEYS = Query(
+    f"""
+    DELETE FROM ostiary.data_keys AS data_key
+     WHERE data_key.purpose = 'vault' AND data_key.id <> $1 AND data_key.retired_at <= $2 AND NOT {_NEEDED}
+    RETURNING id
+    """,
+    into=UUID,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VaultFigures:
+    """How many accounts are linked, how many have tokens, and how many need their owner."""
+
+    linked: int
+    with_tokens: int
+    needing_reconnection: int
+
+
+FIGURES = Query(
+    """
+    SELECT count(*) AS linked, count(data_key_id) AS with_tokens,
+           count(CASE WHEN needs_reconnection THEN 1 END) AS needing_reconnection
+      FROM ostiary.linked_accounts
+    """,
+    into=VaultFigures,
+)

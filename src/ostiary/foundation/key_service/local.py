@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ostiary.foundation.crypto import KEY_SIZE, CannotOpen, Keyring, associated_data
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from ostiary.foundation.entropy import Entropy
 
@@ -26,9 +26,9 @@ class LocalKeys:
         return self.keyring.newest
 
     @property
-    def versions(self) -> Collection[int]:
-        """The versions that unwrap."""
-        return self.keyring.versions.keys()
+    def versions(self) -> Mapping[int, str]:
+        """The versions that unwrap, each with who holds it."""
+        return dict.fromkeys(self.keyring.versions, "this installation")
 
     async def wrap(self, key: bytes, bound_to: Mapping[str, str]) -> bytes:
         """Wrap a key under the newest version; it unwraps only with the same `bound_to`."""

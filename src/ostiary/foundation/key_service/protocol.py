@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from ostiary.foundation.errors import OstiaryError
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
+
+
+class KeyServiceRefused(OstiaryError):
+    """A key service does not do what it was asked, and will not before somebody changes something there."""
 
 
 class KeyService(Protocol):
@@ -16,14 +22,17 @@ class KeyService(Protocol):
         """The version that wraps."""
 
     @property
-    def versions(self) -> Collection[int]:
-        """The versions that unwrap."""
+    def versions(self) -> Mapping[int, str]:
+        """The versions that unwrap, each with who holds it, in a few words."""
 
     async def wrap(self, key: bytes, bound_to: Mapping[str, str]) -> bytes:
-        """Wrap a key under the newest version; it unwraps only with the same `bound_to`. Raises `Unavailable`."""
+        """Wrap a key under the newest version; it unwraps only with the same `bound_to`.
+
+        Raises `Unavailable`, `KeyServiceRefused`.
+        """
 
     async def unwrap(self, version: int, wrapped: bytes, bound_to: Mapping[str, str]) -> bytes:
-        """Undo `wrap`. Raises `CannotOpen`, `Unavailable`."""
+        """Undo `wrap`. Raises `CannotOpen`, `Unavailable`, `KeyServiceRefused`."""
 
     async def close(self) -> None:
         """Let go of connections."""
