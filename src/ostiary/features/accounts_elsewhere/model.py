@@ -79,7 +79,7 @@ class WaysIn:
     by_password: bool
     by_passkey: bool
     by_message: bool
-    providers: Sequence[str]
+    providers: list[str]
 
     def are_left_without(self, provider: str, usable: Sequence[str]) -> bool:
         """Say whether there is another way in than one account of this provider; `usable` can be signed in with."""
