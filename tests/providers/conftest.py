@@ -56,6 +56,7 @@ def world(place, emulator):
             settings |= _told(name, provider.url)
         settings |= {
             "PROVIDERS__POSTED__RESPONSE_MODE": "form_post",
+            "PROVIDERS__LEAVING__RESPONSE_MODE": "form_post",
             "PROVIDERS__STRANGER__CLIENT_SECRET": "not the secret",
         }
         yield provider, leaving, around.enter_context(installed(folder, port, database_url, **settings))
@@ -63,7 +64,11 @@ def world(place, emulator):
 
 def _told(name: str, issuer: str) -> dict[str, str]:
     prefix = f"PROVIDERS__{name.upper()}__"
-    return {f"{prefix}ISSUER": issuer, f"{prefix}CLIENT_ID": "ostiary", f"{prefix}CLIENT_SECRET": CLIENT_SECRET}
+    return {
+        f"{prefix}ISSUER": issuer,
+        f"{prefix}CLIENT_ID": "ostiary",
+        f"{prefix}CLIENT_SECRET": CLIENT_SECRET,
+    }
 
 
 @pytest.fixture

@@ -74,8 +74,8 @@ class Installation:
         )
 
     def start_url(self, provider: str) -> str:
-        """The address that sends a browser to a provider."""
-        return f"{self.address}/v1/providers/{provider}/start"
+        """The address that sends a browser to a provider, and to the account's own data afterwards."""
+        return f"{self.address}/v1/providers/{provider}/start?return_to=/v1/me"
 
     def callback(self, provider: str) -> str:
         """The address that browsers come back to."""
@@ -83,30 +83,26 @@ class Installation:
 
 
 class Person:
-    """Somebody with one browser, and the session she has in it."""
+    """Somebody with one browser, and the session she has in it: in its cookies, or with tokens for a password."""
 
     def __init__(self, installation: Installation) -> None:
         self.browser = Browser()
-        self._installation = installation
-        self.tokens: dict = {}
+        self._address = installation.address
+        self._tokens: dict = {}
         self.identity: dict = {}
 
-    def hold(self, answer: dict) -> dict:
-        """Keep the session that an answer brings."""
-        self.tokens, self.identity = answer["tokens"], answer["identity"]
-        return answer
-
     def ask(self, method: str, path: str, body: dict | None = None) -> httpx2.Response:
-        """Make a request, as whoever is signed in."""
-        headers = {"Authorization": f"Bearer {self.tokens['access_token']}"} if self.tokens else {}
-        return httpx2.request(
-            method, self._installation.address + path, json=body, headers=headers, timeout=_PATIENCE
-        )
+        """Make a request as a page of the application does."""
+        headers = {"Origin": self._address}
+        if self._tokens:
+            headers["Authorization"] = f"Bearer {self._tokens['access_token']}"
+        return self.browser.client.request(method, self._address + path, json=body, headers=headers)
 
-    def register(self, name: str) -> dict:
+    def register(self, name: str) -> None:
         """Make an account with a password."""
         body = {"email": f"{name}@example.org", "password": PASSWORD}
-        return self.hold(self.ask("POST", "/v1/register", body).raise_for_status().json())
+        made = self.ask("POST", "/v1/register", body).raise_for_status().json()
+        self._tokens, self.identity = made["tokens"], made["identity"]
 
     def is_signed_in(self) -> bool:
         """Whether the session is live."""
