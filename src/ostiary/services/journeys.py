@@ -242,6 +242,7 @@ def build_journeys(
             vault=facts.vault,
             sessions=grants.sessions,
             federation=grants.federation,
+            linking=grants.linking,
             audit=audit,
         ),
         accounts_elsewhere=AccountsElsewhere(

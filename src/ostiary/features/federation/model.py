@@ -87,6 +87,11 @@ class Known:
     password_scheme: str | None
 
     @property
+    def is_active(self) -> bool:
+        """Whether they may sign in."""
+        return self.status is Status.ACTIVE and self.deleted_at is None
+
+    @property
     def credentials(self) -> Credentials:
         """Who this is, as sign-ins know it."""
         return Credentials(
