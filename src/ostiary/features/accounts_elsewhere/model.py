@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
@@ -11,6 +10,8 @@ from uuid import UUID
 from ostiary.foundation.errors import OstiaryError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     from ostiary.features.identities import Identity
     from ostiary.foundation.storage import Transaction
 

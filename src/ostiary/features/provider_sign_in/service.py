@@ -139,7 +139,7 @@ class ProviderSignIn:
     async def log_out(self, provider: str, logout_token: Secret, *, now: datetime) -> int:
         """End the sessions a provider says it has signed out, and return how many there were.
 
-        A token counts once, and ends no session that began after it was issued (LOG-02, F10). Raises `UnknownProvider`,
+        A token counts once, and ends no session that began after it was issued unless it names that (LOG-02, F10). Raises `UnknownProvider`,
         `UpstreamRefused`, `UpstreamUnavailable`.
         """
         said = await self._upstream.verify_logout(provider, logout_token, now=now)
