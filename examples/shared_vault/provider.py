@@ -11,7 +11,7 @@ import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, unquote_plus, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import ECKey
@@ -101,6 +101,12 @@ class Provider:
         }
 
 
+def _is_client(authorization: str) -> bool:
+    """Say whether the client's own name and secret are there (RFC 6749 §2.3.1)."""
+    name, _, secret = base64.b64decode(authorization.removeprefix("Basic ")).decode().partition(":")
+    return (unquote_plus(name), unquote_plus(secret)) == (CLIENT_ID, CLIENT_SECRET)
+
+
 def _challenge(verifier: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
@@ -130,10 +136,7 @@ def provider() -> Iterator[Provider]:
             if parts.path == "/authorize":
                 self._say(303, b"", ("Location", known.authorize(_single(parts.query), said["name"])))
             else:
-                expected = base64.b64encode(
-                    f"{CLIENT_ID}:{urlencode({'': CLIENT_SECRET})[1:]}".encode()
-                ).decode()
-                is_client = self.headers.get("Authorization") == f"Basic {expected}"
+                is_client = _is_client(self.headers.get("Authorization", ""))
                 self._say_json(known.exchange(said) if is_client else None, refusal=400)
 
         def _say_json(self, answer: dict | None, *, refusal: int) -> None:

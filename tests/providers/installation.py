@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import httpx2
 from tests.faults.harness.workers import environment_of
 from tests.providers.browser import Browser
+from tests.providers.node import answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,12 +43,8 @@ class Installation:
                 stdout=log,
                 stderr=log,
             )
-        ends = time.monotonic() + _PATIENCE
-        while time.monotonic() < ends and self._process.poll() is None:
-            with suppress(httpx2.TransportError):
-                if httpx2.get(f"{self.address}/readyz").is_success:
-                    return
-        raise AssertionError(f"It did not start: {path.read_text()}")
+        if not answers(self._process, f"{self.address}/readyz"):
+            raise AssertionError(f"It did not start: {path.read_text()}")
 
     def stop(self) -> None:
         """End it."""

@@ -27,6 +27,18 @@ _PATIENCE = 60.0
 _STEPS = 6
 
 
+def answers(process: subprocess.Popen, url: str) -> bool:
+    """Wait until a server that was just started answers; say whether it does before it ends or a minute is over."""
+    ends = time.monotonic() + _PATIENCE
+    # Who calls while nobody listens calls again.
+    with httpx2.Client(transport=httpx2.HTTPTransport(retries=10)) as client:
+        while time.monotonic() < ends and process.poll() is None:
+            with suppress(httpx2.TransportError):
+                if client.get(url).is_success:
+                    return True
+    return False
+
+
 class NodeServer:
     """A server that runs on node, at a port of its own; it can be ended and started again."""
 
@@ -44,11 +56,8 @@ class NodeServer:
             self._process = subprocess.Popen(
                 ["node", self._script], env=self._variables, stdout=said, stderr=said
             )
-            ends = time.monotonic() + _PATIENCE
-            while time.monotonic() < ends and self._process.poll() is None:
-                with suppress(httpx2.TransportError):
-                    if httpx2.get(self.url + self._ready).is_success:
-                        return
+            if answers(self._process, self.url + self._ready):
+                return
             self.stop()
             said.seek(0)
             raise AssertionError(f"{self._script.name} did not start: {said.read().decode()}")
