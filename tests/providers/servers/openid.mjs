@@ -5,12 +5,19 @@ import Provider from "oidc-provider";
 
 const { PROVIDER_PORT, PROVIDER_CLIENT_SECRET, PROVIDER_CALLBACKS, PROVIDER_LOGOUT } = process.env;
 const LONG = 3600;
-const SHORT = 30;
+const SHORT = 1;
 const counted = { authorization_code: 0, refresh_token: 0, refused: 0, logouts: 0 };
 
-// "unproven-…" has not proven the address; the access tokens of "brief-…" end soon.
+// "unproven-…" has not proven the address.
 function person(name) {
   return { sub: name, name, email: `${name}@example.org`, email_verified: !name.startsWith("unproven-") };
+}
+
+// The access tokens of "fleeting-…" end soon, of "brief-…" only the first one.
+function lifetime(_, token) {
+  const isFirst = token.gty === "authorization_code";
+  const isShort = token.accountId.startsWith("fleeting-") || (isFirst && token.accountId.startsWith("brief-"));
+  return isShort ? SHORT : LONG;
 }
 
 function signingKey(algorithm, type, options) {
@@ -45,7 +52,7 @@ const provider = new Provider(`http://127.0.0.1:${PROVIDER_PORT}`, {
   },
   pkce: { required: () => true },
   rotateRefreshToken: true,
-  ttl: { AccessToken: (_, token) => (token.accountId.startsWith("brief-") ? SHORT : LONG) },
+  ttl: { AccessToken: lifetime },
 });
 
 provider.on("grant.success", (context) => (counted[context.oidc.params.grant_type] += 1));
