@@ -86,6 +86,8 @@ NOT_EXPORTED = {
     ("sign_in_flows", "secret_digest"): _SECRET,
     ("sign_in_flows", "token_epoch"): _BOOKKEEPING,
     ("sign_in_flows", "enrolling"): _BOOKKEEPING,
+    ("upstream_flows", "*"): "a visit to a provider that ends within ten minutes",
+    ("received_logouts", "*"): "ids of messages of providers, which name nobody",
     ("remembered_devices", "secret_digest"): _SECRET,
     ("factor_resets", "approved_by"): "somebody else's id",
     ("factor_resets", "cancelled_by"): "may be somebody else's id",
@@ -198,7 +200,7 @@ async def fill(auth, identity_id):
     await add("sign_in_flows", secret_digest=b"d", token_epoch=0, provider="ostiary", method="password",
               completed=["pwd"], required=["totp"], expires_at=later)  # fmt: skip
     await insert(auth, "factor_resets", id=new_id(now, Entropy()), identity_id=identity_id, requested_at=now)
-    await add("linked_accounts", entity_type="user", provider="example", provider_account_id="canary-subject",
+    await add("linked_accounts", entity_type="user", provider="example", provider_account_id=f"canary-subject {identity_id}",
               profile={"nickname": "canary-nickname"}, linked_by="intent", access_token=b"canary-token",
               updated_at=now)  # fmt: skip
     await add("service_credentials", secret_digest=b"d", scopes=["a"])

@@ -239,7 +239,7 @@ async def test_fed_05_an_answer_of_one_provider_is_none_of_another(migrated_url,
 
 async def test_fed_08_a_link_only_provider_signs_nobody_in(migrated_url, tmp_path, acme):
     """Not by the browser, not by a token, not even whoever is linked."""
-    sections = {"acme": {"link_only": True, "takes_native_tokens": True}}
+    sections = {"acme": {"link_only": True, "native_tokens": True}}
     async with at_providers(migrated_url, tmp_path, acme, sections=sections) as running:
         somebody = await running.signed_in("bob")
         browser = Browser(running.auth)
@@ -463,7 +463,7 @@ async def native(browser, acme, person="alice", *, nonce=None, **body):
 
 async def test_fed_03_an_id_token_with_our_nonce_signs_in_once(migrated_url, tmp_path, acme):
     """A native application brings an ID token that holds the nonce it got here; the second time it is nothing."""
-    sections = {"acme": {"takes_native_tokens": True}}
+    sections = {"acme": {"native_tokens": True}}
     async with at_providers(migrated_url, tmp_path, acme, sections=sections) as running:
         browser = Browser(running.auth)
         nonce = (await browser.http.post("/v1/providers/acme/nonce")).json()["nonce"]

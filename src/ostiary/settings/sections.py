@@ -72,6 +72,10 @@ class PasswordSettings(Section):
     """How many may wait to be hashed before new ones are turned away with 503."""
     peppers: Keys = Field(default={}, repr=False)
     """Optional keys mixed into every password, newest first, `1:<base64>`."""
+    managed_by: str | None = None
+    """The provider that is asked about accounts without a password here, by its name; its MANAGED has to be on."""
+    migrate_from_managed: bool = False
+    """Whether a password that was right there is hashed and kept here from then on, so that it can be left one day."""
     weak_hash_for_tests: bool = False
     """Hash cheaply. Refused in production."""
 
@@ -139,7 +143,7 @@ class MaintenanceSettings(Section):
     scheduled: bool = True
     """Whether servers run the tasks when they are due; off where cron or a timer runs `ostiary maintenance run`."""
     batch_size: int = Field(default=500, ge=1, le=10_000)
-    """How many rows one transaction removes at the most."""
+    """How many rows one transaction removes, or seals again, at the most."""
     sessions: OptionalDuration = timedelta(0)
     """How long an expired session is kept; its line in the login history stays."""
     ended_sessions: OptionalDuration = timedelta(days=30)
@@ -224,6 +228,8 @@ class OutboundSettings(Section):
 class VaultSettings(Section):
     """The vault: accounts at providers and their tokens, and AWS KMS, if it holds root keys."""
 
+    refresh_ahead: OptionalDuration = timedelta(seconds=60)
+    """How long before its end a provider's access token is replaced, or a tenth of its life if that is shorter."""
     kms_keys: KeyNames = {}
     """Root keys in AWS KMS, `3:<key id, alias or ARN>,2:<…>`; numbered together with `OSTIARY_ROOT_KEYS`, newest wraps."""
     kms_region: str | None = None

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int], None]
 
-_BATCH: Final = 500
 # The database works on one portion while the next is sealed here.
 _AT_ONCE: Final = 2
 # Others may seal under the older key until they hear of the newer one; what they wrote is found by another pass.
@@ -85,9 +84,16 @@ class KeyCare:
     """Looks after the keys of one installation."""
 
     def __init__(
-        self, database: Database, *, data_keys: DataKeys, resealing: Resealing, audit: Audit
+        self,
+        database: Database,
+        *,
+        data_keys: DataKeys,
+        resealing: Resealing,
+        audit: Audit,
+        batch_size: int,
     ) -> None:
         self._database = database
+        self._batch_size = batch_size
         self._data_keys = data_keys
         self._resealing = resealing
         self._audit = audit
@@ -192,7 +198,7 @@ class KeyCare:
         after: UUID | None = None
         while True:
             async with self._database.transaction() as tx:
-                portion = await self._resealing.reseal(tx, after=after, limit=_BATCH)
+                portion = await self._resealing.reseal(tx, after=after, limit=self._batch_size)
             if portion.last is None:
                 return
             count(portion.records)

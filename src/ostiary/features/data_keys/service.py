@@ -66,7 +66,7 @@ class DataKeys:
             await self._make_first(adopt, now)
             rows = await self._read()
         if not any(row.purpose is Purpose.VAULT for row in rows):
-            await self._make(Purpose.VAULT, _FIRST, self._entropy.token_bytes(KEY_SIZE), now)
+            await self._make(Purpose.VAULT, {_FIRST: self._entropy.token_bytes(KEY_SIZE)}, now)
             rows = await self._read()
         self._check(rows)
         await self._open_all(rows)
@@ -112,7 +112,8 @@ class DataKeys:
 
     async def add(self, tx: Transaction, row: WrappedKey) -> bool:
         """Store a key; False if another of this number was stored meanwhile."""
-        return await tx.execute(store.ADD, *_values(row)) > 0
+        values = (row.id, row.purpose, row.number, row.wrapped_key, row.kek_version, row.created_at)
+        return await tx.execute(store.ADD, *values) > 0
 
     async def reload(self, *, now: datetime) -> None:
         """Read the keys again, and seal under the newest from now on. Raises `CannotOpen`, `Unavailable`."""
@@ -131,17 +132,21 @@ class DataKeys:
 
     async def _make_first(self, adopt: Mapping[int, bytes] | None, now: datetime) -> None:
         if not await self._database.fetch_one(store.IS_OLDER):
-            await self._make(Purpose.INSTALLATION, _FIRST, self._entropy.token_bytes(KEY_SIZE), now)
-            return
-        if adopt is None:
+            await self._make(Purpose.INSTALLATION, {_FIRST: self._entropy.token_bytes(KEY_SIZE)}, now)
+        elif adopt is None:
             raise RootKeysMissing
-        for number, secret in sorted(adopt.items()):
-            await self._make(Purpose.INSTALLATION, number, secret, now)
+        else:
+            await self._make(Purpose.INSTALLATION, adopt, now)
 
-    async def _make(self, purpose: Purpose, number: int, secret: bytes, now: datetime) -> None:
-        """Store a key, unless there is one of this number."""
-        row = await self._wrapped(new_id(now, self._entropy), purpose, number, secret, now)
-        await self._database.execute(store.ADD, *_values(row))
+    async def _make(self, purpose: Purpose, secrets: Mapping[int, bytes], now: datetime) -> None:
+        """Store keys, by number, unless there are such; all of them or none, as others look meanwhile."""
+        rows = [
+            await self._wrapped(new_id(now, self._entropy), purpose, number, secret, now)
+            for number, secret in sorted(secrets.items())
+        ]
+        async with self._database.transaction() as tx:
+            for row in rows:
+                await self.add(tx, row)
 
     async def _wrapped(
         self, key_id: UUID, purpose: Purpose, number: int, secret: bytes, now: datetime
@@ -184,7 +189,3 @@ class DataKeys:
         key = DataKey(row.id, row.number, secret)
         self._opened[row.id] = key
         return key
-
-
-def _values(row: WrappedKey) -> tuple[UUID, Purpose, int, bytes, int, datetime]:
-    return row.id, row.purpose, row.number, row.wrapped_key, row.kek_version, row.created_at

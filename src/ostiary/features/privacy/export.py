@@ -16,6 +16,7 @@ from ostiary.features.audit import Action, EventFilter
 from ostiary.features.identities import IDENTITY_PREFIX
 from ostiary.features.privacy import store
 from ostiary.features.sessions import external_session_id
+from ostiary.features.vault import ACCOUNT_PREFIX
 from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
@@ -144,7 +145,8 @@ class PersonalExport:
 def _written(row: Any, prefix: str) -> dict[str, Any]:
     """Write a row with its ids as they are shown outside."""
     values = asdict(row)
-    for name, kind in (("id", prefix), ("identity_id", IDENTITY_PREFIX)):
+    ids = (("id", prefix), ("identity_id", IDENTITY_PREFIX), ("linked_account_id", ACCOUNT_PREFIX))
+    for name, kind in ids:
         if isinstance(values.get(name), UUID):
             values[name] = format_id(kind, values[name])
     if isinstance(values.get("session_id"), UUID):

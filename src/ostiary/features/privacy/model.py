@@ -127,6 +127,8 @@ class SessionData:
     """A session, ended ones too while they are kept."""
 
     id: UUID
+    linked_account_id: UUID | None
+    provider_session_id: str | None
     ip_address: str | None
     user_agent: str | None
     device_label: str | None
@@ -249,6 +251,8 @@ class FlowData:
     method: str
     completed: list[Any]
     required: list[Any]
+    linked_account_id: UUID | None
+    provider_session_id: str | None
     created_at: datetime
     expires_at: datetime
     consumed_at: datetime | None
