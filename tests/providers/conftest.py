@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 from tests.ports import reserved_port
 from tests.providers.installation import Person, installed
-from tests.providers.node import CLIENT_SECRET, firebase_emulator, openid_provider
+from tests.providers.node import CLIENT_SECRET, PROJECT, TOOLKIT, firebase_emulator, openid_provider
 
 _NAMES = ("local", "posted", "stranger")
 
@@ -37,10 +37,10 @@ def place(request, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def world(place, emulator):
-    """The OpenID provider, and an installation that knows it by three names, and Firebase's emulator by one.
+    """The OpenID provider, and an installation that knows it by three names, and Firebase's emulator.
 
     `local` answers by the query, `posted` by a form, and `stranger` has the wrong secret. `leaving` is another one, which
-    a test may stop.
+    a test may stop. `firebase` is the emulator, `strict` the same project as if it were the real one.
     """
     folder, database_url = place
     with ExitStack() as around:
@@ -58,6 +58,13 @@ def world(place, emulator):
             "PROVIDERS__POSTED__RESPONSE_MODE": "form_post",
             "PROVIDERS__LEAVING__RESPONSE_MODE": "form_post",
             "PROVIDERS__STRANGER__CLIENT_SECRET": "not the secret",
+            "PROVIDERS__FIREBASE__CLIENT_ID": PROJECT,
+            "PROVIDERS__FIREBASE__EMULATOR": "true",
+            "PROVIDERS__FIREBASE__MANAGED": "true",
+            "PROVIDERS__FIREBASE__MANAGED_ENDPOINT": emulator.url + TOOLKIT,
+            "PROVIDERS__FIREBASE__API_KEY": "any",
+            "PROVIDERS__STRICT__KIND": "firebase",
+            "PROVIDERS__STRICT__CLIENT_ID": PROJECT,
         }
         yield provider, leaving, around.enter_context(installed(folder, port, database_url, **settings))
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from tests.providers.browser import Browser, Page
 
 CLIENT_SECRET = "the secret of a client that only tests know"
+PROJECT = "demo-ostiary"
+"""The one that the emulator has."""
+TOOLKIT = "/identitytoolkit.googleapis.com/v1"
+"""Where the emulator has the interface of the Identity Toolkit."""
 _SERVERS = Path(__file__).parent / "servers"
 _INSTALLED = Path(__file__).parents[2] / ".providers"
 _PATIENCE = 60.0
@@ -112,7 +116,7 @@ def openid_provider(callbacks: list[str], logout: str) -> Iterator[OpenIDProvide
 
 @contextmanager
 def firebase_emulator() -> Iterator[NodeServer]:
-    """Run the emulator of Firebase Authentication, for the project `demo-ostiary`."""
+    """Run the emulator of Firebase Authentication, for the one `PROJECT`."""
     with reserved_port() as port:
         yield from _running(NodeServer("firebase.cjs", port, ready="/"))
 
