@@ -25,7 +25,13 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-MISSING = object()
+
+class _Missing:
+    def __repr__(self):
+        return "missing"
+
+
+MISSING = _Missing()
 """As the value of a claim or member: it is left out."""
 OUTBOUND = {"allowed_networks": "127.0.0.0/8"}
 """The setting without which nothing on loopback is called."""

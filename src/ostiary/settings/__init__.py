@@ -156,6 +156,15 @@ class Settings(BaseSettings):
             problem = provider.problem(name)
             if problem is not None:
                 raise ValueError(f"providers__{name}{problem}")
+        managed_by = self.passwords.managed_by
+        if managed_by is not None and (
+            managed_by not in self.providers or not self.providers[managed_by].managed
+        ):
+            raise ValueError(
+                "passwords__managed_by: name a provider of OSTIARY_PROVIDERS whose MANAGED is on"
+            )
+        if self.passwords.migrate_from_managed and managed_by is None:
+            raise ValueError("passwords__migrate_from_managed: say from whom, OSTIARY_PASSWORDS__MANAGED_BY")
         return self
 
     @model_validator(mode="after")
