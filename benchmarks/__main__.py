@@ -23,6 +23,7 @@ from benchmarks import (
     revoking,
     serving,
     signing_in,
+    vault,
 )
 from benchmarks.harness import Finding, Part, Scale
 
@@ -59,7 +60,7 @@ def main() -> None:
 async def _run(only: str, scale: Scale) -> Sequence[Finding]:
     """Run every part that makes something whose name contains `only`, one after another."""
     parts: list[Part] = []
-    for module in (comparisons, messages, passkeys, signing_in, serving, growth, revoking, importing):
+    for module in (comparisons, messages, passkeys, signing_in, serving, growth, revoking, vault, importing):
         parts += [part for part in module.parts() if any(only in name for name in part.names)]
     findings: list[Finding] = []
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())

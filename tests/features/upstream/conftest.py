@@ -30,9 +30,7 @@ class Visits:
         )
 
     async def come_back(self, begun, parameters):
-        flow = await self.upstream.consume(
-            self.name, parameters, browsers=[begun.browser], now=self.now
-        )
+        flow = await self.upstream.consume(self.name, parameters, browsers=[begun.browser], now=self.now)
         return await self.upstream.finish(flow, parameters, now=self.now)
 
     async def sign_in(self, person="alice"):
@@ -75,8 +73,6 @@ def lone(provider, tmp_path, migrated_sqlite_url):
     """Return a maker of installations on SQLite, for what has nothing to do with the database."""
 
     def make(**settings):
-        return auth_for_tests(
-            database_url=migrated_sqlite_url, data=tmp_path, outbound=OUTBOUND, **settings
-        )
+        return auth_for_tests(database_url=migrated_sqlite_url, data=tmp_path, outbound=OUTBOUND, **settings)
 
     return SimpleNamespace(make=make, provider=provider)
