@@ -24,6 +24,7 @@ from benchmarks import (
     serving,
     signing_in,
     vault,
+    vault_reading,
 )
 from benchmarks.harness import Finding, Part, Scale
 
@@ -60,7 +61,19 @@ def main() -> None:
 async def _run(only: str, scale: Scale) -> Sequence[Finding]:
     """Run every part that makes something whose name contains `only`, one after another."""
     parts: list[Part] = []
-    for module in (comparisons, messages, passkeys, signing_in, serving, growth, revoking, vault, importing):
+    modules = (
+        comparisons,
+        messages,
+        passkeys,
+        signing_in,
+        vault,
+        vault_reading,
+        serving,
+        growth,
+        revoking,
+        importing,
+    )
+    for module in modules:
         parts += [part for part in module.parts() if any(only in name for name in part.names)]
     findings: list[Finding] = []
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())

@@ -23,9 +23,15 @@ from functools import cache
 from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
 
 from joserfc.jwk import ECKey, OKPKey, RSAKey
-from joserfc.jws import JWSRegistry, serialize_compact
+from joserfc.jws import JWSRegistry
 
-MISSING = object()
+
+class _Missing:
+    def __repr__(self):
+        return "missing"
+
+
+MISSING = _Missing()
 """As the value of a claim or member: it is left out."""
 OUTBOUND = {"allowed_networks": "127.0.0.0/8"}
 """The setting without which nothing on loopback is called."""
@@ -247,7 +253,13 @@ class HostileProvider:
             said["at_hash"] = self._half_hash(access_token)
         return self.signed(said | self.bends.claims | claims)
 
-    def logout_token(self, *, sub="alice", sid=None, typ="logout+jwt", **claims):
+    def access_token(self, person="alice", scope="openid email profile"):
+        """An access token that the userinfo endpoint takes."""
+        token = f"{self.name}-access-{secrets.token_urlsafe(16)}"
+        self._access[token] = Grant(person, scope=scope)
+        return token
+
+    def logout_token(self, person="alice", *, sid=None, typ="logout+jwt", **claims):
         """A logout token (OpenID Connect Back-Channel Logout 1.0 §2.4)."""
         now = int(self.clock.now().timestamp())
         said = {
@@ -257,7 +269,7 @@ class HostileProvider:
             "exp": now + 120,
             "jti": secrets.token_hex(8),
             "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
-            "sub": MISSING if sub is None else self.subject(sub),
+            "sub": MISSING if person is None else self.subject(person),
             "sid": MISSING if sid is None else sid,
         }
         return self.signed(said | claims, typ=typ)
@@ -277,13 +289,9 @@ class HostileProvider:
             members["alg"] = "HS256"
             body = f"{_encoded(json.dumps(members).encode())}.{_encoded(payload)}"
             return f"{body}.{_encoded(hmac.digest(self.bends.hmac_key, body.encode(), 'sha256'))}"
-        if members["alg"] != algorithm or "crit" in members or len(json.dumps(members)) > 400:
-            # The library would not sign such a header; the signature is right for all that.
-            body = f"{_encoded(json.dumps(members).encode())}.{_encoded(payload)}"
-            model = JWSRegistry.algorithms[algorithm]
-            return f"{body}.{_encoded(model.sign(body.encode(), key))}"
-        registry = JWSRegistry(algorithms=[algorithm], strict_check_header=False)
-        return serialize_compact(members, payload, key, registry=registry)
+        # By hand, as the library would not sign every header a test wants; the signature is right for all that.
+        body = f"{_encoded(json.dumps(members).encode())}.{_encoded(payload)}"
+        return f"{body}.{_encoded(JWSRegistry.algorithms[algorithm].sign(body.encode(), key))}"
 
     def revoke(self, person):
         """End everything somebody agreed to: their refresh tokens answer `invalid_grant`."""
@@ -432,8 +440,7 @@ class HostileProvider:
         return self._tokens(grant, nonce=None, refreshed=True)
 
     def _tokens(self, grant, *, nonce, refreshed=False):
-        access_token = f"{self.name}-access-{secrets.token_urlsafe(16)}"
-        self._access[access_token] = grant
+        access_token = self.access_token(grant.person, grant.scope)
         said = {
             "access_token": access_token,
             "token_type": "Bearer",

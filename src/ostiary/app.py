@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ostiary.entrypoints.http.routes import Route
     from ostiary.features.identities import NewIdentity
     from ostiary.features.registration import ApplicationRecords
+    from ostiary.features.upstream import ApplicationVault
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.storage import Transaction
     from ostiary.settings import Settings
@@ -116,6 +117,11 @@ class Ostiary(Declarations):
     def records(self) -> ApplicationRecords:
         """What hooks write messages and audit events with. Raises `NotStarted`."""
         return self.services.application_records
+
+    @property
+    def vault(self) -> ApplicationVault:
+        """Live tokens of accounts at providers, read by the application itself. Raises `NotStarted`."""
+        return self.services.application_vault
 
     @property
     def services(self) -> Services:
@@ -197,6 +203,7 @@ class Ostiary(Declarations):
             self._background = None
         if self._services is not None:
             services, self._services = self._services, None
+            await services.live_tokens.stop()
             await services.courier.stop()
             await services.outbound.close()
             await services.follower.stop()

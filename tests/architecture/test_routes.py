@@ -16,6 +16,10 @@ PUBLIC = {
     "POST /v1/address-change/undo",
     "POST /v1/bootstrap",
     "POST /v1/login",
+    "POST /v1/providers/{name}/register",
+    "POST /v1/providers/{name}/register/confirm",
+    "POST /v1/providers/{name}/register/resend",
+    "POST /v1/providers/{name}/login",
     "POST /v1/login/factor",
     "POST /v1/login/factor/send",
     "POST /v1/login/enrol",
@@ -134,7 +138,7 @@ ADMINISTRATION = {
     "GET /v1/admin/maintenance",
     "POST /v1/admin/maintenance/{task}/run",
 }
-FOR_SERVICES = {"GET /v1/revocations"}
+FOR_SERVICES = {"GET /v1/revocations", "GET /v1/vault/accounts", "POST /v1/vault/{account_id}/token"}
 RECENT = {
     "POST /v1/me/factors/totp",
     "POST /v1/me/factors/totp/{id}/confirm",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from contextlib import suppress
 from datetime import timedelta
 from ipaddress import ip_network
 
@@ -135,6 +136,58 @@ async def test_fed_07_a_large_answer_is_cut_off(listener):
 
     with pytest.raises(OutboundFailed, match="longer than 65536"):
         await Outbound(allowed_networks=LOOPBACK).request("GET", listener.url, headers={})
+
+
+async def test_fed_07_a_gigabyte_without_a_length_is_cut_off():
+    """What comes piece by piece and never ends is left as soon as it is too long."""
+    sent = 0
+
+    async def endless(reader, writer):
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        with suppress(ConnectionError):
+            while sent < 1 << 30:
+                writer.write(b"4000\r\n" + b"x" * 0x4000 + b"\r\n")
+                await writer.drain()
+                sent += 0x4000
+        writer.close()
+
+    async with await asyncio.start_server(endless, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        with pytest.raises(OutboundFailed, match="longer than 65536"):
+            await Outbound(allowed_networks=LOOPBACK).request("GET", url, headers={})
+
+    assert sent < 1 << 26
+
+
+async def test_fed_07_a_slow_drip_is_left():
+    """A byte now and then is no answer in time, though something always comes."""
+
+    async def drip(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        with suppress(ConnectionError):
+            for _ in range(1000):
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        writer.close()
+
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        with pytest.raises(OutboundFailed, match="came within"):
+            await Outbound(allowed_networks=LOOPBACK).request(
+                "GET", url, headers={}, limit=timedelta(milliseconds=100)
+            )
+
+
+async def test_the_headers_of_an_answer_are_told(listener):
+    """By their names in lower case, for how long something may be kept."""
+    listener.answers(200, b"{}", "Cache-Control: max-age=60")
+    reply = await Outbound(allowed_networks=LOOPBACK).request("GET", listener.url, headers={})
+
+    assert reply.headers["cache-control"] == "max-age=60"
 
 
 async def test_fed_07_a_silent_server_is_left(listener):

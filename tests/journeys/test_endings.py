@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -14,8 +15,9 @@ from ostiary.features.challenges import Purpose
 from ostiary.features.flows import Factor, FactorFacts, Proof
 from ostiary.features.sessions import ENDINGS, Caller, EndReason, Refused, Rotated, parse_session_id
 from ostiary.features.sessions.endings import Cookie, Linked, Reach
+from ostiary.features.vault import LinkedBy, UpstreamTokens, external_account_id
 from ostiary.foundation.secret import Secret
-from ostiary.schema.tables import METADATA
+from ostiary.foundation.storage import Query
 from ostiary.testing.auth import PASSWORD
 
 pytestmark = pytest.mark.anyio
@@ -26,7 +28,7 @@ BY_SESSION = {
     EndReason.FACTOR_ADDED,
     EndReason.FACTOR_MISSING,
     EndReason.FACTOR_REMOVED,
-    EndReason.PROVIDER_UNLINKED,
+    EndReason.PROVIDER_LOGOUT,
     EndReason.STALE,
 }
 BY_IDENTITY = {
@@ -34,6 +36,7 @@ BY_IDENTITY = {
     EndReason.ENTITY_DEACTIVATED,
     EndReason.ADDRESS_CHANGE_UNDONE,
     EndReason.ADDRESS_LOST,
+    EndReason.IDENTITY_MERGED,
 }
 
 
@@ -47,24 +50,28 @@ class Held:
     browser: httpx2.AsyncClient
     challenge: Secret
     caller: Caller
+    account_id: UUID
 
     async def bring_about(self, event: EndReason) -> httpx2.Response | None:
         """Let the event happen to the named session, which is also the browser's."""
+        answer = None
         match event:
             case EndReason.LOGOUT:
-                return await self.browser.post("/v1/logout")
+                answer = await self.browser.post("/v1/logout")
             case EndReason.LOGOUT_EVERYWHERE:
-                return await self.browser.post("/v1/logout-all")
+                answer = await self.browser.post("/v1/logout-all")
             case EndReason.REAUTHENTICATED:
-                return await self.browser.post("/v1/me/reauthenticate", json={"password": PASSWORD})
+                answer = await self.browser.post("/v1/me/reauthenticate", json={"password": PASSWORD})
             case EndReason.PASSWORD_CHANGED:
                 body = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
-                return await self.browser.post("/v1/me/password", json=body)
+                answer = await self.browser.post("/v1/me/password", json=body)
             case EndReason.IDENTITY_DELETED:
-                return await self.browser.delete("/v1/me")
+                answer = await self.browser.delete("/v1/me")
+            case EndReason.PROVIDER_UNLINKED:
+                answer = await self.browser.delete(f"/v1/me/accounts/{external_account_id(self.account_id)}")
             case _:
                 await self._from_elsewhere(event)
-        return None
+        return answer
 
     async def _from_elsewhere(self, event: EndReason) -> None:
         auth, now = self.running.auth, self.running.clock.now()
@@ -131,7 +138,29 @@ async def held(running):
                 lifetime=timedelta(hours=1),
                 now=running.clock.now(),
             )
-        yield Held(running, named, other, browser, challenge, caller)
+        account_id = await linked(running, caller)
+        yield Held(running, named, other, browser, challenge, caller, account_id)
+
+
+async def linked(running, caller):
+    """Link an account that the caller's session began with, as if they had signed in by it, and return its id."""
+    services, now = running.auth.services, running.clock.now()
+    async with services.database.transaction() as tx:
+        account_id = services.vault.link(
+            tx,
+            identity_id=caller.identity_id,
+            entity_type="user",
+            provider="acme",
+            provider_account_id="ada-there",
+            profile={},
+            linked_by=LinkedBy.SIGN_IN,
+            tokens=UpstreamTokens(access_token=Secret("what the provider gave")),
+            now=now,
+        )
+    began_with = Query("UPDATE ostiary.sessions SET linked_account_id = $1 WHERE id = $2")
+    async with services.database.transaction() as tx:
+        await tx.execute(began_with, account_id, caller.session_id)
+    return account_id
 
 
 async def access_opens(held, token: str) -> bool:
@@ -288,8 +317,20 @@ async def test_an_event_ends_nothing_under_anothers_name(running, event):
     assert running.auth.verify(ada.access_token) == ada.principal
 
 
+@pytest.mark.parametrize("event", EVENTS)
+async def test_a_linked_accounts_tokens(held, event):
+    """A provider's tokens go with the last session that uses them, or at once, or stay, as the row says."""
+    await held.bring_about(event)
+
+    services = held.running.auth.services
+    tokens = await services.vault.tokens(services.database, held.account_id)
+    ending = ENDINGS[event]
+    # A session that another one takes the place of goes on in that one.
+    goes_on = ending.linked in {Linked.KEPT, Linked.MOVED} or ending.cookie is Cookie.REPLACED
+    assert (tokens is not None and tokens.access_token is not None) == goes_on
+
+
 def test_there_is_a_row_for_every_event():
-    """The table is complete, and what it says of linked accounts is tried here as soon as there are any."""
+    """The table is complete, and everything it can say of linked accounts is said of some event."""
     assert set(ENDINGS) == set(EndReason)
     assert {ending.linked for ending in ENDINGS.values()} == set(Linked)
-    assert "ostiary.linked_accounts" not in METADATA.tables

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ostiary.features.federation import Federation
+from ostiary.features.federation import Federation, Linking, ProviderRoles
 from ostiary.features.flows import Devices, Factor, FactorPolicy, FactorProofs, FactorSteps, Flows
 from ostiary.features.provisioning import Provisioning
 from ostiary.features.sessions import (
@@ -42,6 +42,7 @@ class Grants:
     factor_proofs: FactorProofs
     factor_steps: FactorSteps
     provisioning: Provisioning
+    linking: Linking
     federation: Federation
 
 
@@ -109,6 +110,9 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
         audit=records.audit,
     )
     address_claims = AddressClaims(identities=facts.identities, sessions=sessions, audit=records.audit)
+    linking = Linking(
+        providers=proofs.upstream.providers, vault=facts.vault, outbox=records.outbox, audit=records.audit
+    )
     return Grants(
         live=live,
         verifier=AccessTokenVerifier(
@@ -134,18 +138,19 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
             audit=records.audit,
         ),
         provisioning=provisioning,
+        linking=linking,
         federation=Federation(
             ground.database,
             providers=proofs.upstream.providers,
-            vault=facts.vault,
+            linking=linking,
             identities=facts.identities,
             provisioning=provisioning,
             profiles=facts.profiles,
-            roles=facts.roles,
+            provider_roles=ProviderRoles(
+                roles=facts.roles, sessions=sessions, flows=flows, audit=records.audit
+            ),
             claims=address_claims,
-            sessions=sessions,
             flows=flows,
-            outbox=records.outbox,
             audit=records.audit,
         ),
     )

@@ -8,14 +8,18 @@ from urllib.parse import urlsplit
 
 from ostiary.entrypoints.http.cross_site import origin_of
 from ostiary.features.challenges import AddressProofs, Challenges, Sending, SendingRates
+from ostiary.features.managed_passwords import ManagedPasswords
 from ostiary.features.mfa import FactorKind, FactorResets, SecondFactors
 from ostiary.features.passkeys import Passkeys, RelyingParty
 from ostiary.features.passwords import Argon2Parameters, Passwords, Policy
-from ostiary.features.upstream import Upstream
+from ostiary.features.upstream import ApplicationVault, LiveTokens, Refreshes, Upstream
+from ostiary.features.vault import RefreshClaims
+from ostiary.services.managed_passwords import managed_passwords_of
 from ostiary.services.providers import providers_of
 
 if TYPE_CHECKING:
     from ostiary.foundation.entropy import Entropy
+    from ostiary.services.facts import Facts
     from ostiary.services.ground import Ground
     from ostiary.services.records import Records
     from ostiary.settings import Settings
@@ -33,10 +37,22 @@ class Proofs:
     second_factors: SecondFactors
     factor_resets: FactorResets
     upstream: Upstream
+    managed_passwords: ManagedPasswords
+    live_tokens: LiveTokens
+    application_vault: ApplicationVault
 
 
-def build_proofs(ground: Ground, records: Records) -> Proofs:
+def build_proofs(ground: Ground, records: Records, facts: Facts) -> Proofs:
     """Build the proofs."""
+    upstream = Upstream(
+        ground.database,
+        ground.entropy,
+        providers=providers_of(ground.settings.providers),
+        outbound=records.outbound,
+        key=ground.keys.derive("upstream flows"),
+        public_url=ground.settings.public_url,
+    )
+    live_tokens = _live_tokens(ground, records, facts, upstream)
     challenges = Challenges(
         ground.database,
         ground.entropy,
@@ -57,14 +73,32 @@ def build_proofs(ground: Ground, records: Records) -> Proofs:
         ),
         second_factors=_second_factors(ground, records),
         factor_resets=FactorResets(ground.entropy),
-        upstream=Upstream(
-            ground.database,
-            ground.entropy,
-            providers=providers_of(ground.settings.providers),
-            outbound=records.outbound,
-            key=ground.keys.derive("upstream flows"),
-            public_url=ground.settings.public_url,
-        ),
+        managed_passwords=managed_passwords_of(ground.settings.providers, outbound=records.outbound),
+        upstream=upstream,
+        live_tokens=live_tokens,
+        application_vault=ApplicationVault(live_tokens, facts.vault, ground.clock),
+    )
+
+
+def _live_tokens(ground: Ground, records: Records, facts: Facts, upstream: Upstream) -> LiveTokens:
+    claims = RefreshClaims(ground.database, ground.entropy, vault=facts.vault)
+    refreshes = Refreshes(
+        ground.database,
+        ground.entropy,
+        vault=facts.vault,
+        claims=claims,
+        upstream=upstream,
+        identities=facts.identities,
+        audit=records.audit,
+        outbox=records.outbox,
+    )
+    return LiveTokens(
+        ground.database,
+        claims=claims,
+        refreshes=refreshes,
+        providers=upstream.providers,
+        audit=records.audit,
+        refresh_ahead=ground.settings.vault.refresh_ahead,
     )
 
 

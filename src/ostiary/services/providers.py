@@ -24,6 +24,7 @@ from ostiary.features.upstream import (
     SigningClient,
 )
 from ostiary.foundation.secret import Secret
+from ostiary.settings import InvalidSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +54,7 @@ def _provider(name: str, wanted: ProviderSettings) -> Provider:
         kind=preset.kind,
         client_id=wanted.client_id,
         client_secret=_secret(wanted.client_secret),
-        signing_client=_signing_client(wanted),
+        signing_client=_signing_client(name, wanted),
         issuer=issuer,
         tenant_claim=preset.tenant_claim if is_tenanted else None,
         refused_tenants=frozenset({MICROSOFT_CONSUMERS} if wanted.tenant == _ORGANIZATIONS else ()),
@@ -71,8 +72,12 @@ def _provider(name: str, wanted: ProviderSettings) -> Provider:
         authoritative_domains=preset.authoritative_domains | _lowered(wanted.authoritative_domains),
         has_code_flow=preset.has_code_flow,
         types_logout_tokens=preset.types_logout_tokens,
-        takes_native_tokens=preset.takes_native_tokens,
+        takes_native_tokens=(
+            preset.takes_native_tokens if wanted.native_tokens is None else wanted.native_tokens
+        )
+        and preset.kind is Kind.OIDC,
         native_tokens_need_nonce=preset.native_tokens_need_nonce,
+        is_emulator=wanted.emulator,
         asks_userinfo=preset.asks_userinfo,
         rules=_rules(wanted),
     )
@@ -130,11 +135,16 @@ def _client_authentication(preset: Preset, wanted: ProviderSettings) -> ClientAu
     return preset.client_authentication
 
 
-def _signing_client(wanted: ProviderSettings) -> SigningClient | None:
+def _signing_client(name: str, wanted: ProviderSettings) -> SigningClient | None:
     if wanted.private_key is None:
         return None
     key = Secret(wanted.private_key.get_secret_value())
-    return SigningClient(wanted.team_id or "", wanted.key_id or "", key, wanted.issuer or APPLE)
+    client = SigningClient(wanted.team_id or "", wanted.key_id or "", key, wanted.issuer or APPLE)
+    if not client.is_usable():
+        raise InvalidSettings(
+            [f"OSTIARY_PROVIDERS__{name.upper()}__PRIVATE_KEY: this is no P-256 key in PEM, as Apple gives."]
+        )
+    return client
 
 
 def _rules(wanted: ProviderSettings) -> ProviderRules:
@@ -147,6 +157,7 @@ def _rules(wanted: ProviderSettings) -> ProviderRules:
         roles=dict(wanted.roles),
         profile_refresh=ProfileRefresh(wanted.profile_refresh),
         keep_tokens=wanted.keep_tokens,
+        trusts_second_factor=wanted.trust_second_factor,
     )
 
 

@@ -33,11 +33,13 @@ ProviderKind = Literal[
 _KINDS: Final = frozenset(get_args(ProviderKind))
 _NAME: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LONGEST_NAME: Final = 40
+_TENANT: Final = re.compile(r"common|organizations|consumers|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _OWN_ROLES: Final = "ostiary:"
 _HAVE_NO_ISSUER: Final = frozenset({"oauth2", "github", "discord", "facebook"})
 _NEED_AN_ISSUER: Final = frozenset({"oidc", "keycloak", "auth0", "okta", "cognito"})
 _APPLE: Final = ("team_id", "key_id", "private_key")
 _OF_GENERIC_OAUTH2: Final = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint")
+_KEEP_PASSWORDS: Final = frozenset({"cognito", "firebase", "keycloak"})
 _SAFE_ALGORITHMS: Final = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 )
@@ -83,6 +85,8 @@ class ProviderSettings(Section):
     """Apple: the id of the key."""
     private_key: SecretStr | None = None
     """Apple: the key itself, as PEM."""
+    emulator: bool = False
+    """Firebase: whether it is the emulator, whose tokens nobody signs. Refused in production."""
     authorization_endpoint: str | None = None
     """Where browsers go; for `oauth2`, and GitHub Enterprise."""
     token_endpoint: str | None = None
@@ -127,14 +131,31 @@ class ProviderSettings(Section):
     """Where the roles stand in its claims, `realm_access.roles`; several kinds know it."""
     profile_refresh: Literal["on_create", "always", "never"] = "on_create"
     """When names and pictures are taken over."""
+    native_tokens: bool | None = None
+    """Whether an application of yours may sign in there itself and bring the ID token; several kinds are made for it."""
+    trust_second_factor: bool = False
+    """Whether a second factor shown there (`mfa` in the ID token's `amr`) counts as one here."""
     keep_tokens: bool = True
     """Whether its tokens are kept in the vault."""
+
+    managed: bool = False
+    """Cognito, Firebase, Keycloak: whether people use the passwords it keeps at Ostiary's own doors."""
+    managed_endpoint: str | None = None
+    """Where it is asked about passwords, if not where its kind always is: an emulator, a realm's inner address."""
+    api_key: SecretStr | None = None
+    """Firebase: the web API key of the project, for passwords that it keeps."""
 
     def kind_of(self, name: str) -> ProviderKind:
         """Return what this provider is, if it is called `name`."""
         if self.kind is not None:
             return self.kind
         return name if name in _KINDS else "oidc"  # type: ignore[return-value]  # just looked up
+
+    @property
+    def is_plain(self) -> bool:
+        """Say whether anything of it is reached without TLS."""
+        urls = (self.issuer, *(getattr(self, name) for name in (*_OF_GENERIC_OAUTH2, "jwks_uri")))
+        return any(url is not None and url.startswith("http:") for url in urls)
 
     def problem(self, name: str) -> str | None:
         """Say what is wrong with this provider, `setting: what to do`, or None."""
@@ -143,7 +164,12 @@ class ProviderSettings(Section):
             return (
                 f": a provider's name has up to {_LONGEST_NAME} lower-case letters, digits and single hyphens"
             )
-        checks = (self._missing(kind), self._superfluous(kind), self._unfit())
+        checks = (
+            self._missing(kind),
+            self._superfluous(kind),
+            self._unfit(),
+            self._unmanageable(kind),
+        )
         return next((problem for problem in checks if problem is not None), None)
 
     def _missing(self, kind: ProviderKind) -> str | None:
@@ -164,14 +190,35 @@ class ProviderSettings(Section):
             return "__client_secret: Apple's is made of PRIVATE_KEY for each request; leave it out"
         if kind in _HAVE_NO_ISSUER and self.issuer:
             return "__issuer: this kind speaks OAuth 2 alone and has no issuer; leave it out"
+        if kind != "firebase" and self.emulator:
+            return "__emulator: only Firebase has one"
         if kind != "microsoft" and "tenant" in self.model_fields_set:
             return "__tenant: only Microsoft has tenants"
         return None
 
+    def _unmanageable(self, kind: ProviderKind) -> str | None:
+        if self.managed and kind not in _KEEP_PASSWORDS:
+            return "__managed: only Cognito, Firebase and Keycloak are asked for passwords"
+        if self.managed and kind == "firebase" and self.api_key is None:
+            return "__api_key: Firebase is asked with the project's web API key"
+        if (
+            self.managed
+            and kind == "keycloak"
+            and "/realms/" not in (self.managed_endpoint or self.issuer or "")
+        ):
+            return (
+                "__managed_endpoint: give the realm's address, such as https://login.example.org/realms/acme"
+            )
+        if self.api_key is not None and kind != "firebase":
+            return "__api_key: only Firebase has one"
+        return None
+
     def _unfit(self) -> str | None:
-        for name in ("issuer", *_OF_GENERIC_OAUTH2, "jwks_uri"):
+        for name in ("issuer", *_OF_GENERIC_OAUTH2, "jwks_uri", "managed_endpoint"):
             if not _is_url(getattr(self, name)):
                 return f"__{name}: write a whole URL, such as https://login.example.org"
+        if _TENANT.fullmatch(self.tenant) is None:
+            return "__tenant: write the id of one tenant, common, organizations or consumers"
         if not _SAFE_ALGORITHMS.issuperset(self.algorithms or ()):
             return f"__algorithms: choose among {', '.join(sorted(_SAFE_ALGORITHMS))}"
         if any(ours.startswith(_OWN_ROLES) for ours in self.roles.values()):

@@ -72,6 +72,10 @@ class PasswordSettings(Section):
     """How many may wait to be hashed before new ones are turned away with 503."""
     peppers: Keys = Field(default={}, repr=False)
     """Optional keys mixed into every password, newest first, `1:<base64>`."""
+    managed_by: str | None = None
+    """The provider that is asked about accounts without a password here, by its name; its MANAGED has to be on."""
+    migrate_from_managed: bool = False
+    """Whether a password that was right there is hashed and kept here from then on, so that it can be left one day."""
     weak_hash_for_tests: bool = False
     """Hash cheaply. Refused in production."""
 
@@ -224,6 +228,8 @@ class OutboundSettings(Section):
 class VaultSettings(Section):
     """The vault: accounts at providers and their tokens, and AWS KMS, if it holds root keys."""
 
+    refresh_ahead: OptionalDuration = timedelta(seconds=60)
+    """How long before its end a provider's access token is replaced, or a tenth of its life if that is shorter."""
     kms_keys: KeyNames = {}
     """Root keys in AWS KMS, `3:<key id, alias or ARN>,2:<…>`; numbered together with `OSTIARY_ROOT_KEYS`, newest wraps."""
     kms_region: str | None = None

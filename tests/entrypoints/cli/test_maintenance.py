@@ -16,6 +16,7 @@ NAMES = {
     "factor-resets",
     "lost-factors",
     "sign-in-flows",
+    "upstream-flows",
     "remembered-devices",
     "onboarding",
     "rate-limits",

@@ -12,6 +12,7 @@ from ostiary.entrypoints.api.devices import DevicesDoor
 from ostiary.entrypoints.api.factor_resets import FactorResetsDoor
 from ostiary.entrypoints.api.factor_steps import FactorStepsDoor
 from ostiary.entrypoints.api.factors import FactorsDoor
+from ostiary.entrypoints.api.managed_providers import ManagedProvidersDoor
 from ostiary.entrypoints.api.onboarding import OnboardingDoor
 from ostiary.entrypoints.api.operations import OperationsDoor
 from ostiary.entrypoints.api.outbox import OutboxDoor
@@ -25,6 +26,7 @@ from ostiary.entrypoints.api.resource_servers import ResourceServerDoor
 from ostiary.entrypoints.api.sign_in import SignInDoor
 from ostiary.entrypoints.api.sign_in_by_message import SignInByMessageDoor
 from ostiary.entrypoints.api.statistics import StatisticsDoor
+from ostiary.entrypoints.api.vault import VaultDoor
 from ostiary.entrypoints.api.verification import VerificationDoor
 from ostiary.entrypoints.api.webhooks import WebhooksDoor
 
@@ -42,6 +44,7 @@ __all__ = [
     "FactorResetsDoor",
     "FactorStepsDoor",
     "FactorsDoor",
+    "ManagedProvidersDoor",
     "OnboardingDoor",
     "OperationsDoor",
     "OutboxDoor",
@@ -54,6 +57,7 @@ __all__ = [
     "SignInByMessageDoor",
     "SignInDoor",
     "StatisticsDoor",
+    "VaultDoor",
     "VerificationDoor",
     "WebhooksDoor",
 ]

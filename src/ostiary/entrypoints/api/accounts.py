@@ -108,6 +108,7 @@ class AccountsDoor:
     async def link(self, request: Request) -> Answer:
         """Begin to link an account."""
         body: LinkBody = request.body
+        request.require_same_site()
         begun = await self._sign_in.leave_to_link(
             caller_of(request),
             request.parameters["provider"],

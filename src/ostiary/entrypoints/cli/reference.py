@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - the command line is read from the annotations
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic import BaseModel, SecretStr
 
@@ -72,8 +72,11 @@ def _settings() -> str:
 
 def _fields(model: type[BaseModel], path: tuple[str, ...]) -> Iterable[tuple[tuple[str, ...], str, str]]:
     for name, field in model.model_fields.items():
+        named = [part for part in get_args(field.annotation) if isinstance(part, type)]
         if isinstance(field.default, BaseModel):
             yield from _fields(type(field.default), (*path, name))
+        elif named and issubclass(named[-1], BaseModel):
+            yield from _fields(named[-1], (*path, name, "<name>"))
         else:
             yield (*path, field.alias or name), _written(field.default), field.description or ""
 

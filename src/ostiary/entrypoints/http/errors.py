@@ -38,6 +38,7 @@ class ProblemCode(StrEnum):
     PASSWORD_CHANGE_REQUIRED = "password_change_required"  # noqa: S105 - a public code, not a secret
     PASSWORD_NEEDED = "password_needed"  # noqa: S105 - a public code, not a secret
     ACCOUNT_PENDING = "account_pending"
+    PROVIDER_STEP_REQUIRED = "provider_step_required"
     REGISTRATION_CLOSED = "registration_closed"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
@@ -54,6 +55,9 @@ class ProblemCode(StrEnum):
     OWN_ACCOUNT = "own_account"
     ROLE_DECLARED = "role_declared"
     WRONG_STATE = "wrong_state"
+    NO_TOKENS = "no_tokens"
+    NEEDS_RECONNECTION = "needs_reconnection"
+    SCOPE_NOT_GRANTED = "scope_not_granted"
     ONBOARDING_CONFLICT = "onboarding_conflict"
     ONBOARDING_INCOMPLETE = "onboarding_incomplete"
     BODY_TOO_LARGE = "body_too_large"
@@ -133,6 +137,12 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
         ProblemCode.ACCOUNT_PENDING: Problem(
             403, "Awaiting approval", "An operator has yet to approve this account."
         ),
+        ProblemCode.PROVIDER_STEP_REQUIRED: Problem(
+            403,
+            "The provider asks for more",
+            "The provider that keeps this password asks for another step, such as a second factor or a new password: "
+            "sign in on its own pages, or reset the password.",
+        ),
         ProblemCode.REGISTRATION_CLOSED: Problem(
             403,
             "Registration is closed",
@@ -195,6 +205,21 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
         ),
         ProblemCode.WRONG_STATE: Problem(
             409, "Not possible as things are", "What was asked for does not fit the state things are in."
+        ),
+        ProblemCode.NO_TOKENS: Problem(
+            409,
+            "No token to be had",
+            "No token is kept for this account: none was given, or no live session of its owner uses it.",
+        ),
+        ProblemCode.NEEDS_RECONNECTION: Problem(
+            409,
+            "Account must be connected again",
+            "The provider takes what is kept no more: the account's owner has to connect it again.",
+        ),
+        ProblemCode.SCOPE_NOT_GRANTED: Problem(
+            409,
+            "Scope not granted",
+            "The account's owner did not grant what was asked for: they have to connect it again with that scope.",
         ),
         ProblemCode.NOT_PENDING: Problem(
             409, "Not awaiting approval", "This account was decided upon already, or needs no approval."

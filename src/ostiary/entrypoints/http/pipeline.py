@@ -129,5 +129,6 @@ def _require_declared(answer: Answer, route: Route, request: Request) -> None:
     if classes is None or type(answer.body) not in classes:
         raise RuntimeError(f"{route.method} {route.path} gave an undeclared {answer.status} answer.")
     signs_in = any(cookie.value for cookie in answer.cookies)
-    if signs_in and route.method != "GET" and request.provenance is not Provenance.OURS:
+    is_bound_otherwise = route.method == "GET" or route.takes_foreign_forms
+    if signs_in and not is_bound_otherwise and request.provenance is not Provenance.OURS:
         raise RuntimeError(f"{route.method} {route.path} sets cookies without require_same_site().")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
@@ -11,6 +10,8 @@ from uuid import UUID
 from ostiary.foundation.errors import OstiaryError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     from ostiary.features.identities import Identity
     from ostiary.foundation.storage import Transaction
 
@@ -79,7 +80,7 @@ class WaysIn:
     by_password: bool
     by_passkey: bool
     by_message: bool
-    providers: Sequence[str]
+    providers: list[str]
 
     def are_left_without(self, provider: str, usable: Sequence[str]) -> bool:
         """Say whether there is another way in than one account of this provider; `usable` can be signed in with."""

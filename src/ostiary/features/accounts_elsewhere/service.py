@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     Retire = Callable[[Transaction, Credentials, Event, EndReason, datetime], Awaitable[object]]
 
-_NOTHING: Final = WaysIn(by_password=False, by_passkey=False, by_message=False, providers=())
+_NOTHING: Final = WaysIn(by_password=False, by_passkey=False, by_message=False, providers=[])
 
 
 class AccountsElsewhere:
@@ -122,9 +122,7 @@ class AccountsElsewhere:
             survivor, absorbed = await self._lock_both(tx, caller.identity_id, used.identity_id)
             await self._require_mergeable(tx, survivor, absorbed, now)
             credentials = await self._identities.lock_for_change(tx, absorbed.id)
-            accounts = await self._vault.list(absorbed.id)
-            for account in accounts:
-                await self._vault.move(tx, account.id, to_identity=survivor.id, now=now)
+            accounts = await self._vault.move(tx, absorbed.id, to_identity=survivor.id, now=now)
             for hook in self._hooks.on_merged:
                 await hook(tx, survivor, absorbed)
             said = {"absorbed": absorbed.external_id, "accounts": len(accounts)}

@@ -11,6 +11,7 @@ from ostiary.features.audit.export import ExportVerification, Selection, keys_of
 from ostiary.features.audit.keys import PersonalData
 from ostiary.features.audit.log import AuditLog
 from ostiary.features.audit.model import (
+    APPLICATION,
     NOBODY,
     NOWHERE,
     SYSTEM,
@@ -29,6 +30,7 @@ from ostiary.features.audit.service import Audit
 from ostiary.features.audit.verification import Finding, Kind, Tally
 
 __all__ = [
+    "APPLICATION",
     "CATALOGUE",
     "NOBODY",
     "NOWHERE",

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 _OWNER: Final = "the owner"
 _OPERATOR: Final = "an operator or the system"
 _ANYBODY: Final = "nobody known"
+_SERVICE: Final = "the service"
 _SYSTEM: Final = "the system"
 _THEM: Final = "the identity"
 _WHOEVER: Final = "the identity, if there is one"
 _KEY: Final = "the signing key"
 _ENDPOINT: Final = "the webhook endpoint"
 _INSTALLATION: Final = "the installation"
+_ACCOUNT: Final = ("account", "provider")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,18 @@ CATALOGUE: Final[Mapping[Action, Entry]] = MappingProxyType(
             "nobody known, or whoever made it for somebody else",
             _THEM,
             ("entity_type",),
+        ),
+        Action.PROVIDER_ACCOUNT_REGISTERED: Entry(
+            "An account was made at a provider that keeps passwords, or refused.",
+            _ANYBODY,
+            "nobody here yet",
+            ("provider",),
+        ),
+        Action.PROVIDER_ACCOUNT_CONFIRMED: Entry(
+            "A code confirmed an account at a provider that keeps passwords, or did not.",
+            _ANYBODY,
+            _WHOEVER,
+            ("provider",),
         ),
         Action.IDENTITY_APPROVED: Entry("Somebody who waited for it was let in.", _OPERATOR, _THEM),
         Action.IDENTITY_REJECTED: Entry("Somebody who waited for it was not let in.", _OPERATOR, _THEM),
@@ -125,6 +139,9 @@ CATALOGUE: Final[Mapping[Action, Entry]] = MappingProxyType(
         Action.PASSWORD_RESET_REQUESTED: Entry("A password was said to be forgotten.", _ANYBODY, _WHOEVER),
         Action.PASSWORD_RESET: Entry("A new password was set by a link or code.", _ANYBODY, _THEM),
         Action.PASSWORD_RESET_REFUSED: Entry("A link or code set no new password.", _ANYBODY, _WHOEVER),
+        Action.PASSWORD_ADOPTED: Entry(
+            "A password that a provider kept is kept here from now on.", _OWNER, _THEM, ("provider",)
+        ),
         Action.IDENTITY_PASSWORD_CHANGED: Entry(
             "A new password was set by whoever knew the old one.", _OWNER, _THEM
         ),
@@ -212,6 +229,28 @@ CATALOGUE: Final[Mapping[Action, Entry]] = MappingProxyType(
         Action.SIGNING_KEY_ACTIVATED: _key("A signing key began to sign."),
         Action.SIGNING_KEY_RETIRING: _key("A signing key signs no more; what it signed is still good."),
         Action.SIGNING_KEY_RETIRED: _key("A signing key is good for nothing any more."),
+        Action.LINKED_ACCOUNTS_READ: Entry(
+            "A service listed somebody's accounts at providers.", _SERVICE, _THEM, is_told=False
+        ),
+        Action.LINKED_ACCOUNT_TOKEN_READ: Entry(
+            "A live token of an account at a provider was handed out. Why is personal data.",
+            "the service, or the application",
+            _THEM,
+            ("account", "provider", "scope"),
+        ),
+        Action.LINKED_ACCOUNT_GRANT_ENDED: Entry(
+            "A provider took a refresh token no more, and the account has to be connected again: `grant_ended`, or "
+            "`refresh_interrupted` where an earlier refresh was begun and its answer never kept.",
+            _SYSTEM,
+            _THEM,
+            _ACCOUNT,
+        ),
+        Action.LINKED_ACCOUNT_REFRESH_REFUSED: Entry(
+            "A provider's answer to a refresh was not believed; the reason says why.",
+            _SYSTEM,
+            _THEM,
+            _ACCOUNT,
+        ),
         Action.DATA_KEY_CREATED: _data_key("A key was made that tokens in the vault are sealed under."),
         Action.DATA_KEY_REWRAPPED: _data_key(
             "A data key was wrapped under a newer root key.", "from_version", "to_version"

@@ -21,6 +21,8 @@ class Action(StrEnum):
     """What was done, as `subject:object:verb`."""
 
     IDENTITY_REGISTERED = "identity:account:registered"
+    PROVIDER_ACCOUNT_REGISTERED = "identity:provider_account:registered"
+    PROVIDER_ACCOUNT_CONFIRMED = "identity:provider_account:confirmed"
     IDENTITY_APPROVED = "identity:account:approved"
     IDENTITY_REJECTED = "identity:account:rejected"
     IDENTITY_INVITED = "identity:invitation:issued"
@@ -49,6 +51,7 @@ class Action(StrEnum):
     PASSWORD_RESET_REQUESTED = "identity:password:reset_requested"  # noqa: S105 - the name of an event
     PASSWORD_RESET = "identity:password:reset"  # noqa: S105 - the name of an event
     PASSWORD_RESET_REFUSED = "identity:password:reset_refused"  # noqa: S105 - the name of an event
+    PASSWORD_ADOPTED = "identity:password:adopted"  # noqa: S105 - the name of an event
     IDENTITY_PASSWORD_CHANGED = "identity:password:changed"  # noqa: S105 - the name of an event
     IDENTITY_PASSWORD_CHANGE_FAILED = "identity:password:change_refused"  # noqa: S105 - the name of an event
     IDENTITY_PROFILE_CHANGED = "identity:profile:changed"
@@ -101,6 +104,10 @@ class Action(StrEnum):
     SIGNING_KEY_ACTIVATED = "signing_key:key:activated"
     SIGNING_KEY_RETIRING = "signing_key:key:retiring"
     SIGNING_KEY_RETIRED = "signing_key:key:retired"
+    LINKED_ACCOUNTS_READ = "identity:linked_accounts:read"
+    LINKED_ACCOUNT_TOKEN_READ = "linked_account:token:read"  # noqa: S105 - the name of an event
+    LINKED_ACCOUNT_GRANT_ENDED = "linked_account:grant:ended"
+    LINKED_ACCOUNT_REFRESH_REFUSED = "linked_account:refresh:refused"
     DATA_KEY_CREATED = "data_key:key:created"
     DATA_KEY_REWRAPPED = "data_key:key:rewrapped"
     DATA_KEY_RETIRED = "data_key:key:retired"
@@ -148,6 +155,8 @@ class Actor:
 
 
 SYSTEM: Final = Actor("system")
+APPLICATION: Final = Actor("application")
+"""The application that Ostiary is embedded in, by its own code."""
 NOBODY: Final = Actor("anonymous")
 
 

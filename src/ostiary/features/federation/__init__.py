@@ -5,7 +5,17 @@ one place, whichever way they came. An address alone opens nothing (FED-01, FED-
 (FED-09).
 """
 
+from ostiary.features.federation.linking import Linking
 from ostiary.features.federation.model import ArrivalReason, ArrivalRefused, Visit
-from ostiary.features.federation.service import Federation
+from ostiary.features.federation.provider_roles import ProviderRoles
+from ostiary.features.federation.service import Federation, once_more
 
-__all__ = ["ArrivalReason", "ArrivalRefused", "Federation", "Visit"]
+__all__ = [
+    "ArrivalReason",
+    "ArrivalRefused",
+    "Federation",
+    "Linking",
+    "ProviderRoles",
+    "Visit",
+    "once_more",
+]

@@ -25,4 +25,5 @@ _KNOWN: Final = """
      ORDER BY identity.id
     """
 
-KNOWN = Query(postgresql=f"{_KNOWN} FOR UPDATE OF identity", sqlite=_KNOWN, into=Known)
+KNOWN = Query(_KNOWN, into=Known)
+LOCK_KNOWN = Query(postgresql=f"{_KNOWN} FOR UPDATE OF identity", sqlite=_KNOWN, into=Known)

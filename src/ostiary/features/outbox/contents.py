@@ -80,6 +80,7 @@ CONTENTS: Final[Mapping[Template, Contents]] = MappingProxyType(
         Template.ACCOUNTS_MERGED: _told(*_WHERE),
         Template.DELETION_REQUESTED: _undoable("undo-deletion", "days", "at"),
         Template.DELETION_CANCELLED: _told(),
+        Template.ACCOUNT_NEEDS_RECONNECTION: _told("provider"),
     }
 )
 

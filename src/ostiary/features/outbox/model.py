@@ -66,6 +66,7 @@ class Template(StrEnum):
     ACCOUNTS_MERGED = "accounts_merged"
     DELETION_REQUESTED = "deletion_requested"
     DELETION_CANCELLED = "deletion_cancelled"
+    ACCOUNT_NEEDS_RECONNECTION = "account_needs_reconnection"
 
 
 @dataclass(frozen=True, slots=True)

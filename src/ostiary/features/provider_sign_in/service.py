@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ostiary.features.audit import NOBODY, SYSTEM, Action, Event, Login
-from ostiary.features.federation import ArrivalRefused, Federation, Visit
+from ostiary.features.federation import ArrivalRefused, Visit, once_more
 from ostiary.features.identities import IDENTITY_PREFIX, IdentityNotFound, Status
 from ostiary.features.provider_sign_in.model import Linked, LinkReason, LinkRefused, Returned
 from ostiary.features.sessions import EndReason
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from ostiary.features.audit import Audit, Origin
+    from ostiary.features.federation import Federation, Linking
     from ostiary.features.identities import Credentials, EntityTypes, Identities
     from ostiary.features.provider_sign_in.model import Outcome
     from ostiary.features.provisioning import Arrival
@@ -44,6 +45,7 @@ class ProviderSignIn:
         vault: Vault,
         sessions: Sessions,
         federation: Federation,
+        linking: Linking,
         audit: Audit,
     ) -> None:
         self._database = database
@@ -53,6 +55,7 @@ class ProviderSignIn:
         self._vault = vault
         self._sessions = sessions
         self._federation = federation
+        self._linking = linking
         self._audit = audit
 
     async def leave(self, provider: str, *, entity_type: str, return_to: str | None, now: datetime) -> Begun:
@@ -194,7 +197,7 @@ class ProviderSignIn:
                     self._note_unlinked(tx, flow, outcome.reason, origin, now)
                 return outcome
 
-        return await Federation.once_more(link)
+        return await once_more(link)
 
     async def _link_in(
         self, tx: Transaction, flow: OpenUpstreamFlow, arrived: Arrived, origin: Origin, now: datetime
@@ -202,16 +205,16 @@ class ProviderSignIn:
         owner, who = await self._wanted_by(tx, flow, now), arrived.identity
         if owner is None:
             return LinkRefused(LinkReason.SIGNED_OUT)
-        if not self._federation.may_be_linked(who, owner.entity_type):
+        if not self._linking.may_be_linked(who, owner.entity_type):
             return LinkRefused(LinkReason.NOT_OFFERED)
         known = await self._vault.find_by_provider_account(
             tx, owner.entity_type, who.provider, who.account_id
         )
         if known is None:
-            return Linked(self._federation.link(tx, arrived, owner, LinkedBy.INTENT, origin, now=now))
+            return Linked(self._linking.link(tx, arrived, owner, LinkedBy.INTENT, origin, now=now))
         if known.identity_id != owner.id:
             return LinkRefused(LinkReason.LINKED_ELSEWHERE)
-        self._federation.relink(tx, known.id, arrived, owner, origin, now=now)
+        self._linking.relink(tx, known.id, arrived, owner, origin, now=now)
         return Linked(known.id)
 
     async def _wanted_by(self, tx: Transaction, flow: OpenUpstreamFlow, now: datetime) -> Credentials | None:

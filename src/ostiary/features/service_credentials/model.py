@@ -16,6 +16,8 @@ CREDENTIAL_PREFIX: Final = "svc"
 SCOPES: Final = {
     "revocations:read": "Follow the feed of revocations.",
     "tokens:introspect": "Ask whether any access token is live.",
+    "vault:list": "List anybody's accounts at providers, without their tokens.",
+    "vault:read": "Read live tokens of anybody's accounts at providers; each reading is recorded.",
 }
 """What a credential can be good for, each with a word of what that is."""
 

@@ -12,11 +12,13 @@ from ostiary.features.upstream.model import UpstreamReason
 from ostiary.features.upstream.providers import Kind
 from ostiary.features.upstream.verification import (
     SKEW,
+    UNSIGNED,
     check_id_token,
     check_logout_token,
     moment,
     read_claims,
     read_header,
+    read_unsigned_claims,
     refuse,
 )
 
@@ -132,6 +134,8 @@ class Believing:
         self, provider: Provider, token: Secret, now: datetime
     ) -> tuple[Header, dict[str, Any]]:
         header = read_header(token, provider)
+        if header.algorithm == UNSIGNED:
+            return header, read_unsigned_claims(token)
         keys = await self._published.keys(provider, key_id=header.key_id, now=now)
         return header, read_claims(token, header, keys)
 

@@ -166,14 +166,14 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
         "keycloak": Preset(
             "Keycloak",
             claims=ClaimsRule(roles="realm_access.roles"),
-            # Before its version 26 it wrote the type of any JWT.
+            # Before its version 25 it wrote the type of any JWT.
             types_logout_tokens=False,
         ),
         "linkedin": Preset(
             "LinkedIn",
             issuer="https://www.linkedin.com/oauth",
             client_authentication=ClientAuthentication.POST,
-            # "Sign In with LinkedIn using OpenID Connect": neither is known for clients with a secret.
+            # It refuses a client with a secret that sends a verifier, and leaves a nonce out of the ID token.
             uses_pkce=False,
             uses_nonce=False,
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ostiary.features.upstream.metadata import Metadata
     from ostiary.features.upstream.providers import Provider, SigningClient
 
+_log = logging.getLogger("ostiary.upstream")
 _STATEMENT_LIFETIME: Final = timedelta(minutes=5)
 _LONGEST_TOKEN: Final = 64 * 1024
 _LONGEST_LIFETIME: Final = 10 * 365 * 24 * 3600
@@ -76,9 +78,15 @@ class Exchange:
         if metadata.token_endpoint is None:
             raise UpstreamUnavailable("The provider has no token endpoint.")
         credentials, headers = _client(provider, metadata, now)
-        return await self._calls.post(
+        answered = await self._calls.post(
             provider, metadata.token_endpoint, {**form, **credentials}, headers=headers, now=now
         )
+        if answered.members.get("error") == "invalid_client":
+            _log.warning(
+                "The provider %s does not take our client id and secret: compare them with the settings.",
+                provider.name,
+            )
+        return answered
 
 
 def read_tokens(members: Mapping[str, Any], *, asked_for: str | None, now: datetime) -> UpstreamTokens:

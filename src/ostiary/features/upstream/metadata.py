@@ -7,6 +7,7 @@ check what another signed (JWT-02, JWT-06).
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ostiary.features.upstream.calls import Answered, Calls
     from ostiary.features.upstream.providers import Provider
 
+_log = logging.getLogger("ostiary.upstream")
 _MAX_AGE: Final = re.compile(r"(?:^|[,\s])max-age=(\d{1,9})")
 _KEPT: Final = timedelta(hours=1)
 _KEPT_AT_LEAST: Final = timedelta(minutes=5)
@@ -109,7 +111,9 @@ class Published:
 
         An id that is not known makes them be read again, once a minute at the most (JWT-10). Raises as `metadata` does.
         """
-        metadata = await self.metadata(provider, now=now)
+        # Where an operator says where the keys are, a token can be checked without the rest of what is published.
+        is_set = provider.endpoints.jwks is not None
+        metadata = _configured(provider) if is_set else await self.metadata(provider, now=now)
         async with self._lock(provider):
             kept = self._keys.get(provider.name)
             if kept is None or now >= kept.until:
@@ -125,27 +129,38 @@ class Published:
         return self._locks.setdefault(provider.name, asyncio.Lock())
 
     async def _read_metadata(self, provider: Provider, kept: _Kept | None, now: datetime) -> _Kept:
-        try:
-            answered = await self._calls.get(provider, provider.metadata_url or "", now=now)
-        except UpstreamUnavailable:
-            if kept is None or now >= kept.stale_until:
-                raise
-            return replace(kept, until=now + _FORCED_EVERY)
-        return _keep(_read(provider, answered), answered, now)
+        answered = await self._read(provider, provider.metadata_url or "", kept, now)
+        if isinstance(answered, _Kept):
+            return answered
+        return _keep(_read(provider, answered.members), answered, now)
 
     async def _read_keys(
         self, provider: Provider, metadata: Metadata, kept: _Kept | None, now: datetime
     ) -> _Kept:
         if metadata.jwks_uri is None:
             raise UpstreamRefused(UpstreamReason.MALFORMED)
-        try:
-            answered = await self._calls.get(provider, metadata.jwks_uri, now=now)
-        except UpstreamUnavailable:
-            if kept is None or now >= kept.stale_until:
-                raise
-            return replace(kept, until=now + _FORCED_EVERY)
+        answered = await self._read(provider, metadata.jwks_uri, kept, now)
+        if isinstance(answered, _Kept):
+            return answered
         fresh = _keep(read_keys(answered.members.get("keys"), provider.algorithms), answered, now)
         return replace(fresh, forced_at=None if kept is None else kept.forced_at)
+
+    async def _read(
+        self, provider: Provider, url: str, kept: _Kept | None, now: datetime
+    ) -> Answered | _Kept:
+        """Read a document; where there is none just now, return what is kept, for a minute more."""
+        try:
+            answered = await self._calls.get(provider, url, now=now)
+        except UpstreamUnavailable as unavailable:
+            failure = unavailable
+        else:
+            if answered.is_ok:
+                return answered
+            _log.warning("What the provider %s publishes is not there: %s.", provider.name, answered.status)
+            failure = UpstreamUnavailable("The provider does not say how it is to be asked.")
+        if kept is None or now >= kept.stale_until:
+            raise failure
+        return replace(kept, until=now + _FORCED_EVERY)
 
 
 def read_keys(published: object, algorithms: Sequence[str]) -> tuple[PublicKey, ...]:
@@ -212,24 +227,29 @@ def _configured(provider: Provider) -> Metadata:
     return Metadata(known.authorization, known.token, known.userinfo, known.jwks)
 
 
-def _read(provider: Provider, answered: Answered) -> Metadata:
+def _read(provider: Provider, said: Mapping[str, Any]) -> Metadata:
     """Read metadata (OpenID Connect Discovery 1.0 §3). Raises `UpstreamRefused`."""
-    said = answered.members
     # §4.3: the issuer there must be the one that was asked for; a template is one provider's explicit rule.
-    if not answered.is_ok or said.get("issuer") != provider.issuer:
+    if said.get("issuer") != provider.issuer:
+        _log.warning("The metadata of the provider %s name another issuer than is configured.", provider.name)
         raise UpstreamRefused(UpstreamReason.WRONG_ISSUER)
     own = _configured(provider)
     methods = said.get("token_endpoint_auth_methods_supported")
     return Metadata(
-        own.authorization_endpoint or _text(said, "authorization_endpoint"),
-        own.token_endpoint or _text(said, "token_endpoint"),
-        own.userinfo_endpoint or _text(said, "userinfo_endpoint"),
-        own.jwks_uri or _text(said, "jwks_uri"),
+        own.authorization_endpoint or _url(provider, said, "authorization_endpoint"),
+        own.token_endpoint or _url(provider, said, "token_endpoint"),
+        own.userinfo_endpoint or _url(provider, said, "userinfo_endpoint"),
+        own.jwks_uri or _url(provider, said, "jwks_uri"),
         tuple(str(method) for method in methods) if isinstance(methods, list) else ("client_secret_basic",),
         said.get("authorization_response_iss_parameter_supported") is True,
     )
 
 
-def _text(said: Mapping[str, Any], name: str) -> str | None:
+def _url(provider: Provider, said: Mapping[str, Any], name: str) -> str | None:
+    """Return an endpoint; that of a provider that is reached over https is, too. Raises `UpstreamRefused`."""
     value = said.get(name)
-    return value if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    if (provider.issuer or "").startswith("https://") and not value.startswith("https://"):
+        raise UpstreamRefused(UpstreamReason.MALFORMED)
+    return value

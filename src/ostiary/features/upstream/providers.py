@@ -8,6 +8,10 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
 from ostiary.features.upstream.model import UnknownProvider
 from ostiary.foundation.secret import Secret
 
@@ -132,6 +136,14 @@ class SigningClient:
     private_key: Secret
     audience: str
 
+    def is_usable(self) -> bool:
+        """Say whether the key is one that can sign."""
+        try:
+            key = load_pem_private_key(self.private_key.reveal().encode(), None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            return False
+        return isinstance(key, EllipticCurvePrivateKey) and isinstance(key.curve, SECP256R1)
+
 
 @dataclass(frozen=True, slots=True)
 class Provider:
@@ -167,6 +179,8 @@ class Provider:
     takes_native_tokens: bool = False
     """Whether an application of ours may sign in there itself and bring the ID token (FED-03)."""
     native_tokens_need_nonce: bool = True
+    is_emulator: bool = False
+    """Whether it is Firebase's emulator, which signs nothing; everything else of its tokens is checked."""
     asks_userinfo: bool = True
     """Whether the userinfo endpoint is asked for an address that is not in the ID token."""
     rules: ProviderRules = field(default_factory=ProviderRules)

@@ -236,10 +236,14 @@ class Upstream:
         Raises `UpstreamRefused`, `UpstreamUnavailable` and `UnknownProvider`.
         """
         provider = self._with_native_tokens(provider_name)
-        await self._use_up(provider, id_token, nonce, now)
+        is_its_own_nonce = nonce is None and not provider.native_tokens_need_nonce
+        if not is_its_own_nonce:
+            await self._use_up_nonce(provider, nonce or Secret(""), now)
         identity = await self._believing.whom_natively(
             provider, id_token, nonce=nonce, access_token=tokens.access_token, now=now
         )
+        if is_its_own_nonce:
+            await self._use_up_token(provider, id_token, now)
         return Arrived(identity, tokens)
 
     async def arrive_directly(self, provider_name: str, tokens: UpstreamTokens, *, now: datetime) -> Arrived:
@@ -289,25 +293,22 @@ class Upstream:
         flows = await tx.execute(store.PURGE_FLOWS, expired_by, limit)
         return flows + await tx.execute(store.PURGE_HEEDED, expired_by, limit)
 
-    async def _use_up(
-        self, provider: Provider, id_token: Secret, nonce: Secret | None, now: datetime
-    ) -> None:
-        if nonce is None and not provider.native_tokens_need_nonce:
-            fingerprint = digest(provider.name.encode() + b" " + id_token.reveal().encode())
-            row_id = UUID(bytes=fingerprint[:16], version=8)
-            used = await self._database.execute(
-                store.USE_UP_TOKEN, row_id, provider.name, fingerprint, now, now + FLOW_LIFETIME
-            )
-            if not used:
-                raise UpstreamRefused(UpstreamReason.REPLAYED)
-            return
+    async def _use_up_nonce(self, provider: Provider, nonce: Secret, now: datetime) -> None:
         try:
-            presented = BearerSecret.parse(_NONCE, nonce or Secret(""))
+            presented = BearerSecret.parse(_NONCE, nonce)
         except InvalidBearerSecret:
             raise UpstreamRefused(UpstreamReason.WRONG_NONCE) from None
         row = (presented.id, presented.digest, provider.name, now)
         if await self._database.fetch_one(store.USE_UP_NONCE, *row) is None:
             raise UpstreamRefused(UpstreamReason.WRONG_NONCE)
+
+    async def _use_up_token(self, provider: Provider, id_token: Secret, now: datetime) -> None:
+        # Without its signature: of an ECDSA signature anybody can make a second one that is as good.
+        said = id_token.reveal().rpartition(".")[0]
+        fingerprint = digest(f"{provider.name} {said}".encode())
+        row = (UUID(bytes=fingerprint[:16]), provider.name, fingerprint, now, now + FLOW_LIFETIME)
+        if not await self._database.execute(store.USE_UP_TOKEN, *row):
+            raise UpstreamRefused(UpstreamReason.REPLAYED)
 
     def _with_code_flow(self, name: str) -> Provider:
         provider = self.providers.get(name)

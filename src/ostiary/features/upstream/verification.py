@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from joserfc.errors import BadSignatureError, JoseError
+from joserfc.errors import BadSignatureError, JoseError, UnsupportedAlgorithmError
 from joserfc.jws import JWSRegistry, deserialize_compact
 
 from ostiary.features.upstream.model import LoggedOut, UpstreamReason, UpstreamRefused
@@ -24,6 +24,8 @@ from ostiary.foundation.jose import base64url
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from joserfc.jwa import JWSAlgModel
+
     from ostiary.features.upstream.metadata import PublicKey
     from ostiary.features.upstream.providers import Provider
     from ostiary.foundation.secret import Secret
@@ -32,6 +34,7 @@ SKEW: Final = timedelta(seconds=60)
 LOGOUT_AGE: Final = timedelta(minutes=2)
 LOGOUT_EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
 TENANT: Final = "{tenantid}"
+UNSIGNED: Final = "none"
 _LONGEST: Final = 64 * 1024
 _LONGEST_HEADER: Final = 16 * 1024
 _LONGEST_NAME: Final = 255
@@ -51,6 +54,12 @@ class _Registry(JWSRegistry):
 
     max_header_length = _LONGEST_HEADER
     max_payload_length = _LONGEST
+
+    def get_alg(self, name: str) -> JWSAlgModel:
+        """Return the one algorithm that is allowed, without the warning that RFC 9864 has a new name for EdDSA."""
+        if name not in (self.allowed or ()):
+            raise UnsupportedAlgorithmError(name)
+        return self.algorithms[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,8 @@ def read_header(token: Secret, provider: Provider) -> Header:
         refuse(UpstreamReason.MALFORMED)
     if "cty" in members:
         refuse(UpstreamReason.WRONG_TYPE)
+    if algorithm == UNSIGNED and provider.is_emulator:
+        return Header(UNSIGNED, None, kind)
     if not isinstance(algorithm, str) or algorithm not in provider.algorithms:
         refuse(UpstreamReason.WRONG_ALGORITHM)
     return Header(algorithm, key_id, kind)
@@ -109,6 +120,14 @@ def read_claims(token: Secret, header: Header, keys: Sequence[PublicKey]) -> dic
     if signs_for is not None and signs_for.replace(TENANT, str(claims.get("tid"))) != claims.get("iss"):
         refuse(UpstreamReason.WRONG_ISSUER)
     return claims
+
+
+def read_unsigned_claims(token: Secret) -> dict[str, Any]:
+    """Return what a token of an emulator says, which `read_header` lets through of nobody else. Raises `UpstreamRefused`."""
+    _header, payload, signature = token.reveal().split(".")
+    if signature:
+        refuse(UpstreamReason.BAD_SIGNATURE)
+    return _object(payload)
 
 
 def check_id_token(

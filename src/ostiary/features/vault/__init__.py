@@ -4,6 +4,8 @@ Owns `linked_accounts`. One row for each account at a provider, shared by every 
 the clear only in the hands of whoever asked for it: no log, error, repr, record or cache has one.
 """
 
+from ostiary.features.vault.claim_model import ClaimedRefresh, KeptToken
+from ostiary.features.vault.claims import RefreshClaims
 from ostiary.features.vault.errors import AlreadyLinked
 from ostiary.features.vault.model import (
     ACCOUNT_PREFIX,
@@ -21,8 +23,11 @@ from ostiary.features.vault.store import VaultFigures
 __all__ = [
     "ACCOUNT_PREFIX",
     "AlreadyLinked",
+    "ClaimedRefresh",
+    "KeptToken",
     "LinkedAccount",
     "LinkedBy",
+    "RefreshClaims",
     "Resealing",
     "SealedTokens",
     "UpstreamTokens",

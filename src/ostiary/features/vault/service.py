@@ -165,11 +165,19 @@ class Vault:
         """Delete an account with its tokens, and return what it was; None if this identity has no such account."""
         return await tx.fetch_one(store.UNLINK, identity_id, account_id)
 
-    async def move(self, tx: Transaction, account_id: UUID, *, to_identity: UUID, now: datetime) -> None:
-        """Give an account to another identity of the same kind; its tokens are sealed to the new owner.
+    async def move(
+        self, tx: Transaction, from_identity: UUID, *, to_identity: UUID, now: datetime
+    ) -> Sequence[UUID]:
+        """Give every account of an identity to another one of the same kind, and return which they were.
 
-        Raises `CannotOpen`.
+        Their tokens are sealed to the new owner. Raises `CannotOpen`.
         """
+        accounts = await tx.fetch_all(store.IDS, from_identity)
+        for account_id in accounts:
+            await self._move(tx, account_id, to_identity, now)
+        return accounts
+
+    async def _move(self, tx: Transaction, account_id: UUID, to_identity: UUID, now: datetime) -> None:
         row = await tx.fetch_one(store.LOCK_TOKENS, account_id)
         if row is None:
             return

@@ -75,6 +75,9 @@ LIST = Query(
 )
 
 
+IDS = Query("SELECT id FROM ostiary.linked_accounts WHERE identity_id = $1 ORDER BY id", into=UUID)
+
+
 @dataclass(frozen=True, slots=True)
 class SealedRow:
     """The tokens of an account as they are stored, and what is known about them."""
@@ -127,7 +130,7 @@ CLEAR_ALL: Query[Any] = Query(
 # SQLite a transaction that writes is alone as it is.
 _CLEARABLE: Final = f"identity_id = $1 AND linked_by = 'sign_in' AND {_HAS_TOKENS}"
 LOCK_CLEARABLE = Query(
-    postgresql=f"SELECT id FROM ostiary.linked_accounts WHERE {_CLEARABLE} ORDER BY id FOR UPDATE",
+    postgresql=f"SELECT id FROM ostiary.linked_accounts WHERE {_CLEARABLE} ORDER BY id FOR NO KEY UPDATE",
     sqlite=f"SELECT id FROM ostiary.linked_accounts WHERE {_CLEARABLE}",
     into=UUID,
 )
