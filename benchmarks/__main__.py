@@ -23,6 +23,7 @@ from benchmarks import (
     revoking,
     serving,
     signing_in,
+    vault,
     vault_reading,
 )
 from benchmarks.harness import Finding, Part, Scale
@@ -65,6 +66,7 @@ async def _run(only: str, scale: Scale) -> Sequence[Finding]:
         messages,
         passkeys,
         signing_in,
+        vault,
         vault_reading,
         serving,
         growth,

@@ -79,6 +79,7 @@ def test_a_provider_comes_from_a_file_and_from_code(tmp_path):
         ("acme", ACME | {"roles": "staff"}, "ACME__ROLES: write each as theirs:ours"),
         ("acme", ACME | {"kind": "myspace"}, "ACME__KIND: "),
         ("acme", ACME | {"misspelt": "x"}, "ACME__MISSPELT: "),
+        ("acme", ACME | {"emulator": True}, "ACME__EMULATOR: only Firebase"),
         ("a--b", ACME, "A--B: a provider's name"),
         ("a/b", ACME, "A/B: a provider's name"),
         ("a" * 41, ACME, "a provider's name"),
@@ -118,6 +119,14 @@ def test_fed_07_production_reaches_providers_over_https():
     for section in (ACME, plain | {"enabled": False}):
         dangers = load(env="production", providers={"a": section}).dangers()
         assert not any("OSTIARY_PROVIDERS" in danger for danger in dangers)
+
+
+def test_jwt_01_production_knows_no_emulator():
+    """Not even one that is turned off: turning it on is one word."""
+    section = {"client_id": "demo", "emulator": True, "enabled": False}
+    dangers = load(env="production", providers={"firebase": section}).dangers()
+
+    assert any("emulator" in danger for danger in dangers)
 
 
 @pytest.mark.parametrize(

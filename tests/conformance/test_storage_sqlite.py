@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -123,3 +126,18 @@ async def test_nothing_is_left_beside_the_file_after_closing(database, path):
     await database.close()
 
     assert [file.name for file in path.parent.glob("notes.db*")] == ["notes.db"]
+
+
+async def test_opening_a_file_again_drops_no_lock_of_whoever_has_it_open(database, path):
+    """Another process that comes and goes does not take the write-ahead log away from under a connection of this one."""
+    again = SQLite(path)
+    await again.open()
+    await again.close()
+    look = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM notes'); c.close()"
+    )
+
+    await asyncio.to_thread(subprocess.run, [sys.executable, "-c", look, str(path)], check=True)
+
+    assert path.with_name("notes.db-wal").exists()
+    assert await database.fetch_all(NOTES) == []

@@ -99,7 +99,7 @@ async def test_what_is_linked_is_read_with_and_without_its_tokens(auth, vault, a
     assert not account.is_expired(now)
     assert account.is_expired(ends_at)
     assert await tokens_of(auth, account_id) == tokens
-    assert await vault.list(auth.services.database, alice) == [account]
+    assert await vault.list(alice) == [account]
     assert await vault.find_by_provider_account(auth.services.database, "user", "example", "1") == account
 
 
@@ -195,7 +195,7 @@ async def test_vlt_01_an_account_that_moves_is_sealed_to_its_new_owner(auth, vau
     bob = (await registered(auth)).identity_id
 
     async with auth.services.database.transaction() as tx:
-        await vault.move(tx, account_id, to_identity=bob, now=auth.clock.now())
+        await vault.move(tx, alice, to_identity=bob, now=auth.clock.now())
 
     assert await tokens_of(auth, account_id) == given(1)
     await auth.services.database.execute(PUT_BACK, account_id, before)

@@ -163,7 +163,7 @@ async def test_abu_04_locked_known_and_unknown_look_alike(auth, client, alice):
 async def test_abu_04_known_and_unknown_cost_the_same_round_trips(auth, alice):
     """A refused sign-in sends the same number of statements for both."""
     counted = CountingDatabase(auth.services.database)
-    for part in (auth.services.sign_in, auth.services.identities):
+    for part in (auth.services.sign_in, auth.services.sign_in._attempts, auth.services.identities):
         part._database = counted
     trips = []
     for identifier in (EMAIL, "nobody@example.org"):
@@ -315,7 +315,7 @@ async def test_a_suspended_account_signs_in_again_only_after_reactivation(auth, 
 async def test_signing_in_costs_three_round_trips(auth, alice):
     """One statement before the hash; then the roles, and one that makes everything."""
     counted = CountingDatabase(auth.services.database)
-    for part in (auth.services.sign_in, auth.services.identities):
+    for part in (auth.services.sign_in, auth.services.sign_in._attempts, auth.services.identities):
         part._database = counted
 
     await attempt(auth, EMAIL)

@@ -7,9 +7,10 @@ that give each transaction another server connection.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sqlite3
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
@@ -83,8 +84,7 @@ async def connect(url: str, *, create: bool = False) -> AsyncIterator[Connection
 
 def _open_sqlite(path: Path, *, create: bool) -> sqlite3.Connection:
     try:
-        # Opened by hand first: the file holds credentials and is nobody else's to read.
-        os.close(os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o600))
+        _require_file(path, create=create)
     except FileNotFoundError:
         raise SchemaError(
             "There is no database file at the configured path: check the path, make its directory,"
@@ -95,6 +95,19 @@ def _open_sqlite(path: Path, *, create: bool) -> sqlite3.Connection:
     return sqlite3.connect(
         path, timeout=LOCK_WAIT.total_seconds(), isolation_level=None, check_same_thread=False
     )
+
+
+def _require_file(path: Path, *, create: bool) -> None:
+    """Make the file if it may be made, readable by its owner alone. Raises `OSError` if it cannot be used.
+
+    One that is there is not opened by hand: closing it would drop every lock of this process on it.
+    """
+    if create:
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    path.stat()
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 async def _open_postgresql(url: str) -> asyncpg.Connection[Any]:

@@ -22,6 +22,7 @@ from ostiary.entrypoints.api import (
     FactorResetsDoor,
     FactorsDoor,
     FactorStepsDoor,
+    ManagedProvidersDoor,
     OnboardingDoor,
     OperationsDoor,
     OutboxDoor,
@@ -112,6 +113,12 @@ def build_doors(
                 ApprovalsDoor(journeys.approvals, journeys.invitations, facts.identities),
                 VerificationDoor(journeys.verification, records.renderer),
                 SignInDoor(journeys.sign_in, grants.sessions, journeys.account, facts.identities),
+                ManagedProvidersDoor(
+                    journeys.managed_registration,
+                    journeys.managed_sign_in,
+                    journeys.sign_in,
+                    facts.identities,
+                ),
                 SignInByMessageDoor(journeys.sign_in_by_message, facts.identities),
                 FactorStepsDoor(grants.factor_steps, facts.identities),
                 DevicesDoor(grants.devices),
@@ -146,7 +153,7 @@ def build_doors(
                 StatisticsDoor(background.statistics),
                 WebhooksDoor(journeys.messaging, records.webhooks),
                 OutboxDoor(journeys.messaging, records.messages),
-                VaultDoor(ground.database, proofs.live_tokens, facts.vault, records.audit),
+                VaultDoor(proofs.live_tokens, facts.vault, records.audit),
                 *_operators_doors(ground, records, facts, grants, journeys, background, follower),
             )
         )

@@ -17,6 +17,7 @@ from ostiary.features.administration import (
     RoleAdministration,
 )
 from ostiary.features.factors import FactorChanges, FactorManagement, LostFactors, PasskeyManagement
+from ostiary.features.managed_registration import ManagedRegistration
 from ostiary.features.onboarding import Onboarding
 from ostiary.features.privacy import PersonalExport, Privacy
 from ostiary.features.provider_sign_in import ProviderSignIn
@@ -27,7 +28,7 @@ from ostiary.features.registration import (
     Registration,
     VerifyFirst,
 )
-from ostiary.features.sign_in import PasskeySignIn, SignIn, SignInByMessage
+from ostiary.features.sign_in import Attempts, ManagedSignIn, PasskeySignIn, SignIn, SignInByMessage
 from ostiary.features.verification import Verification
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Journeys:
     approvals: Approvals
     application_records: ApplicationRecords
     sign_in: SignIn
+    managed_sign_in: ManagedSignIn
+    managed_registration: ManagedRegistration
     provider_sign_in: ProviderSignIn
     accounts_elsewhere: AccountsElsewhere
     passkey_sign_in: PasskeySignIn
@@ -99,6 +102,8 @@ def build_journeys(
         claims=grants.address_claims,
         outbox=records.outbox,
     )
+    attempts = Attempts(database, identities=facts.identities, audit=audit)
+    managed_sign_in = _managed_sign_in(ground, records, facts, proofs, grants, attempts)
     messaging = Messaging(database, webhooks=records.webhooks, messages=records.messages, audit=audit)
     records.webhooks.on_gone = messaging.gone
     privacy = Privacy(
@@ -159,6 +164,20 @@ def build_journeys(
             flows=grants.flows,
             outbox=records.outbox,
             audit=audit,
+            attempts=attempts,
+            managed=managed_sign_in,
+        ),
+        managed_sign_in=managed_sign_in,
+        managed_registration=ManagedRegistration(
+            database,
+            entity_types=ground.declared.entity_types,
+            identities=facts.identities,
+            passwords=proofs.passwords,
+            providers=proofs.upstream.providers,
+            managed=proofs.managed_passwords,
+            sending=proofs.sending,
+            audit=audit,
+            hides_accounts=ground.settings.verify_first,
         ),
         sign_in_by_message=SignInByMessage(
             database,
@@ -299,4 +318,22 @@ def build_journeys(
             batch_size=ground.settings.maintenance.batch_size,
         ),
         restore_guard=RestoreGuard(database, revocations=grants.revocations, audit=audit),
+    )
+
+
+def _managed_sign_in(
+    ground: Ground, records: Records, facts: Facts, proofs: Proofs, grants: Grants, attempts: Attempts
+) -> ManagedSignIn:
+    return ManagedSignIn(
+        ground.database,
+        entity_types=ground.declared.entity_types,
+        identities=facts.identities,
+        passwords=proofs.passwords,
+        managed=proofs.managed_passwords,
+        upstream=proofs.upstream,
+        federation=grants.federation,
+        attempts=attempts,
+        audit=records.audit,
+        managed_by=ground.settings.passwords.managed_by,
+        migrates=ground.settings.passwords.migrate_from_managed,
     )

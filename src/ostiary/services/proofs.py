@@ -8,11 +8,13 @@ from urllib.parse import urlsplit
 
 from ostiary.entrypoints.http.cross_site import origin_of
 from ostiary.features.challenges import AddressProofs, Challenges, Sending, SendingRates
+from ostiary.features.managed_passwords import ManagedPasswords
 from ostiary.features.mfa import FactorKind, FactorResets, SecondFactors
 from ostiary.features.passkeys import Passkeys, RelyingParty
 from ostiary.features.passwords import Argon2Parameters, Passwords, Policy
 from ostiary.features.upstream import ApplicationVault, LiveTokens, Refreshes, Upstream
 from ostiary.features.vault import RefreshClaims
+from ostiary.services.managed_passwords import managed_passwords_of
 from ostiary.services.providers import providers_of
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ class Proofs:
     second_factors: SecondFactors
     factor_resets: FactorResets
     upstream: Upstream
+    managed_passwords: ManagedPasswords
     live_tokens: LiveTokens
     application_vault: ApplicationVault
 
@@ -70,9 +73,10 @@ def build_proofs(ground: Ground, records: Records, facts: Facts) -> Proofs:
         ),
         second_factors=_second_factors(ground, records),
         factor_resets=FactorResets(ground.entropy),
+        managed_passwords=managed_passwords_of(ground.settings.providers, outbound=records.outbound),
         upstream=upstream,
         live_tokens=live_tokens,
-        application_vault=ApplicationVault(ground.database, live_tokens, facts.vault, ground.clock),
+        application_vault=ApplicationVault(live_tokens, facts.vault, ground.clock),
     )
 
 

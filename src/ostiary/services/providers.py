@@ -77,6 +77,7 @@ def _provider(name: str, wanted: ProviderSettings) -> Provider:
         )
         and preset.kind is Kind.OIDC,
         native_tokens_need_nonce=preset.native_tokens_need_nonce,
+        is_emulator=wanted.emulator,
         asks_userinfo=preset.asks_userinfo,
         rules=_rules(wanted),
     )

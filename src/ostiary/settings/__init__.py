@@ -156,6 +156,15 @@ class Settings(BaseSettings):
             problem = provider.problem(name)
             if problem is not None:
                 raise ValueError(f"providers__{name}{problem}")
+        managed_by = self.passwords.managed_by
+        if managed_by is not None and (
+            managed_by not in self.providers or not self.providers[managed_by].managed
+        ):
+            raise ValueError(
+                "passwords__managed_by: name a provider of OSTIARY_PROVIDERS whose MANAGED is on"
+            )
+        if self.passwords.migrate_from_managed and managed_by is None:
+            raise ValueError("passwords__migrate_from_managed: say from whom, OSTIARY_PASSWORDS__MANAGED_BY")
         return self
 
     @model_validator(mode="after")
@@ -262,6 +271,10 @@ class Settings(BaseSettings):
                     self.sends_mail
                     and "from" not in self.mail.model_dump(by_alias=True, exclude_defaults=True),
                     "OSTIARY_MAIL__FROM: mail servers refuse a sender that is nobody. Say who mail comes from.",
+                ),
+                (
+                    any(provider.emulator for provider in self.providers.values()),
+                    "OSTIARY_PROVIDERS: an emulator's tokens are signed by nobody, so anybody is anybody. Remove EMULATOR.",
                 ),
                 (
                     any(provider.enabled and provider.is_plain for provider in self.providers.values()),

@@ -39,6 +39,7 @@ _HAVE_NO_ISSUER: Final = frozenset({"oauth2", "github", "discord", "facebook"})
 _NEED_AN_ISSUER: Final = frozenset({"oidc", "keycloak", "auth0", "okta", "cognito"})
 _APPLE: Final = ("team_id", "key_id", "private_key")
 _OF_GENERIC_OAUTH2: Final = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint")
+_KEEP_PASSWORDS: Final = frozenset({"cognito", "firebase", "keycloak"})
 _SAFE_ALGORITHMS: Final = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 )
@@ -84,6 +85,8 @@ class ProviderSettings(Section):
     """Apple: the id of the key."""
     private_key: SecretStr | None = None
     """Apple: the key itself, as PEM."""
+    emulator: bool = False
+    """Firebase: whether it is the emulator, whose tokens nobody signs. Refused in production."""
     authorization_endpoint: str | None = None
     """Where browsers go; for `oauth2`, and GitHub Enterprise."""
     token_endpoint: str | None = None
@@ -135,6 +138,13 @@ class ProviderSettings(Section):
     keep_tokens: bool = True
     """Whether its tokens are kept in the vault."""
 
+    managed: bool = False
+    """Cognito, Firebase, Keycloak: whether people use the passwords it keeps at Ostiary's own doors."""
+    managed_endpoint: str | None = None
+    """Where it is asked about passwords, if not where its kind always is: an emulator, a realm's inner address."""
+    api_key: SecretStr | None = None
+    """Firebase: the web API key of the project, for passwords that it keeps."""
+
     def kind_of(self, name: str) -> ProviderKind:
         """Return what this provider is, if it is called `name`."""
         if self.kind is not None:
@@ -154,7 +164,12 @@ class ProviderSettings(Section):
             return (
                 f": a provider's name has up to {_LONGEST_NAME} lower-case letters, digits and single hyphens"
             )
-        checks = (self._missing(kind), self._superfluous(kind), self._unfit())
+        checks = (
+            self._missing(kind),
+            self._superfluous(kind),
+            self._unfit(),
+            self._unmanageable(kind),
+        )
         return next((problem for problem in checks if problem is not None), None)
 
     def _missing(self, kind: ProviderKind) -> str | None:
@@ -175,12 +190,31 @@ class ProviderSettings(Section):
             return "__client_secret: Apple's is made of PRIVATE_KEY for each request; leave it out"
         if kind in _HAVE_NO_ISSUER and self.issuer:
             return "__issuer: this kind speaks OAuth 2 alone and has no issuer; leave it out"
+        if kind != "firebase" and self.emulator:
+            return "__emulator: only Firebase has one"
         if kind != "microsoft" and "tenant" in self.model_fields_set:
             return "__tenant: only Microsoft has tenants"
         return None
 
+    def _unmanageable(self, kind: ProviderKind) -> str | None:
+        if self.managed and kind not in _KEEP_PASSWORDS:
+            return "__managed: only Cognito, Firebase and Keycloak are asked for passwords"
+        if self.managed and kind == "firebase" and self.api_key is None:
+            return "__api_key: Firebase is asked with the project's web API key"
+        if (
+            self.managed
+            and kind == "keycloak"
+            and "/realms/" not in (self.managed_endpoint or self.issuer or "")
+        ):
+            return (
+                "__managed_endpoint: give the realm's address, such as https://login.example.org/realms/acme"
+            )
+        if self.api_key is not None and kind != "firebase":
+            return "__api_key: only Firebase has one"
+        return None
+
     def _unfit(self) -> str | None:
-        for name in ("issuer", *_OF_GENERIC_OAUTH2, "jwks_uri"):
+        for name in ("issuer", *_OF_GENERIC_OAUTH2, "jwks_uri", "managed_endpoint"):
             if not _is_url(getattr(self, name)):
                 return f"__{name}: write a whole URL, such as https://login.example.org"
         if _TENANT.fullmatch(self.tenant) is None:

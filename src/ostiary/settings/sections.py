@@ -72,6 +72,10 @@ class PasswordSettings(Section):
     """How many may wait to be hashed before new ones are turned away with 503."""
     peppers: Keys = Field(default={}, repr=False)
     """Optional keys mixed into every password, newest first, `1:<base64>`."""
+    managed_by: str | None = None
+    """The provider that is asked about accounts without a password here, by its name; its MANAGED has to be on."""
+    migrate_from_managed: bool = False
+    """Whether a password that was right there is hashed and kept here from then on, so that it can be left one day."""
     weak_hash_for_tests: bool = False
     """Hash cheaply. Refused in production."""
 

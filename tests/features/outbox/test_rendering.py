@@ -14,7 +14,6 @@ LINKS = "https://auth.example.org/link"
 LONGEST_SMS = 160
 
 VALUES = {
-    "provider": "Acme",
     "token": "ost_challenge_01jd2m9q5ze8xv6k3w0t7r4ahc_SECRET",
     "code": "314159",
     "minutes": "30",

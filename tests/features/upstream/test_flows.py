@@ -15,7 +15,6 @@ from ostiary.features.upstream import (
     UnknownProvider,
     UpstreamReason,
     UpstreamRefused,
-    read_callback,
 )
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.ids import new_id
@@ -256,21 +255,6 @@ async def test_fed_08_a_provider_that_is_turned_off_is_none(lone_database, provi
         with pytest.raises(UnknownProvider):
             await trying()
     assert list(off.upstream.providers) == []
-
-
-def test_fed_05_a_parameter_that_comes_twice_is_refused():
-    """Nobody chooses which of two is meant."""
-    assert read_callback("code=a&state=b%20c&x=") == {"code": "a", "state": "b c", "x": ""}
-    for text in (
-        "code=a&code=b",
-        "code=a&state=b&state=b",
-        "&".join(f"a{n}=1" for n in range(60)),
-        "code=%ff",
-        "a" * 20_000,
-    ):
-        with pytest.raises(UpstreamRefused) as refused:
-            read_callback(text)
-        assert refused.value.reason is R.MALFORMED
 
 
 async def test_a_provider_may_answer_by_form(lone_database, provider, clock):

@@ -140,6 +140,36 @@ async def test_fed_03_a_nonce_is_checked_where_it_is_not_needed(visits, provider
     assert await refusal(arrive(visits, token, nonce, "firebase")) is R.WRONG_NONCE
 
 
+@pytest.mark.parametrize(
+    ("claims", "reason"),
+    [
+        ({}, None),
+        ({"iss": "https://evil.example"}, R.WRONG_ISSUER),
+        ({"aud": "another"}, R.WRONG_AUDIENCE),
+        ({"exp": MISSING}, R.MISSING_CLAIM),
+        ({"auth_time": 0}, R.EXPIRED),
+        ({"firebase": {"sign_in_provider": "anonymous"}}, R.WRONG_TYPE),
+    ],
+    ids=str,
+)
+async def test_the_emulator_of_firebase_signs_nothing_and_everything_else_is_checked(
+    lone_database, provider, clock, claims, reason
+):
+    """For development alone; there, too, a token is for us, of our project, fresh, and good once."""
+    visits = Visits(
+        lone_database, configured(firebase=provider.settings(kind="firebase", emulator=True)), clock
+    )
+    provider.bends.unsigned = True
+    token = provider.id_token(**claims)
+
+    if reason is None:
+        assert await arrive(visits, token, None, "firebase") == "acme-alice"
+        assert await refusal(arrive(visits, token, None, "firebase")) is R.REPLAYED
+        assert await refusal(arrive(visits, token + "AAAA", None, "firebase")) is R.BAD_SIGNATURE
+    else:
+        assert await refusal(arrive(visits, token, None, "firebase")) is reason
+
+
 async def test_firebase_has_no_way_there(visits):
     """An application signs in by itself; no browser is sent."""
     with pytest.raises(UnknownProvider):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
@@ -22,6 +23,8 @@ from ostiary.features.factors import (
 )
 from ostiary.features.identities import IdentifierTaken, IdentityNotFound, InvalidAddress, UnknownEntityType
 from ostiary.features.maintenance import UnknownTask
+from ostiary.features.managed_passwords import NotManaged
+from ostiary.features.managed_registration import ManagedRegistrationRefused
 from ostiary.features.mfa import FactorNotFound, FactorUnavailable, TooManyFactors
 from ostiary.features.onboarding import OnboardingRefused
 from ostiary.features.outbox import EndpointNotFound, InvalidEndpoint, MessageNotFound
@@ -130,6 +133,23 @@ def _verification(error: VerificationRefused) -> HttpProblem:
     return _of_field(error.field, error)
 
 
+def _managed_registration(error: ManagedRegistrationRefused) -> HttpProblem:
+    reason = ManagedRegistrationRefused.Reason
+    match error.reason:
+        case reason.CLOSED | reason.DOMAIN_NOT_ALLOWED:
+            return HttpProblem(ProblemCode.REGISTRATION_CLOSED, str(error))
+        case reason.TOO_MANY_MESSAGES:
+            return HttpProblem(ProblemCode.TOO_MANY_ATTEMPTS, str(error), retry_after=timedelta(hours=1))
+        case reason.ADDRESS_TAKEN:
+            return _of_field("email", error, ProblemCode.IDENTIFIER_TAKEN)
+        case reason.WEAK_PASSWORD:
+            return _of_field("password", error, ProblemCode.PASSWORD_UNACCEPTABLE)
+        case reason.WRONG_CODE:
+            return HttpProblem(ProblemCode.INVALID_CREDENTIALS, str(error))
+        case reason.CONFIRMED_ELSEWHERE:
+            return HttpProblem(ProblemCode.WRONG_STATE, str(error))
+
+
 def _deletion(error: DeletionNotUndone) -> HttpProblem:
     code = ProblemCode.IDENTIFIER_TAKEN
     return HttpProblem(code, str(error), errors=[FieldError(error.field, code.value, str(error))])
@@ -217,9 +237,11 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     InvalidScope: _scopes,
     LastOperator: ProblemCode.LAST_OPERATOR,
     NoAddress: _state,
+    NotManaged: ProblemCode.NOT_FOUND,
     NotSuspended: _state,
     NothingToReset: _factor,
     InvalidRoleName: _role,
+    ManagedRegistrationRefused: _managed_registration,
     MessageNotFound: ProblemCode.NOT_FOUND,
     NotPending: ProblemCode.NOT_PENDING,
     NotTheirs: ProblemCode.INVALID_CREDENTIALS,

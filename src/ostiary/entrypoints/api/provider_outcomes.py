@@ -61,6 +61,7 @@ _PUBLIC: Final[Mapping[ArrivalReason | LinkReason | UpstreamReason, str]] = Mapp
         ArrivalReason.DOMAIN_NOT_ALLOWED: "not_admitted",
         ArrivalReason.NOT_ACTIVE: "not_admitted",
         ArrivalReason.NOT_KNOWN: "not_admitted",
+        ArrivalReason.HAS_PASSWORD: "not_admitted",
         ArrivalReason.ADDRESS_TAKEN: "not_admitted",
         ArrivalReason.SIGN_IN_FIRST: "sign_in_first",
         LinkReason.SIGNED_OUT: "signed_out",

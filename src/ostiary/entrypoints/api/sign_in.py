@@ -28,6 +28,7 @@ from ostiary.foundation.secret import Secret
 if TYPE_CHECKING:
     from ostiary.entrypoints.http.request import Request
     from ostiary.features.account import Account
+    from ostiary.features.flows import FactorRequired, SignedIn
     from ostiary.features.identities import Identities
     from ostiary.features.sessions import Sessions
     from ostiary.features.sign_in import SignIn
@@ -38,7 +39,21 @@ _CODES = {
     Refusal.LOCKED: ProblemCode.TOO_MANY_ATTEMPTS,
     Refusal.AWAITS_APPROVAL: ProblemCode.ACCOUNT_PENDING,
     Refusal.PASSWORD_CHANGE_REQUIRED: ProblemCode.PASSWORD_CHANGE_REQUIRED,
+    Refusal.PROVIDER_WANTS_MORE: ProblemCode.PROVIDER_STEP_REQUIRED,
+    Refusal.NOT_ADMITTED: ProblemCode.NOT_ADMITTED,
+    Refusal.SIGN_IN_FIRST: ProblemCode.SIGN_IN_FIRST,
 }
+SIGN_IN_PROBLEMS = (
+    ProblemCode.INVALID_CREDENTIALS,
+    ProblemCode.TOO_MANY_ATTEMPTS,
+    ProblemCode.ACCOUNT_PENDING,
+    ProblemCode.NOT_ADMITTED,
+    ProblemCode.SIGN_IN_FIRST,
+    ProblemCode.PASSWORD_CHANGE_REQUIRED,
+    ProblemCode.PROVIDER_STEP_REQUIRED,
+    ProblemCode.PASSWORD_UNACCEPTABLE,
+)
+"""What a sign-in with a password is refused with; three of them only where a provider keeps passwords."""
 
 
 class LoginBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,6 +88,27 @@ class LogoutAllBody(Struct, frozen=True, forbid_unknown_fields=True):
     keep_current: bool = False
 
 
+def attempt_of(request: Request, body: LoginBody) -> PasswordSignIn:
+    """Read an attempt to sign in. Raises `HttpProblem` when another site asks for cookies (SES-09)."""
+    return PasswordSignIn(
+        entity_type=body.entity_type,
+        identifier=body.identifier,
+        password=Secret(body.password),
+        new_password=Secret(body.new_password) if body.new_password is not None else None,
+        device=device_of(request, body.device, body.delivery),
+    )
+
+
+async def answer_sign_in(
+    outcome: SignedIn | FactorRequired | Refused, identities: Identities, delivery: Delivery
+) -> Answer:
+    """Answer an attempt to sign in. Raises `HttpProblem` for one that was refused."""
+    if isinstance(outcome, Refused):
+        code = _CODES.get(outcome.reason, ProblemCode.INVALID_CREDENTIALS)
+        raise HttpProblem(code, retry_after=outcome.retry_after)
+    return sign_in_answer(outcome, await signed_in_as(outcome, identities), delivery)
+
+
 class SignInDoor:
     """The door people sign in and out by."""
 
@@ -85,18 +121,9 @@ class SignInDoor:
     async def login(self, request: Request) -> Answer:
         """Sign in with a password."""
         body: LoginBody = request.body
-        attempt = PasswordSignIn(
-            entity_type=body.entity_type,
-            identifier=body.identifier,
-            password=Secret(body.password),
-            new_password=Secret(body.new_password) if body.new_password is not None else None,
-            device=device_of(request, body.device, body.delivery),
-        )
+        attempt = attempt_of(request, body)
         outcome = await self._sign_in.with_password(attempt, origin=origin_of(request), now=request.now)
-        if isinstance(outcome, Refused):
-            code = _CODES.get(outcome.reason, ProblemCode.INVALID_CREDENTIALS)
-            raise HttpProblem(code, retry_after=outcome.retry_after)
-        return sign_in_answer(outcome, await signed_in_as(outcome, self._identities), body.delivery)
+        return await answer_sign_in(outcome, self._identities, body.delivery)
 
     async def refresh(self, request: Request) -> Answer:
         """Exchange a refresh token."""
@@ -146,13 +173,7 @@ class SignInDoor:
                 tag=_TAG,
                 body=LoginBody,
                 answers={200: SignInBody},
-                problems=(
-                    ProblemCode.INVALID_CREDENTIALS,
-                    ProblemCode.TOO_MANY_ATTEMPTS,
-                    ProblemCode.ACCOUNT_PENDING,
-                    ProblemCode.PASSWORD_CHANGE_REQUIRED,
-                    ProblemCode.PASSWORD_UNACCEPTABLE,
-                ),
+                problems=SIGN_IN_PROBLEMS,
                 limit=AddressLimit("login", Rate(120, timedelta(minutes=1))),
             ),
             Route(

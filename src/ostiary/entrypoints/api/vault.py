@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ostiary.features.audit import Audit
     from ostiary.features.upstream import LiveToken, LiveTokens
     from ostiary.features.vault import LinkedAccount, Vault
-    from ostiary.foundation.storage import Database
 
 _TAG: Final = "Upstream providers and the vault"
 _PER_ADDRESS: Final = Rate(6_000, timedelta(minutes=1))
@@ -108,8 +107,7 @@ class VaultAccountsBody(Struct, frozen=True):
 class VaultDoor:
     """The door services read live tokens at."""
 
-    def __init__(self, database: Database, live_tokens: LiveTokens, vault: Vault, audit: Audit) -> None:
-        self._database = database
+    def __init__(self, live_tokens: LiveTokens, vault: Vault, audit: Audit) -> None:
         self._live_tokens = live_tokens
         self._vault = vault
         self._audit = audit
@@ -127,7 +125,7 @@ class VaultDoor:
         """List somebody's accounts."""
         query: LinkedAccountsQuery = request.query
         identity_id = parse_id(IDENTITY_PREFIX, query.identity)
-        accounts = await self._vault.list(self._database, identity_id)
+        accounts = await self._vault.list(identity_id)
         event = Event(
             Action.LINKED_ACCOUNTS_READ,
             _service(request),

@@ -22,7 +22,6 @@ _EXAMPLES: Final = {
     "code": "123456",
     "minutes": "30",
     "days": "7",
-    "provider": "Acme",
     "device": "Firefox on Linux",
     "ip_address": "192.0.2.7",
     "at": "2026-03-01 09:00 UTC",

@@ -38,6 +38,7 @@ class ProblemCode(StrEnum):
     PASSWORD_CHANGE_REQUIRED = "password_change_required"  # noqa: S105 - a public code, not a secret
     PASSWORD_NEEDED = "password_needed"  # noqa: S105 - a public code, not a secret
     ACCOUNT_PENDING = "account_pending"
+    PROVIDER_STEP_REQUIRED = "provider_step_required"
     REGISTRATION_CLOSED = "registration_closed"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
@@ -135,6 +136,12 @@ PROBLEMS: Final[Mapping[ProblemCode, Problem]] = MappingProxyType(
         ),
         ProblemCode.ACCOUNT_PENDING: Problem(
             403, "Awaiting approval", "An operator has yet to approve this account."
+        ),
+        ProblemCode.PROVIDER_STEP_REQUIRED: Problem(
+            403,
+            "The provider asks for more",
+            "The provider that keeps this password asks for another step, such as a second factor or a new password: "
+            "sign in on its own pages, or reset the password.",
         ),
         ProblemCode.REGISTRATION_CLOSED: Problem(
             403,

@@ -73,7 +73,7 @@ class AccountsElsewhere:
 
     async def list(self, caller: Caller) -> Sequence[LinkedAccount]:
         """Return the caller's linked accounts, without their tokens."""
-        return await self._vault.list(self._database, caller.identity_id)
+        return await self._vault.list(caller.identity_id)
 
     async def unlink(self, caller: Caller, account_id: UUID, *, now: datetime) -> None:
         """Unlink an account of the caller's: its tokens are erased, and the sessions that began with it end.
@@ -122,9 +122,7 @@ class AccountsElsewhere:
             survivor, absorbed = await self._lock_both(tx, caller.identity_id, used.identity_id)
             await self._require_mergeable(tx, survivor, absorbed, now)
             credentials = await self._identities.lock_for_change(tx, absorbed.id)
-            accounts = await self._vault.list(tx, absorbed.id)
-            for account in accounts:
-                await self._vault.move(tx, account.id, to_identity=survivor.id, now=now)
+            accounts = await self._vault.move(tx, absorbed.id, to_identity=survivor.id, now=now)
             for hook in self._hooks.on_merged:
                 await hook(tx, survivor, absorbed)
             said = {"absorbed": absorbed.external_id, "accounts": len(accounts)}

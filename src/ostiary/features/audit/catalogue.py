@@ -62,6 +62,18 @@ CATALOGUE: Final[Mapping[Action, Entry]] = MappingProxyType(
             _THEM,
             ("entity_type",),
         ),
+        Action.PROVIDER_ACCOUNT_REGISTERED: Entry(
+            "An account was made at a provider that keeps passwords, or refused.",
+            _ANYBODY,
+            "nobody here yet",
+            ("provider",),
+        ),
+        Action.PROVIDER_ACCOUNT_CONFIRMED: Entry(
+            "A code confirmed an account at a provider that keeps passwords, or did not.",
+            _ANYBODY,
+            _WHOEVER,
+            ("provider",),
+        ),
         Action.IDENTITY_APPROVED: Entry("Somebody who waited for it was let in.", _OPERATOR, _THEM),
         Action.IDENTITY_REJECTED: Entry("Somebody who waited for it was not let in.", _OPERATOR, _THEM),
         Action.IDENTITY_INVITED: Entry(
@@ -127,6 +139,9 @@ CATALOGUE: Final[Mapping[Action, Entry]] = MappingProxyType(
         Action.PASSWORD_RESET_REQUESTED: Entry("A password was said to be forgotten.", _ANYBODY, _WHOEVER),
         Action.PASSWORD_RESET: Entry("A new password was set by a link or code.", _ANYBODY, _THEM),
         Action.PASSWORD_RESET_REFUSED: Entry("A link or code set no new password.", _ANYBODY, _WHOEVER),
+        Action.PASSWORD_ADOPTED: Entry(
+            "A password that a provider kept is kept here from now on.", _OWNER, _THEM, ("provider",)
+        ),
         Action.IDENTITY_PASSWORD_CHANGED: Entry(
             "A new password was set by whoever knew the old one.", _OWNER, _THEM
         ),

@@ -21,6 +21,8 @@ class Action(StrEnum):
     """What was done, as `subject:object:verb`."""
 
     IDENTITY_REGISTERED = "identity:account:registered"
+    PROVIDER_ACCOUNT_REGISTERED = "identity:provider_account:registered"
+    PROVIDER_ACCOUNT_CONFIRMED = "identity:provider_account:confirmed"
     IDENTITY_APPROVED = "identity:account:approved"
     IDENTITY_REJECTED = "identity:account:rejected"
     IDENTITY_INVITED = "identity:invitation:issued"
@@ -49,6 +51,7 @@ class Action(StrEnum):
     PASSWORD_RESET_REQUESTED = "identity:password:reset_requested"  # noqa: S105 - the name of an event
     PASSWORD_RESET = "identity:password:reset"  # noqa: S105 - the name of an event
     PASSWORD_RESET_REFUSED = "identity:password:reset_refused"  # noqa: S105 - the name of an event
+    PASSWORD_ADOPTED = "identity:password:adopted"  # noqa: S105 - the name of an event
     IDENTITY_PASSWORD_CHANGED = "identity:password:changed"  # noqa: S105 - the name of an event
     IDENTITY_PASSWORD_CHANGE_FAILED = "identity:password:change_refused"  # noqa: S105 - the name of an event
     IDENTITY_PROFILE_CHANGED = "identity:profile:changed"

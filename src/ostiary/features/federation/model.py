@@ -43,6 +43,8 @@ class ArrivalReason(StrEnum):
     ADDRESS_TAKEN = "address_taken"
     NOT_KNOWN = "not_known"
     """Nobody here is linked to it, and nobody is made."""
+    HAS_PASSWORD = "has_password"  # noqa: S105 - a reason
+    """They have a password of their own here, and came with the one that the provider keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Visit:
     method: str = "provider"
     device: Secret | None = None
     locale: str | None = None
+    is_in_place_of_password: bool = False
+    """Whether they come with a password that the provider keeps for us: it opens no account that has one here."""
 
 
 @dataclass(frozen=True, slots=True)

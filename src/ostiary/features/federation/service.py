@@ -88,8 +88,11 @@ class Federation:
         rules = self._providers.get(arrived.identity.provider).rules
         entity_type = self._provisioning.entity_types.get(visit.entity_type)
 
+        # Whether a password was set here meanwhile is seen under the lock alone.
+        may_go_unlocked = not visit.is_in_place_of_password
+
         async def enter() -> Arrival | ArrivalRefused:
-            if _not_for(rules, entity_type, arrived.identity) is None:
+            if may_go_unlocked and _not_for(rules, entity_type, arrived.identity) is None:
                 # An account that was unlinked in this moment leaves nothing behind, and is looked for again.
                 with suppress(RuleViolation):
                     returned = await self._return_unchanged(arrived, rules, visit, now)
@@ -150,19 +153,21 @@ class Federation:
         key = email.normalized if email else None
         found = await tx.fetch_all(store.LOCK_KNOWN, who.provider, who.account_id, entity_type.name, key)
         linked = next((known for known in found if known.account_id is not None), None)
+        known = linked or next(iter(found), None)
+        if visit.is_in_place_of_password and known is not None and known.password_hash is not None:
+            return self._refuse(tx, known, who, visit, ArrivalReason.HAS_PASSWORD, now)
         if linked is not None and linked.account_id is not None:
             return await self._return(tx, arrived, linked, linked.account_id, rules, visit, now)
-        holder = next(iter(found), None)
         policy = LinkingPolicy(
             creates=rules.on_new is OnNew.CREATE and _may_be_made(entity_type, rules),
             links_known_address=rules.on_known_address is OnKnownAddress.LINK,
             asks_to_sign_in_first=rules.on_known_address is not OnKnownAddress.REFUSE,
         )
-        match policy.course(who, holder):
+        match policy.course(who, known):
             case ArrivalReason() as reason:
-                return self._refuse(tx, holder, who, visit, reason, now)
-            case Course.LINK if holder is not None:
-                return await self._link(tx, arrived, holder.credentials, rules, visit, now)
+                return self._refuse(tx, known, who, visit, reason, now)
+            case Course.LINK if known is not None:
+                return await self._link(tx, arrived, known.credentials, rules, visit, now)
             case course:
                 if course is Course.CREATE_AND_TAKE_ADDRESS and email is not None:
                     await self._claims.take(tx, entity_type.name, email, now=now)

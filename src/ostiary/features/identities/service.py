@@ -165,7 +165,7 @@ class Identities:
             query, value = store.RESERVE_BY_EMAIL, identifier.normalized
         else:
             query, value = store.RESERVE_BY_PHONE, identifier.e164
-        subject = mac(self._unknown_key, associated_data(entity_type, value))
+        subject = self._subject(entity_type, identifier)
         row = await self._database.fetch_one(
             query, entity_type, value, subject, now, *self._budget(), now + self._forget_after
         )
@@ -256,6 +256,16 @@ class Identities:
         """Replace the hash that was just verified by a stronger one, unless it has changed meanwhile (PWD-06)."""
         await tx.execute(store.REHASH_PASSWORD, credentials.id, credentials.password_hash, text, scheme, now)
 
+    async def adopt_password(
+        self, tx: Transaction, identity_id: UUID, address: Address, *, text: str, scheme: str, now: datetime
+    ) -> bool:
+        """Keep the hash of a password that was right elsewhere, for the account that has this address and none yet."""
+        return await tx.execute(store.ADOPT_PASSWORD, identity_id, text, scheme, now, address.key) == 1
+
+    async def forget_unknown(self, tx: Transaction, entity_type: str, identifier: Address) -> None:
+        """Forget the guesses at an identifier nobody holds, whose owner elsewhere has just proven who they are."""
+        await tx.execute(store.FORGET_UNKNOWN, self._subject(entity_type, identifier))
+
     async def require_password_change(self, tx: Transaction, identity_id: UUID, *, now: datetime) -> None:
         """Demand a new password at the next sign-in, on evidence that the old one is known (PWD-08)."""
         await tx.execute(store.REQUIRE_PASSWORD_CHANGE, identity_id, now)
@@ -313,6 +323,9 @@ class Identities:
         The next guess at such an identifier is the first again (docs/decisions/0011).
         """
         return await tx.execute(store.PURGE_UNKNOWN, expired_by, limit)
+
+    def _subject(self, entity_type: str, identifier: Address) -> bytes:
+        return mac(self._unknown_key, associated_data(entity_type, identifier.key))
 
     def _budget(self) -> tuple[int, int, int, int]:
         lockout = self._lockout

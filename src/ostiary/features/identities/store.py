@@ -181,22 +181,23 @@ SET_PASSWORD: Query[Any] = Query(
     """
 )
 
-REHASH_PASSWORD: Query[Any] = Query(
-    # Only the hash that was verified is replaced: a password changed meanwhile stays.
+REHASH_PASSWORD: Query[Any] = Query(  # only the one that was verified: one changed meanwhile stays
+    "UPDATE ostiary.identities SET password_hash = $3, password_scheme = $4, updated_at = $5"
+    " WHERE id = $1 AND password_hash = $2"
+)
+
+ADOPT_PASSWORD: Query[Any] = Query(  # where there is none: one that was set here meanwhile stays
     """
-    UPDATE ostiary.identities
-       SET password_hash = $3, password_scheme = $4, updated_at = $5
-     WHERE id = $1 AND password_hash = $2
+    UPDATE ostiary.identities SET password_hash = $2, password_scheme = $3, password_changed_at = $4, updated_at = $4
+     WHERE id = $1 AND password_hash IS NULL AND deleted_at IS NULL AND (email_normalized = $5 OR phone = $5)
     """
 )
+FORGET_UNKNOWN: Query[Any] = Query("DELETE FROM ostiary.unknown_identifiers WHERE subject = $1")
 
 REQUIRE_PASSWORD_CHANGE: Query[Any] = Query(
-    """
-    UPDATE ostiary.identities SET must_change_password = TRUE, updated_at = $2
-     WHERE id = $1 AND deleted_at IS NULL
-    """
+    "UPDATE ostiary.identities SET must_change_password = TRUE, updated_at = $2"
+    " WHERE id = $1 AND deleted_at IS NULL"
 )
-
 
 RAISE_EPOCH = Query(
     """
@@ -232,10 +233,8 @@ RAISE_EPOCHS_OF_HOLDERS = Query(
 )
 
 SET_STATUS: Query[Any] = Query(
-    """
-    UPDATE ostiary.identities SET status = $2, updated_at = $3
-     WHERE id = $1 AND deleted_at IS NULL AND status <> $2
-    """
+    "UPDATE ostiary.identities SET status = $2, updated_at = $3"
+    " WHERE id = $1 AND deleted_at IS NULL AND status <> $2"
 )
 
 UNLOCK: Query[Any] = Query(

@@ -70,6 +70,13 @@ class Passwords:
         """
         self._policy.check(candidate, context=context, mfa_enforced=mfa_enforced)
 
+    def is_plausible(self, password: Secret) -> bool:
+        """Say whether this may be anybody's password at all: text, not blank, and no longer than any (PWD-03)."""
+        try:
+            return bool(self._policy.encode(password).strip())
+        except UnacceptablePassword:
+            return False
+
     @property
     def may_be_shorter_with_mfa(self) -> bool:
         """Whether a password may be shorter where a second factor is enforced than elsewhere (PWD-01)."""

@@ -4,9 +4,21 @@ Every answer to a wrong proof is the same, and costs the same, whether the ident
 (ABU-04). The attempt is counted before anything is hashed; only a complete sign-in refills the budget (ABU-06).
 """
 
+from ostiary.features.sign_in.attempts import Attempts
+from ostiary.features.sign_in.managed import ManagedSignIn
 from ostiary.features.sign_in.messages import SignInByMessage
 from ostiary.features.sign_in.model import CodeSignIn, PasswordSignIn, Refusal, Refused
 from ostiary.features.sign_in.passkeys import PasskeySignIn
 from ostiary.features.sign_in.service import SignIn
 
-__all__ = ["CodeSignIn", "PasskeySignIn", "PasswordSignIn", "Refusal", "Refused", "SignIn", "SignInByMessage"]
+__all__ = [
+    "Attempts",
+    "CodeSignIn",
+    "ManagedSignIn",
+    "PasskeySignIn",
+    "PasswordSignIn",
+    "Refusal",
+    "Refused",
+    "SignIn",
+    "SignInByMessage",
+]

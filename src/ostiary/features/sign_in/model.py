@@ -23,6 +23,16 @@ class Refusal(StrEnum):
     WRONG_PROOF = "wrong_proof"
     PASSWORD_CHANGE_REQUIRED = "password_change_required"  # noqa: S105 - a reason
     PASSKEY_REFUSED = "passkey_refused"
+    PROVIDER_WANTS_MORE = "provider_wants_more"
+    """The password was right at the provider that keeps it, which asks for more than can be shown here."""
+    TOKEN_REFUSED = "token_refused"  # noqa: S105 - a reason
+    """What the provider gave for the password was not believed."""
+    NOT_ADMITTED = "not_admitted"
+    """The provider's rules let nobody like this in."""
+    SIGN_IN_FIRST = "sign_in_first"
+    """An account here has the address: its owner signs in, and links the provider's account then."""
+    PASSWORD_IS_HERE = "password_is_here"  # noqa: S105 - a reason
+    """The account has a password of its own here, which the one that the provider keeps does not stand in for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,38 +5,39 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from ostiary.features.audit import NOBODY, Action, Actor, Event, Login, Origin
+from ostiary.features.audit import Action, Actor, Event
 from ostiary.features.flows import Proof
-from ostiary.features.identities import (
-    IDENTITY_PREFIX,
-    Attempt,
-    Credentials,
-    InvalidAddress,
-    parse_identifier,
-)
+from ostiary.features.identities import IDENTITY_PREFIX
 from ostiary.features.outbox import Template
 from ostiary.features.passwords import PasswordHash
 from ostiary.features.sessions import EndReason
-from ostiary.features.sign_in.model import PasswordSignIn, Refusal, Refused, refusal
+from ostiary.features.sign_in.model import Refusal, Refused, refusal
 from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from ostiary.features.audit import Audit
+    from ostiary.features.audit import Audit, Origin
     from ostiary.features.flows import FactorRequired, Flows, SignedIn
-    from ostiary.features.identities import EntityTypes, Identities
+    from ostiary.features.identities import Attempt, Credentials, EntityTypes, Identities
     from ostiary.features.outbox import Outbox
     from ostiary.features.passwords import Passwords
     from ostiary.features.sessions import Sessions
+    from ostiary.features.sign_in.attempts import Attempts
+    from ostiary.features.sign_in.managed import ManagedSignIn
+    from ostiary.features.sign_in.model import PasswordSignIn
     from ostiary.foundation.storage import Database
 
 _PROOF: Final = Proof("password", ("pwd",))
 
 
 class SignIn:
-    """The sign-in of one installation."""
+    """The sign-in of one installation.
+
+    Where a provider keeps passwords, it is asked about whoever has none here, and never about anybody else: a password
+    that was set here is not undone by one that is still good elsewhere.
+    """
 
     def __init__(
         self,
@@ -49,6 +50,8 @@ class SignIn:
         flows: Flows,
         outbox: Outbox,
         audit: Audit,
+        attempts: Attempts,
+        managed: ManagedSignIn,
     ) -> None:
         self._database = database
         self._entity_types = entity_types
@@ -58,25 +61,41 @@ class SignIn:
         self._flows = flows
         self._outbox = outbox
         self._audit = audit
+        self._attempts = attempts
+        self._managed = managed
 
     async def with_password(
         self, attempt: PasswordSignIn, *, origin: Origin, now: datetime
     ) -> SignedIn | FactorRequired | Refused:
         """Sign somebody in, say what is still missing, or why not.
 
-        Raises `UnknownEntityType`, `HashingOverloaded`, `UnacceptablePassword` for a new password, and
-        `SignInOvertaken` when the account changed meanwhile.
+        Raises `UnknownEntityType`, `HashingOverloaded`, `UnacceptablePassword` for a new password, `SignInOvertaken`
+        when the account changed meanwhile, and `Unavailable` when a provider that keeps the password cannot be asked.
         """
         self._entity_types.get(attempt.entity_type)
-        reserved = await self._reserve(attempt, now)
+        reserved = await self._attempts.reserve(attempt, now)
+        provider = self._managed.provider_for(attempt.entity_type)
+        if provider is None or not reserved.granted or _has_password(reserved):
+            return await self._locally(attempt, reserved, origin, now)
+        outcome = await self._managed.ask(provider, attempt, reserved, origin=origin, now=now)
+        if not isinstance(outcome, Refused) or outcome.reason is not Refusal.PASSWORD_IS_HERE:
+            return outcome
+        # Two first sign-ins at once: the other one has just brought the password here.
+        return await self._locally(attempt, await self._attempts.reserve(attempt, now), origin, now)
+
+    async def _locally(
+        self, attempt: PasswordSignIn, reserved: Attempt, origin: Origin, now: datetime
+    ) -> SignedIn | FactorRequired | Refused:
         if not reserved.granted:
-            return await self._refuse(Refusal.LOCKED, reserved, origin, now)
+            return await self._attempts.refuse(Refusal.LOCKED, reserved, origin=origin, now=now)
         credentials = reserved.credentials
         stored = _stored(credentials) if credentials else None
         verification = await self._passwords.verify(attempt.password, stored)
         reason = refusal(credentials, password_matches=verification.valid)
         if credentials is None or reason is not None:
-            return await self._refuse(reason or Refusal.UNKNOWN_IDENTIFIER, reserved, origin, now)
+            return await self._attempts.refuse(
+                reason or Refusal.UNKNOWN_IDENTIFIER, reserved, origin=origin, now=now
+            )
         if credentials.must_change_password:
             return await self._change_and_start(attempt, credentials, reserved, origin, now)
         facts = await self._flows.facts(self._database, credentials.id, device=attempt.device, now=now)
@@ -87,14 +106,6 @@ class SignIn:
                     tx, credentials, text=rehashed.text, scheme=rehashed.scheme, now=now
                 )
             return await self._flows.enter(tx, credentials, _PROOF, origin=origin, facts=facts, now=now)
-
-    async def _reserve(self, attempt: PasswordSignIn, now: datetime) -> Attempt:
-        try:
-            identifier = parse_identifier(attempt.identifier)
-        except InvalidAddress:
-            # Nobody can hold it, so there is nothing to guess; the hash below still costs the same.
-            return Attempt(granted=True, credentials=None, locked_until=None)
-        return await self._identities.reserve_attempt(attempt.entity_type, identifier, now=now)
 
     async def _change_and_start(
         self,
@@ -112,7 +123,9 @@ class SignIn:
         facts = await self._flows.facts(self._database, credentials.id, now=now)
         is_enough = self._flows.is_password_enough(credentials.entity_type, facts)
         if attempt.new_password is None or not is_enough:
-            return await self._refuse(Refusal.PASSWORD_CHANGE_REQUIRED, reserved, origin, now)
+            return await self._attempts.refuse(
+                Refusal.PASSWORD_CHANGE_REQUIRED, reserved, origin=origin, now=now
+            )
         self._passwords.check(attempt.new_password, context=_context(credentials))
         hashed = await self._passwords.hash(attempt.new_password)
         async with self._database.transaction() as tx:
@@ -130,29 +143,13 @@ class SignIn:
             renewed = replace(credentials, token_epoch=epoch)
             return await self._flows.enter(tx, renewed, _PROOF, origin=origin, now=now)
 
-    async def _refuse(self, reason: Refusal, reserved: Attempt, origin: Origin, now: datetime) -> Refused:
-        """Record a failure, with the same statements whoever it concerns."""
-        identity_id = reserved.credentials.id if reserved.credentials else None
-        login = Login(
-            identity_id, None, method=_PROOF.method, success=False, failure_reason=reason, origin=origin
-        )
-        event = Event(
-            Action.IDENTITY_SIGN_IN_FAILED,
-            NOBODY,
-            target_kind="identity",
-            target_id=format_id(IDENTITY_PREFIX, identity_id) if identity_id else None,
-            origin=origin,
-            success=False,
-            reason=reason,
-        )
-        async with self._database.transaction() as tx:
-            self._audit.record_login(tx, login, now=now)
-            self._audit.record(tx, event, now=now)
-        return Refused(reason, retry_after=reserved.retry_after(now) if reason is Refusal.LOCKED else None)
-
 
 def _stored(credentials: Credentials) -> PasswordHash | None:
     return PasswordHash.stored(credentials.password_hash, credentials.password_scheme)
+
+
+def _has_password(reserved: Attempt) -> bool:
+    return reserved.credentials is not None and _stored(reserved.credentials) is not None
 
 
 def _context(credentials: Credentials) -> list[str]:

@@ -41,7 +41,7 @@ from ostiary.features.upstream.providers import (
     SigningClient,
 )
 from ostiary.features.upstream.refreshes import Refreshes
-from ostiary.features.upstream.service import Upstream, read_callback
+from ostiary.features.upstream.service import Upstream
 
 __all__ = [
     "APPLE",
@@ -79,5 +79,4 @@ __all__ = [
     "UpstreamReason",
     "UpstreamRefused",
     "UpstreamUnavailable",
-    "read_callback",
 ]

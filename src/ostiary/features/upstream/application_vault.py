@@ -16,14 +16,12 @@ if TYPE_CHECKING:
     from ostiary.features.upstream.live_tokens import LiveToken, LiveTokens
     from ostiary.features.vault import LinkedAccount, Vault
     from ostiary.foundation.clock import Clock
-    from ostiary.foundation.storage import Database
 
 
 class ApplicationVault:
     """The vault in the hands of the application; what it reads is recorded as read by the application."""
 
-    def __init__(self, database: Database, live_tokens: LiveTokens, vault: Vault, clock: Clock) -> None:
-        self._database = database
+    def __init__(self, live_tokens: LiveTokens, vault: Vault, clock: Clock) -> None:
         self._live_tokens = live_tokens
         self._vault = vault
         self._clock = clock
@@ -40,4 +38,4 @@ class ApplicationVault:
 
     async def accounts(self, identity_id: str) -> Sequence[LinkedAccount]:
         """Return the accounts of the identity `idn_…`, the oldest first, without tokens. Raises `InvalidId`."""
-        return await self._vault.list(self._database, parse_id(IDENTITY_PREFIX, identity_id))
+        return await self._vault.list(parse_id(IDENTITY_PREFIX, identity_id))

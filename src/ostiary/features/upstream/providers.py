@@ -179,6 +179,8 @@ class Provider:
     takes_native_tokens: bool = False
     """Whether an application of ours may sign in there itself and bring the ID token (FED-03)."""
     native_tokens_need_nonce: bool = True
+    is_emulator: bool = False
+    """Whether it is Firebase's emulator, which signs nothing; everything else of its tokens is checked."""
     asks_userinfo: bool = True
     """Whether the userinfo endpoint is asked for an address that is not in the ID token."""
     rules: ProviderRules = field(default_factory=ProviderRules)

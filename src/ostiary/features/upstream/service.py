@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 from ostiary.features.upstream import store
@@ -46,8 +46,6 @@ _HEEDED_FOR: Final = timedelta(minutes=10)
 _STATE: Final = "upstream"
 _NONCE: Final = "nonce"
 _SECRET_SIZE: Final = 32
-_LONGEST_CALLBACK: Final = 16 * 1024
-_MOST_PARAMETERS: Final = 40
 
 
 class Upstream:
@@ -370,26 +368,6 @@ class Upstream:
     def _opened(self, flow_id: UUID, sealed: bytes) -> tuple[Secret, Secret]:
         nonce, verifier = unseal(self._key, sealed, _place(flow_id)).decode().split(" ")
         return Secret(nonce), Secret(verifier)
-
-
-def read_callback(text: str) -> Mapping[str, str]:
-    """Read the query or form that a browser comes back with, each parameter once (RFC 6749 §3.1).
-
-    Raises `UpstreamRefused`.
-    """
-    try:
-        pairs = parse_qsl(
-            text[: _LONGEST_CALLBACK + 1],
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=_MOST_PARAMETERS,
-        )
-    except ValueError:
-        raise UpstreamRefused(UpstreamReason.MALFORMED) from None
-    parameters = dict(pairs)
-    if len(text) > _LONGEST_CALLBACK or len(parameters) != len(pairs):
-        raise UpstreamRefused(UpstreamReason.MALFORMED)
-    return parameters
 
 
 def _place(flow_id: UUID) -> bytes:

@@ -31,6 +31,7 @@ class Vault:
     """The accounts at providers that are linked here. Tokens are sealed with `keys`."""
 
     def __init__(self, database: Database, entropy: Entropy, *, keys: DataKeys) -> None:
+        self._database = database
         self._entropy = entropy
         self._keys = keys
         self.resealing = Resealing(database, entropy, keys=keys)
@@ -122,9 +123,9 @@ class Vault:
             store.FIND_BY_PROVIDER_ACCOUNT, entity_type, provider, provider_account_id
         )
 
-    async def list(self, source: Statements, identity_id: UUID) -> Sequence[LinkedAccount]:
+    async def list(self, identity_id: UUID) -> Sequence[LinkedAccount]:
         """Return the accounts of an identity, the oldest first."""
-        return await source.fetch_all(store.LIST, identity_id)
+        return await self._database.fetch_all(store.LIST, identity_id)
 
     async def tokens(self, source: Statements, account_id: UUID) -> UpstreamTokens | None:
         """Return an account's tokens in the clear, or None if there is no such account. Raises `CannotOpen`."""
@@ -164,11 +165,19 @@ class Vault:
         """Delete an account with its tokens, and return what it was; None if this identity has no such account."""
         return await tx.fetch_one(store.UNLINK, identity_id, account_id)
 
-    async def move(self, tx: Transaction, account_id: UUID, *, to_identity: UUID, now: datetime) -> None:
-        """Give an account to another identity of the same kind; its tokens are sealed to the new owner.
+    async def move(
+        self, tx: Transaction, from_identity: UUID, *, to_identity: UUID, now: datetime
+    ) -> Sequence[UUID]:
+        """Give every account of an identity to another one of the same kind, and return which they were.
 
-        Raises `CannotOpen`.
+        Their tokens are sealed to the new owner. Raises `CannotOpen`.
         """
+        accounts = await tx.fetch_all(store.IDS, from_identity)
+        for account_id in accounts:
+            await self._move(tx, account_id, to_identity, now)
+        return accounts
+
+    async def _move(self, tx: Transaction, account_id: UUID, to_identity: UUID, now: datetime) -> None:
         row = await tx.fetch_one(store.LOCK_TOKENS, account_id)
         if row is None:
             return
@@ -205,7 +214,7 @@ class Vault:
         self, source: Statements, account_id: UUID, identity_id: UUID, sealed: SealedTokens
     ) -> OpenTokens:
         """Open an account's sealed columns. Raises `CannotOpen`."""
-        keys = {key_id: await self._keys.get(source, key_id) for key_id in sealed.data_keys()}
+        keys = await self._keys.named(source, sealed.named_keys())
         return unseal_tokens(keys, account_id, identity_id, sealed)
 
     def _seal(

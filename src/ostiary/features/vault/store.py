@@ -75,6 +75,9 @@ LIST = Query(
 )
 
 
+IDS = Query("SELECT id FROM ostiary.linked_accounts WHERE identity_id = $1 ORDER BY id", into=UUID)
+
+
 @dataclass(frozen=True, slots=True)
 class SealedRow:
     """The tokens of an account as they are stored, and what is known about them."""

@@ -272,8 +272,10 @@ def _connect(path: Path, wait: timedelta) -> sqlite3.Connection:
 
 
 def _open_writer(path: Path) -> sqlite3.Connection:
-    # SQLite would create the file readable by everybody; its log files take the file's permissions.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    # SQLite would create the file readable by everybody; its log files take the file's permissions. One that is there is not
+    # opened by hand: closing it would drop every lock of this process on it, those of other connections among them.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     connection = _connect(path, _WRITER_WAIT)
     try:
         _keep_a_log(connection)
