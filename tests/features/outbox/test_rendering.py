@@ -25,6 +25,7 @@ VALUES = {
     "factor": "authenticator app",
     "left": "9",
     "reason": "no such company",
+    "provider": "GitHub",
 }
 
 

@@ -27,6 +27,7 @@ _EXAMPLES: Final = {
     "at": "2026-03-01 09:00 UTC",
     "address": "a…@example.org",
     "factor": "totp",
+    "provider": "GitHub",
     "left": "9",
     "reason": "an example",
 }
