@@ -5,7 +5,7 @@ BIN    := .venv/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test browser check format bench bench-peers faults docs lock clean
+.PHONY: help run test test-providers browser check format bench bench-peers faults docs lock clean
 
 help:  ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -16,6 +16,9 @@ run: .venv/run  ## Serve Ostiary on SQLite; options go into ARGS, as in make run
 # Each process has its own share of the shuffled tests, and servers of its own; who has finished takes from the others.
 test: .venv/dev browser  ## Run every test on SQLite, PostgreSQL and the rest; options go into ARGS, as in make test ARGS="-n 0"
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
+
+test-providers: .venv/dev .providers/ready  ## Test against the certified OpenID provider and Firebase's emulator; needs node 20 and npm
+	@$(BIN)/python -m pytest tests/providers $(ARGS)
 
 # The browser of the tests is no Python package: where it is missing and may be installed, it is.
 browser:
@@ -57,7 +60,7 @@ lock: .venv/dev  ## Lock the newest fitting versions of every dependency
 	  --no-emit-index-url --no-annotate benchmarks/peers/requirements.in -o benchmarks/peers/requirements.txt
 
 clean:  ## Remove the environment and every cache, but no data
-	@rm -rf .venv .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .bench .providers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else 1)' \
@@ -90,3 +93,12 @@ clean:  ## Remove the environment and every cache, but no data
 	@echo "Installing the peer that runs on node"
 	@mkdir -p .bench/node && cp $^ .bench/node/
 	@cd .bench/node && npm ci --silent --no-audit --no-fund && touch ready || echo "better-auth was not installed"
+
+# What cannot be installed fails here: whoever asks for these tests wants them to run.
+.providers/ready: tests/providers/servers/package.json tests/providers/servers/package-lock.json
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null \
+	  || { echo "The tests against real providers need node 20 or later and npm: install them, or run make test."; exit 1; }
+	@echo "Installing the providers that run on node"
+	@mkdir -p .providers && cp $^ .providers/
+	@cd .providers && npm ci --silent --ignore-scripts --omit=optional --no-audit --no-fund
+	@touch $@

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks import (
+    arriving,
     comparisons,
     growth,
     importing,
@@ -66,6 +67,7 @@ async def _run(only: str, scale: Scale) -> Sequence[Finding]:
         messages,
         passkeys,
         signing_in,
+        arriving,
         vault,
         vault_reading,
         serving,

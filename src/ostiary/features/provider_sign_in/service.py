@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from ostiary.features.audit import NOBODY, SYSTEM, Action, Event, Login
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ostiary.foundation.storage import Database, Transaction
 
 _METHOD: Final = "provider"
+_ROUNDED: Final = timedelta(seconds=1)
 
 
 class ProviderSignIn:
@@ -137,15 +139,17 @@ class ProviderSignIn:
     async def log_out(self, provider: str, logout_token: Secret, *, now: datetime) -> int:
         """End the sessions a provider says it has signed out, and return how many there were.
 
-        A token counts once, and ends no session that began after it was issued (LOG-02, F10). Raises `UnknownProvider`,
+        A token counts once, and ends no session that began after it was issued unless it names that (LOG-02, F10). Raises `UnknownProvider`,
         `UpstreamRefused`, `UpstreamUnavailable`.
         """
         said = await self._upstream.verify_logout(provider, logout_token, now=now)
+        # What is named by `sid` is over for good; what is not may have begun anew, but not within the second `iat` rounds to.
+        latest = now if said.session_id is not None else said.issued_at + _ROUNDED
         async with self._database.transaction() as tx:
             if not await self._upstream.heed_once(tx, said, now=now):
                 return 0
             named = await self._sessions.began_with(
-                tx, provider, account_id=said.account_id, session_id=said.session_id, by=said.issued_at
+                tx, provider, account_id=said.account_id, session_id=said.session_id, by=latest
             )
             for session in named:
                 await self._end(tx, session.identity_id, session.id, provider, now)
