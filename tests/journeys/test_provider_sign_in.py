@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from tests.doubles import CountingDatabase
 from tests.factories import count
-from tests.hostile_provider import TOKEN, Answer, HostileProvider
+from tests.hostile_provider import MISSING, TOKEN, Answer, HostileProvider, key_number
 from tests.journeys.providers import HOME, Browser, at_providers, told
 
 from ostiary import app
@@ -393,6 +393,62 @@ async def test_a_person_who_says_no_reads_a_calm_page(running, browser, acme):
     assert "script" not in answer.text
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert await reasons(running) == ["denied"]
+
+
+def bent(**bends):
+    """Bend a provider in one way."""
+
+    def bend(provider):
+        for name, value in bends.items():
+            setattr(provider.bends, name, value)
+
+    return bend
+
+
+HOSTILE = {
+    "another issuer": (bent(claims={"iss": "https://evil.example"}), "wrong_issuer"),
+    "another audience": (bent(claims={"aud": "somebody-else"}), "wrong_audience"),
+    "unsigned": (bent(unsigned=True), "wrong_algorithm"),
+    "signed with a public key": (bent(hmac_key=b"-----BEGIN PUBLIC KEY-----"), "wrong_algorithm"),
+    "another key": (bent(signing_key=key_number(9)), "bad_signature"),
+    "no nonce": (bent(claims={"nonce": MISSING}), "wrong_nonce"),
+    "no subject": (bent(claims={"sub": MISSING}), "no_subject"),
+    "too old": (bent(claims={"exp": 1}), "expired"),
+    "no ID token": (bent(token_answer={"id_token": MISSING}), "no_id_token"),
+}
+
+
+@pytest.mark.parametrize(("bend", "reason"), HOSTILE.values(), ids=HOSTILE)
+async def test_fed_04_a_hostile_answer_is_refused_calmly(running, browser, acme, bend, reason):
+    """Nobody is signed in or made; the page says nothing of it, and the records say why."""
+    url = await browser.leave()
+    bend(acme)
+    answer = await browser.come_back(acme.approve(url))
+
+    assert answer.status_code == 400
+    assert "The provider&#x27;s answer was not accepted" in answer.text
+    assert await reasons(running) == [reason]
+    assert await count(running.auth, "identities") == 0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(302, b"", {"location": "http://127.0.0.1:1/"}),
+        Answer(200, b"{" + b" " * 2**20 + b"}"),
+        Answer(500, b"{}"),
+        Answer(200, b"<html>"),
+    ],
+    ids=["a redirect inward", "a huge answer", "an error", "a page"],
+)
+async def test_fed_07_an_answer_that_is_none_signs_nobody_in(running, browser, acme, answer):
+    """Redirects are not followed, and nothing endless is read: the provider counts as not answering."""
+    url = await browser.leave()
+    acme.bends.answers[TOKEN] = answer
+    came_back = await browser.come_back(acme.approve(url))
+
+    assert came_back.status_code in {400, 503}
+    assert await count(running.auth, "identities") == 0
 
 
 async def test_a_provider_that_is_down_stops_nobody_else(running, browser, acme):
