@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks import (
+    arriving,
     comparisons,
     growth,
     importing,
@@ -23,6 +24,7 @@ from benchmarks import (
     revoking,
     serving,
     signing_in,
+    vault,
     vault_reading,
 )
 from benchmarks.harness import Finding, Part, Scale
@@ -65,6 +67,8 @@ async def _run(only: str, scale: Scale) -> Sequence[Finding]:
         messages,
         passkeys,
         signing_in,
+        arriving,
+        vault,
         vault_reading,
         serving,
         growth,

@@ -23,7 +23,7 @@ _PEOPLE = 64
 _IN_FLIGHT = 32
 _READER = Reader(SYSTEM, "to measure it")
 _HERE = "https://provider.example"
-_PROVIDER = {
+PROVIDER = {
     "kind": "oauth2",
     "client_id": "ostiary",
     "authorization_endpoint": f"{_HERE}/authorize",
@@ -43,7 +43,7 @@ def parts() -> list[Part]:
 async def _on(server: Callable | None, scale: Scale, tell: Tell) -> list[Finding]:
     with server() if server else nullcontext() as running_server:
         own = {"database_url": running_server.get_uri()} if server else {}
-        async with auth_for_tests(providers={"acme": _PROVIDER}, **own) as running:
+        async with auth_for_tests(providers={"acme": PROVIDER}, **own) as running:
             accounts = Accounts(running)
             await accounts.make()
             name = _NAME.format("PostgreSQL" if server else "SQLite")

@@ -17,7 +17,9 @@ from ostiary.foundation.secret import Secret
 ENTROPY = Entropy()
 ACCOUNTS = (UUID(int=1), UUID(int=2))
 OWNERS = (UUID(int=11), UUID(int=12))
-KEYS = {key.id: key for key in (DataKey(UUID(int=21), 1, b"a" * 32), DataKey(UUID(int=22), 2, b"b" * 32))}
+KEYS = {
+    key.id.bytes: key for key in (DataKey(UUID(int=21), 1, b"a" * 32), DataKey(UUID(int=22), 2, b"b" * 32))
+}
 FIRST, SECOND = KEYS.values()
 TOKENS = OpenTokens(Secret("access"), Secret("refresh"), Secret("identity"))
 SIZE_BEFORE_NONCE = 17
@@ -81,7 +83,7 @@ def test_vlt_01_nothing_opens_under_another_key(column):
     with pytest.raises(CannotOpen):
         opened(SealedTokens(*values))
     with pytest.raises(CannotOpen):
-        opened(sealed(), keys={SECOND.id: SECOND})
+        opened(sealed(), keys={SECOND.id.bytes: SECOND})
 
 
 def test_vlt_05_whatever_is_wrong_is_refused_alike():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 from ipaddress import ip_network
 
@@ -146,12 +146,11 @@ async def test_fed_07_a_gigabyte_without_a_length_is_cut_off():
         nonlocal sent
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        with suppress(ConnectionError):
+        with closing(writer), suppress(ConnectionError):
             while sent < 1 << 30:
                 writer.write(b"4000\r\n" + b"x" * 0x4000 + b"\r\n")
                 await writer.drain()
                 sent += 0x4000
-        writer.close()
 
     async with await asyncio.start_server(endless, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
@@ -167,12 +166,11 @@ async def test_fed_07_a_slow_drip_is_left():
     async def drip(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        with suppress(ConnectionError):
+        with closing(writer), suppress(ConnectionError):
             for _ in range(1000):
                 writer.write(b"x")
                 await writer.drain()
                 await asyncio.sleep(0.02)
-        writer.close()
 
     async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"

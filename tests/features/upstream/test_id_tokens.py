@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 from joserfc.jws import JWSRegistry
 from tests.features.upstream.conftest import NONCE, Judge
 from tests.hostile_provider import DISCOVERY, JWKS, MISSING, Answer, HostileProvider, key_number
 
-from ostiary.features.upstream import UpstreamReason, UpstreamRefused, UpstreamUnavailable
+from ostiary.features.upstream import (
+    PRESETS,
+    Kind,
+    Provider,
+    UpstreamReason,
+    UpstreamRefused,
+    UpstreamUnavailable,
+)
+from ostiary.features.upstream.claims import identity_of
+from ostiary.features.upstream.exchange import read_tokens
 from ostiary.features.upstream.metadata import read_keys
+from ostiary.features.upstream.verification import Header, check_id_token, check_logout_token
 from ostiary.features.vault import UpstreamTokens
 from ostiary.foundation.secret import Secret
 
@@ -65,6 +78,7 @@ async def test_fed_04_a_right_token_is_believed(judge, provider):
         ),
         ({"aud": [["ostiary-at-the-provider"]]}, R.WRONG_AUDIENCE),
         ({"azp": "somebody-else"}, R.WRONG_AUDIENCE),
+        ({"azp": ["ostiary-at-the-provider"]}, R.WRONG_AUDIENCE),
         ({"exp": MISSING}, R.MISSING_CLAIM),
         ({"iat": MISSING}, R.MISSING_CLAIM),
         ({"exp": 0}, R.EXPIRED),
@@ -72,6 +86,11 @@ async def test_fed_04_a_right_token_is_believed(judge, provider):
         ({"exp": True}, R.MALFORMED),
         ({"exp": -1}, R.MALFORMED),
         ({"exp": 1e300}, R.MALFORMED),
+        ({"exp": 10**400}, R.MALFORMED),
+        ({"exp": 253402300799, "iat": 253402300799}, R.EXPIRED),
+        ({"nonce": "\ud800"}, R.WRONG_NONCE),
+        ({"at_hash": "\ud800"}, R.WRONG_HASH),
+        ({"sub": "\ud800"}, R.NO_SUBJECT),
         ({"exp": float("nan")}, R.MALFORMED),
         ({"exp": float("inf")}, R.MALFORMED),
         ({"iat": 4102444800}, R.EXPIRED),
@@ -307,6 +326,80 @@ async def test_fed_04_userinfo_must_be_about_the_same(judge, provider):
     assert await refusal(judge, token(provider), access_token=access_token) is R.WRONG_SUBJECT
     provider.bends.userinfo = {}
     assert (await judge.whom(token(provider), access_token=access_token)).email == "alice@example.org"
+
+
+async def test_fed_02_an_address_and_its_proof_come_from_one_place(judge, provider):
+    """The ID token's word that some address is proven is not about the one that the userinfo tells."""
+    provider.email_in_id_token = False
+    provider.bends.claims = {"email_verified": True}
+    provider.bends.userinfo = {"email": "victim@example.org", "email_verified": False}
+    access_token = provider.access_token("alice")
+
+    assert (await judge.whom(token(provider), access_token=access_token)).email is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+NAMES = ("iss", "aud", "azp", "exp", "iat", "nbf", "nonce", "sub", "at_hash", "sid", "jti", "events", "email")
+NAMES += ("email_verified", "amr", "auth_time", "name", "groups", "tid", "oid")
+HEADER = Header("RS256", None, "JWT")
+OKTA = Provider("okta", "Okta", Kind.OIDC, "us", issuer="https://a.example", claims=PRESETS["okta"].claims)
+
+
+@hypothesis.settings(max_examples=300)
+@hypothesis.given(st.dictionaries(st.sampled_from(NAMES), JSON))
+def test_fed_04_whatever_is_claimed_is_believed_or_refused(changed):
+    """No claim of any type or size leads to anything else."""
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    at = int(now.timestamp())
+    claims = {
+        "iss": "https://a.example",
+        "aud": "us",
+        "exp": at + 60,
+        "iat": at,
+        "sub": "s",
+        "jti": "j",
+    } | changed
+
+    for judge in (
+        lambda: check_id_token(OKTA, HEADER, claims, nonce=NONCE, access_token=NONCE, now=now),
+        lambda: check_id_token(OKTA, HEADER, claims, nonce=None, access_token=None, now=now),
+        lambda: check_logout_token(OKTA, Header("RS256", None, "logout+jwt"), claims, now=now),
+        lambda: identity_of(OKTA, claims),
+    ):
+        with suppress(UpstreamRefused):
+            judge()
+    assert claims.keys() >= changed.keys()
+
+
+KEY_MEMBERS = ("kty", "kid", "alg", "use", "key_ops", "n", "e", "x", "y", "crv", "issuer")
+TOKEN_MEMBERS = (
+    "access_token",
+    "token_type",
+    "refresh_token",
+    "id_token",
+    "expires_in",
+    "refresh_expires_in",
+    "scope",
+)
+
+
+@hypothesis.settings(max_examples=200)
+@hypothesis.given(
+    st.dictionaries(st.sampled_from(KEY_MEMBERS), JSON), st.dictionaries(st.sampled_from(TOKEN_MEMBERS), JSON)
+)
+def test_whatever_is_answered_is_taken_or_refused(key, answer):
+    """No published key and no answer of a token endpoint leads to anything else."""
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    published = [key_number(1).as_dict(private=False) | key, key]
+
+    assert len(read_keys(published, ("RS256", "ES256"))) <= 1
+    with suppress(UpstreamRefused):
+        tokens = read_tokens({"access_token": "a"} | answer, asked_for="openid", now=now)
+        assert tokens.access_token is not None
 
 
 @pytest.mark.parametrize("verified", [False, "true", "True", 1, None, MISSING, "yes", ["true"]])

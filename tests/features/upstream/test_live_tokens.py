@@ -345,6 +345,7 @@ async def test_vlt_04_connecting_again_meanwhile_is_newer_than_a_late_answer(run
 async def test_vlt_04_an_account_that_was_given_to_somebody_else_keeps_its_answer(running, provider):
     """Two accounts that become one while a token is refreshed lose nothing: it is sealed to the new owner."""
     account_id = await linked(running, provider, left=-SOON)
+    alice = (await account_of(running, account_id)).identity_id
     eve = parse_id("idn", (await running.signed_in("eve")).principal.identity_id)
     provider.opened.clear()
     reading = asyncio.create_task(read(running, account_id))

@@ -89,7 +89,7 @@ def _operation(route: Route, schemas: Mapping[Any, Json], components: Json) -> J
         "description": f"{route.description} {describe_guard(route.guard)}".strip(),
         "tags": [route.tag],
         "security": _security(route.guard),
-        "responses": _answers(route, schemas) | _refusals(route, schemas),
+        "responses": _merged(_answers(route, schemas), _refusals(route, schemas)),
     }
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
@@ -135,7 +135,19 @@ def _answers(route: Route, schemas: Mapping[Any, Json]) -> Json:
             if route.streams:
                 content.setdefault(route.streams, {"schema": {"type": "string"}})
             answers[str(status)]["content"] = content
+        elif declared is bytes:
+            answers[str(status)]["content"] = {"text/html": {"schema": {"type": "string"}}}
     return answers
+
+
+def _merged(answers: Json, refusals: Json) -> Json:
+    """Put together what a route says with a status: a page to people, a problem to programs."""
+    both = {
+        status: refusals[status]
+        | {"content": answers[status].get("content", {}) | refusals[status]["content"]}
+        for status in answers.keys() & refusals.keys()
+    }
+    return answers | refusals | both
 
 
 def _refusals(route: Route, schemas: Mapping[Any, Json]) -> Json:

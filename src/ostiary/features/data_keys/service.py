@@ -75,6 +75,13 @@ class DataKeys:
             {row.number: self._opened[row.id].secret for row in rows if row.purpose is Purpose.INSTALLATION}
         )
 
+    async def named(self, source: Statements, names: Iterable[bytes]) -> Mapping[bytes, DataKey]:
+        """Return the keys whose ids these are, as bytes. Raises as `get`."""
+        try:
+            return {name: await self.get(source, UUID(bytes=name)) for name in names}
+        except ValueError:
+            raise CannotOpen from None
+
     async def check(self) -> None:
         """Make sure that the root keys of all data keys are configured. Raises `RootKeyMissing`."""
         self._check(await self._read())

@@ -71,7 +71,10 @@ class Believing:
             # OpenID Connect Core 1.0 §5.3.2: without this, somebody else's token tells somebody else's address.
             if told.get("sub") != claims["sub"]:
                 refuse(UpstreamReason.WRONG_SUBJECT)
-            claims = told | claims
+            # The address and whether it is proven come from one place, or one's proof would be the other's.
+            claims = told | {
+                name: value for name, value in claims.items() if name != provider.claims.email_verified
+            }
         return identity_of(provider, claims | {"user": _posted(said_by_browser)})
 
     async def whom_natively(

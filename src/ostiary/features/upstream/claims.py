@@ -94,4 +94,8 @@ def _text(claims: Mapping[str, Any], path: str) -> str | None:
 def _texts(value: object, most: int) -> tuple[str, ...]:
     if not isinstance(value, list):
         return ()
-    return tuple(one for one in value[:most] if isinstance(one, str) and 0 < len(one) <= _LONGEST_KEY)
+    return tuple(one for one in value[:most] if isinstance(one, str) and _is_name(one))
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= _LONGEST_KEY and text.isprintable()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("ostiary.upstream")
 _STATEMENT_LIFETIME: Final = timedelta(minutes=5)
 _LONGEST_TOKEN: Final = 64 * 1024
+_LONGEST_SCOPE: Final = 4096
 _LONGEST_LIFETIME: Final = 10 * 365 * 24 * 3600
 # RFC 6749 §5.2, and what GitHub and Slack say instead.
 _GRANT_ENDED: Final = frozenset({"invalid_grant", "bad_refresh_token", "invalid_refresh_token"})
@@ -106,7 +107,9 @@ def read_tokens(members: Mapping[str, Any], *, asked_for: str | None, now: datet
         _end(members, "expires_in", now=now),
         # GitHub and GitLab, and Keycloak, where 0 is never.
         _end(members, "refresh_token_expires_in", "refresh_expires_in", now=now),
-        scope if isinstance(scope, str) and scope else asked_for,
+        scope
+        if isinstance(scope, str) and 0 < len(scope) <= _LONGEST_SCOPE and scope.isprintable()
+        else asked_for,
         kind,
     )
 

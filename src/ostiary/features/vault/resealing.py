@@ -57,8 +57,10 @@ class Resealing:
         if not rows:
             return Portion(0, None)
         sealed_rows = [(row, _sealed(row)) for row in rows]
-        named = {key_id for _, sealed in sealed_rows for key_id in sealed.data_keys()}
-        keys = {key_id: await self._keys.get(tx, key_id) for key_id in named}
+        named: set[bytes] = set()
+        for _, sealed in sealed_rows:
+            named |= sealed.named_keys()
+        keys = await self._keys.named(tx, named)
         resealed = [(row.id, self._moved(row, sealed, keys, key)) for row, sealed in sealed_rows]
         await tx.execute(store.RESEAL, *_packed(resealed), key.id)
         return Portion(len(rows), rows[-1].id)
@@ -72,10 +74,9 @@ class Resealing:
         return await tx.fetch_all(store.DELETE_KEYS, self._keys.current.id, now - DELETED_AFTER)
 
     def _moved(
-        self, row: SealedRow, sealed: SealedTokens, keys: Mapping[UUID, DataKey], key: DataKey
+        self, row: SealedRow, sealed: SealedTokens, keys: Mapping[bytes, DataKey], key: DataKey
     ) -> SealedTokens:
-        needed = {key_id: keys[key_id] for key_id in sealed.data_keys()}
-        opened = unseal_tokens(needed, row.id, row.identity_id, sealed)
+        opened = unseal_tokens(keys, row.id, row.identity_id, sealed)
         return seal_tokens(key, row.id, row.identity_id, opened, entropy=self._entropy)
 
 
@@ -89,9 +90,8 @@ def _packed(rows: Sequence[tuple[UUID, SealedTokens]]) -> tuple[list[list[int | 
     parts: list[bytes] = []
     start = 0
     for account_id, sealed in rows:
-        sizes = [None if value is None else len(value) for value in sealed]
-        places.append([start, *sizes])
-        found = [account_id.bytes, *(value for value in sealed if value is not None)]
-        parts += found
-        start += sum(map(len, found))
+        found = [value for value in sealed if value is not None]
+        places.append([start, *(None if value is None else len(value) for value in sealed)])
+        parts += (account_id.bytes, *found)
+        start += len(account_id.bytes) + sum(map(len, found))
     return places, b"".join(parts)

@@ -9,23 +9,21 @@ docs/decisions/0026-envelope-encryption.md has the argument.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
-from uuid import UUID
 
 from ostiary.foundation.crypto import CannotOpen, associated_data, expand_key, seal, unseal
 from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from uuid import UUID
 
     from ostiary.features.data_keys import DataKey
     from ostiary.features.vault.model import UpstreamTokens
     from ostiary.foundation.entropy import Entropy
 
-_COLUMNS: Final = ("access_token", "refresh_token", "id_token")
+_COLUMNS: Final = tuple(map(associated_data, ("access_token", "refresh_token", "id_token")))
 _KEY_ID_SIZE: Final = 16
-_DOMAIN: Final = "ostiary"
-_TABLE: Final = "linked_accounts"
-_PURPOSE: Final = "upstream token"
+_IN_THE_VAULT: Final = associated_data("ostiary", "linked_accounts", "upstream token")
 _RECORD: Final = b"ostiary vault record "
 
 
@@ -36,9 +34,9 @@ class SealedTokens(NamedTuple):
     refresh_token: bytes | None = None
     id_token: bytes | None = None
 
-    def data_keys(self) -> set[UUID]:
-        """Return the ids of the data keys it takes to open these. Raises `CannotOpen`."""
-        return {_key_of(value) for value in self if value is not None}
+    def named_keys(self) -> set[bytes]:
+        """Return the ids, as bytes, of the data keys it takes to open these."""
+        return {value[:_KEY_ID_SIZE] for value in self if value is not None}
 
 
 class OpenTokens(NamedTuple):
@@ -58,46 +56,39 @@ def seal_tokens(
     key: DataKey, account_id: UUID, identity_id: UUID, tokens: OpenTokens, *, entropy: Entropy
 ) -> SealedTokens:
     """Seal the tokens of a row under one data key."""
-    subkey = _subkey(key, account_id)
+    subkey, place, named = _subkey(key, account_id), _place(account_id, identity_id, key.id), key.id.bytes
     return SealedTokens(
         *(
             None
             if token is None
-            else key.id.bytes
-            + seal(
-                subkey,
-                token.reveal().encode(),
-                _place(column, account_id, identity_id, key.id),
-                entropy=entropy,
-            )
+            else named + seal(subkey, token.reveal().encode(), place + column, entropy=entropy)
             for column, token in zip(_COLUMNS, tokens, strict=True)
         )
     )
 
 
 def unseal_tokens(
-    keys: Mapping[UUID, DataKey], account_id: UUID, identity_id: UUID, sealed: SealedTokens
+    keys: Mapping[bytes, DataKey], account_id: UUID, identity_id: UUID, sealed: SealedTokens
 ) -> OpenTokens:
-    """Open the tokens of a row, each under the key it names. Raises `CannotOpen`, whatever is wrong with any."""
-    subkeys = {key_id: _subkey(key, account_id) for key_id, key in keys.items()}
+    """Open the tokens of a row, each under the key it names; `keys` are by their ids, as bytes.
+
+    Raises `CannotOpen`, whatever is wrong with any of them.
+    """
+    known: dict[bytes, tuple[bytes, bytes]] = {}
     opened: list[Secret | None] = []
     for column, value in zip(_COLUMNS, sealed, strict=True):
         if value is None:
             opened.append(None)
             continue
-        key_id = _key_of(value)
-        if key_id not in subkeys:
-            raise CannotOpen
-        place = _place(column, account_id, identity_id, key_id)
-        opened.append(Secret(unseal(subkeys[key_id], value[_KEY_ID_SIZE:], place).decode()))
+        named = value[:_KEY_ID_SIZE]
+        if named not in known:
+            if named not in keys:
+                raise CannotOpen
+            key = keys[named]
+            known[named] = _subkey(key, account_id), _place(account_id, identity_id, key.id)
+        subkey, place = known[named]
+        opened.append(Secret(unseal(subkey, value[_KEY_ID_SIZE:], place + column).decode()))
     return OpenTokens(*opened)
-
-
-def _key_of(value: bytes) -> UUID:
-    try:
-        return UUID(bytes=value[:_KEY_ID_SIZE])
-    except ValueError:
-        raise CannotOpen from None
 
 
 def _subkey(key: DataKey, account_id: UUID) -> bytes:
@@ -105,6 +96,7 @@ def _subkey(key: DataKey, account_id: UUID) -> bytes:
     return expand_key(key.secret, _RECORD + account_id.bytes)
 
 
-def _place(column: str, account_id: UUID, identity_id: UUID, key_id: UUID) -> bytes:
-    # The version of the format stands in front of what is sealed, and `seal` authenticates it.
-    return associated_data(_DOMAIN, _TABLE, column, identity_id, account_id, _PURPOSE, key_id)
+def _place(account_id: UUID, identity_id: UUID, key_id: UUID) -> bytes:
+    # The ids are of one size, and the column follows; the version of the format stands in front of what is sealed, and
+    # `seal` authenticates it.
+    return _IN_THE_VAULT + identity_id.bytes + account_id.bytes + key_id.bytes

@@ -214,7 +214,7 @@ class Vault:
         self, source: Statements, account_id: UUID, identity_id: UUID, sealed: SealedTokens
     ) -> OpenTokens:
         """Open an account's sealed columns. Raises `CannotOpen`."""
-        keys = {key_id: await self._keys.get(source, key_id) for key_id in sealed.data_keys()}
+        keys = await self._keys.named(source, sealed.named_keys())
         return unseal_tokens(keys, account_id, identity_id, sealed)
 
     def _seal(
