@@ -60,18 +60,29 @@ def key_ids(emulator):
     return [asked(emulator, "CreateKey")["KeyMetadata"]["KeyId"] for _ in range(2)]
 
 
-def kms_at(endpoint, keys, **changed):
-    return AwsKms(
-        keys,
-        region=REGION,
-        credentials=AwsCredentials("AKIDEXAMPLE", Secret(CANARY), Secret("token")),
-        clock=SystemClock(),
-        endpoint=endpoint,
-        **{"outbound": Outbound(allowed_networks=[LOOPBACK])} | changed,
-    )
+@pytest.fixture
+async def kms_at():
+    """Return a maker of services at an address, with such keys."""
+    made = []
+
+    def make(endpoint, keys, **changed):
+        kms = AwsKms(
+            keys,
+            region=REGION,
+            credentials=AwsCredentials("AKIDEXAMPLE", Secret(CANARY), Secret("token")),
+            clock=SystemClock(),
+            endpoint=endpoint,
+            **{"outbound": Outbound(allowed_networks=[LOOPBACK])} | changed,
+        )
+        made.append(kms)
+        return kms
+
+    yield make
+    for kms in made:
+        await kms.close()
 
 
-async def test_vlt_02_a_key_is_wrapped_and_unwrapped_by_the_service(emulator, key_ids):
+async def test_vlt_02_a_key_is_wrapped_and_unwrapped_by_the_service(kms_at, emulator, key_ids):
     """Under the newest version; an older one still unwraps what it wrapped, and the key itself never comes back wrapped."""
     older, both = kms_at(emulator, {1: key_ids[0]}), kms_at(emulator, {1: key_ids[0], 2: key_ids[1]})
     of_first, of_second = await older.wrap(KEY, PLACE), await both.wrap(KEY, PLACE)
@@ -82,7 +93,7 @@ async def test_vlt_02_a_key_is_wrapped_and_unwrapped_by_the_service(emulator, ke
     assert KEY not in of_first + of_second
 
 
-async def test_vlt_01_a_wrapped_key_is_bound_to_its_place(emulator, key_ids):
+async def test_vlt_01_a_wrapped_key_is_bound_to_its_place(kms_at, emulator, key_ids):
     """The encryption context is a part of what is authenticated: in another place it does not unwrap."""
     kms = kms_at(emulator, {1: key_ids[0], 2: key_ids[1]})
     wrapped = await kms.wrap(KEY, PLACE)
@@ -97,7 +108,7 @@ async def test_vlt_01_a_wrapped_key_is_bound_to_its_place(emulator, key_ids):
             await kms.unwrap(version, value, place)
 
 
-async def test_an_unknown_key_is_refused_with_what_to_look_at(emulator):
+async def test_an_unknown_key_is_refused_with_what_to_look_at(kms_at, emulator):
     """The error names KMS's own word for it, and the settings."""
     with pytest.raises(KeyServiceRefused, match="NotFoundException") as unknown:
         await kms_at(emulator, {1: "00000000-0000-0000-0000-000000000000"}).wrap(KEY, PLACE)
@@ -121,7 +132,7 @@ async def test_an_unknown_key_is_refused_with_what_to_look_at(emulator):
         (400, "InvalidCiphertextException", CannotOpen),
     ],
 )
-async def test_what_kms_says_is_told_apart(status, kind, expected):
+async def test_what_kms_says_is_told_apart(kms_at, status, kind, expected):
     """What passes by itself may be tried again, what does not says where to look, and nothing is quoted."""
     listener = Listener()
     body = b"<html>" if kind is None else json.dumps({"__type": kind, "message": CANARY}).encode()
@@ -134,7 +145,7 @@ async def test_what_kms_says_is_told_apart(status, kind, expected):
     assert CANARY not in str(refused.value)
 
 
-async def test_a_request_is_signed_and_names_its_place(emulator):
+async def test_a_request_is_signed_and_names_its_place(kms_at, emulator):
     """Whoever reads CloudTrail sees which key of which installation was asked for; the secret is not sent."""
     listener = Listener()
     listener.answers(200, json.dumps({"Plaintext": base64.b64encode(KEY).decode()}).encode())
@@ -153,7 +164,7 @@ async def test_a_request_is_signed_and_names_its_place(emulator):
     assert CANARY not in str(request)
 
 
-async def test_an_absent_kms_is_unavailable_and_a_forbidden_one_refused():
+async def test_an_absent_kms_is_unavailable_and_a_forbidden_one_refused(kms_at):
     """Nobody listens there: try again. It is in a private network that was not allowed: it is not called."""
     with reserved_port() as port:
         with pytest.raises(Unavailable, match="cannot be reached"):
