@@ -284,13 +284,13 @@ class VaultFigures:
     """How many accounts are linked, how many have tokens, and how many need their owner."""
 
     linked: int
-    sealed: int
+    kept: int
     needing_reconnection: int
 
 
 FIGURES = Query(
     """
-    SELECT count(*) AS linked, count(data_key_id) AS sealed,
+    SELECT count(*) AS linked, count(data_key_id) AS kept,
            count(CASE WHEN needs_reconnection THEN 1 END) AS needing_reconnection
       FROM ostiary.linked_accounts
     """,
