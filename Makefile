@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 .PHONY: help run test test-providers browser check format bench bench-peers faults docs lock clean
 
 help:  ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/run  ## Serve Ostiary on SQLite; options go into ARGS, as in make run ARGS="--port 9000"
 	@$(BIN)/ostiary serve $(ARGS)

@@ -568,6 +568,20 @@ async def test_f10_a_late_logout_ends_no_newer_session(running, acme):
     assert ((await first.me()).status_code, (await second.me()).status_code) == (401, 200)
 
 
+async def test_log_02_a_logout_within_the_second_of_the_sign_in_ends_it(running, acme):
+    """A logout token says when it was made in whole seconds, and a session of the same second is not newer for that."""
+    browser = Browser(running.auth)
+    running.move(milliseconds=1600 - running.clock.now().microsecond // 1000)
+    await browser.sign_in(acme)
+    running.move(milliseconds=300)
+    told = await Browser(running.auth).http.post(
+        "/v1/providers/acme/backchannel-logout", data={"logout_token": acme.logout_token()}
+    )
+
+    assert told.status_code == 200
+    assert (await browser.me()).status_code == 401
+
+
 async def test_log_02_an_id_token_is_no_logout_token(running, browser, acme):
     """An ID token, a token of another audience and garbage end nothing."""
     await browser.sign_in(acme)

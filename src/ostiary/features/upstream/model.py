@@ -107,7 +107,7 @@ class Begun:
     url: str = field(repr=False)
     browser: Secret
     crosses_sites: bool
-    """Whether the provider answers with a form that another site posts, so that the browser's cookie must go along."""
+    """Whether this or another provider here answers with a form that its site posts, so that the cookie must go along."""
 
 
 @dataclass(frozen=True, slots=True)

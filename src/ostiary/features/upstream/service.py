@@ -125,7 +125,9 @@ class Upstream:
             await self._database.execute(store.BEGIN, *row)
         else:
             tx.defer(store.BEGIN, *row)
-        return Begun(url, browser, crosses_sites=provider.response_mode is ResponseMode.FORM_POST)
+        # Several tabs share what binds them, and any of them may come back with a form.
+        crosses_sites = any(one.response_mode is ResponseMode.FORM_POST for one in self.providers)
+        return Begun(url, browser, crosses_sites=crosses_sites)
 
     async def ready(self, provider_name: str, *, now: datetime) -> None:
         """Learn what `begin` needs. Raises `UnknownProvider`, `UpstreamRefused` and `UpstreamUnavailable`."""
