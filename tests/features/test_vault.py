@@ -307,4 +307,4 @@ async def test_figures_count_accounts(auth, vault, alice):
 
     figures = (await auth.services.statistics.figures(now=auth.clock.now())).vault
 
-    assert (figures.linked, figures.with_tokens, figures.needing_reconnection) == (2, 1, 1)
+    assert (figures.linked, figures.sealed, figures.needing_reconnection) == (2, 1, 1)

@@ -152,7 +152,7 @@ def test_stats_count_accounts_at_providers(run, root_keys):
 
     assert run("stats", "--json").json()["vault"] == {
         "linked": 5,
-        "with_tokens": 5,
+        "sealed": 5,
         "needing_reconnection": 0,
     }
     assert "Accounts at providers: 5" in run("stats").out

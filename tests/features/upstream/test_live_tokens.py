@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from tests.doubles import CountingDatabase
 from tests.factories import count
-from tests.hostile_provider import TOKEN, Answer
+from tests.hostile_provider import OUTBOUND, TOKEN, Answer
 from tests.vaulted import (
     HOUR,
     READER,
@@ -99,15 +99,13 @@ async def test_vlt_03_a_reading_says_who_why_and_of_which_account(running, provi
 async def test_vlt_03_what_is_not_recorded_is_not_handed_out(running, provider):
     """Where the record cannot be written there is no token."""
     account_id = await linked(running, provider)
-    await running.auth.services.database.execute(Query("ALTER TABLE ostiary.outbox RENAME TO ostiary_away"))
+    before = (await account_of(running, account_id)).last_used_at
+    await running.auth.services.database.execute(Query("ALTER TABLE ostiary.audit_events RENAME TO away"))
 
-    with pytest.raises(Exception, match="outbox"):
+    with pytest.raises(Exception, match="audit_events"):
         await read(running, account_id)
 
-    assert (await account_of(running, account_id)).last_used_at == (
-        await account_of(running, account_id)
-    ).created_at
-    assert await events(running, READ) == []
+    assert (await account_of(running, account_id)).last_used_at == before
 
 
 @pytest.mark.parametrize("why", ["", " ", "x" * 201, "two\nlines"])
@@ -258,6 +256,26 @@ async def test_f18_garbage_is_not_believed(running, provider, answer, reasons):
     assert live.access_token == before.access_token
     assert await tokens_of(running, account_id) == before
     assert [event.reason for event in await events(running, REFUSED)] == reasons
+
+
+async def test_fed_04_a_refresh_that_speaks_of_somebody_else_is_not_believed(
+    migrated_url, tmp_path, provider
+):
+    """Tokens that come with an ID token of another account are not kept (OpenID Connect Core §12.2)."""
+    known = {"acme": provider.settings()}
+    async with auth_for_tests(
+        database_url=migrated_url, data=tmp_path, outbound=OUTBOUND, providers=known
+    ) as running:
+        provider.clock = running.clock
+        fresh = Secret(provider.grant("openid"))
+        account_id = await linked(running, left=SOON, refresh_token=fresh)
+        before = await tokens_of(running, account_id)
+
+        live = await read(running, account_id)
+
+        assert live.access_token == before.access_token
+        assert await tokens_of(running, account_id) == before
+        assert [event.reason for event in await events(running, REFUSED)] == ["wrong_subject"]
 
 
 async def test_vlt_04_a_caller_that_goes_away_does_not_stop_the_refresh(running, provider):

@@ -48,7 +48,7 @@ def _show(figures: Figures) -> None:
     vault = figures.vault
     print_bars(
         f"Accounts at providers: {vault.linked:,}",
-        [("with tokens", vault.with_tokens), ("to be connected again", vault.needing_reconnection)],
+        [("with tokens", vault.sealed), ("to be connected again", vault.needing_reconnection)],
     )
     if figures.tables:
         print_bars("Tables", [(table.name, table.bytes) for table in figures.tables[:_SHOWN]], write=_size)

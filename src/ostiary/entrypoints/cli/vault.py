@@ -100,7 +100,7 @@ async def reencrypt(*, json: Json = False) -> int:
         care = auth.services.key_care
         linked = await auth.services.vault.figures(auth.services.database)
         with _progress(hidden=json) as progress:
-            told = _teller(progress, "records", linked.with_tokens)
+            told = _teller(progress, "records", linked.sealed)
             done = await care.reencrypt(by=SYSTEM, now=auth.clock.now(), on_progress=told)
     if json:
         print_json(done)

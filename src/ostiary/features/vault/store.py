@@ -44,7 +44,8 @@ def _keep(older: str) -> str:
            scope = coalesce($9, scope), token_type = coalesce($10, token_type),
            profile = coalesce($11, profile), linked_by = coalesce($12, linked_by),
            needs_reconnection = false, refresh_claim = NULL, refresh_claimed_until = NULL, refresh_begun_at = NULL,
-           refresh_failures = 0, refresh_not_before = NULL, last_used_at = $13, updated_at = $13
+           refresh_failures = 0, refresh_not_before = NULL, last_token_refresh_at = $13, last_used_at = $13,
+           updated_at = $13
      WHERE id = $1 AND identity_id = $2"""
 
 
@@ -283,13 +284,13 @@ class VaultFigures:
     """How many accounts are linked, how many have tokens, and how many need their owner."""
 
     linked: int
-    with_tokens: int
+    sealed: int
     needing_reconnection: int
 
 
 FIGURES = Query(
     """
-    SELECT count(*) AS linked, count(data_key_id) AS with_tokens,
+    SELECT count(*) AS linked, count(data_key_id) AS sealed,
            count(CASE WHEN needs_reconnection THEN 1 END) AS needing_reconnection
       FROM ostiary.linked_accounts
     """,
