@@ -19,6 +19,8 @@ NAMES = {
     "upstream-flows",
     "remembered-devices",
     "onboarding",
+    "unused-tokens",
+    "vault-keys",
     "rate-limits",
     "unknown-identifiers",
     "audit",
@@ -42,7 +44,7 @@ def test_the_tasks_are_listed_with_their_schedule(run, configured):
     assert {task["schedule"] for task in listed} == {
         "daily at 02:00 UTC",
         "Sundays at 03:00 UTC",
-        *(f"every {seconds} s" for seconds in (5, 10, 60)),
+        *(f"every {seconds} s" for seconds in (5, 10, 60, 3600)),
     }
     assert all(task["last"] is None for task in listed)
     assert all(name in table for name in NAMES)
