@@ -17,7 +17,7 @@ from ostiary.features.audit import SYSTEM
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ostiary.features.administration import RootKeyStatus
+    from ostiary.features.administration import DataKeyStatus, RootKeyStatus
 
 app = App(name="vault", help="Look at the keys that seal, and move on to newer ones.", help_format="markdown")
 
@@ -42,16 +42,14 @@ async def status(*, json: Json = False) -> None:
         ((key.version, key.holder, key.data_keys, _advice(key)) for key in found.root_keys),
     )
     print_table(
-        f"{len(found.data_keys)} data keys, times in UTC",
-        ("id", "purpose", "number", "root key", "since", "retired", "records"),
+        f"{len(found.data_keys)} data keys",
+        ("id", "purpose", "root key", "since", "records"),
         (
             (
                 key.id,
-                f"{key.purpose}, current" if key.is_current else key.purpose,
-                key.number,
+                _purpose(key),
                 key.kek_version,
-                f"{key.created_at:%Y-%m-%d %H:%M:%S}",
-                key.retired_at and f"{key.retired_at:%Y-%m-%d %H:%M:%S}",
+                f"{key.created_at:%Y-%m-%d}",
                 key.records,
             )
             for key in found.data_keys
@@ -115,6 +113,12 @@ async def reencrypt(*, json: Json = False) -> int:
                 "them: run this again in a minute."
             )
     return 1 if done.left else 0
+
+
+def _purpose(key: DataKeyStatus) -> str:
+    if key.retired_at is not None:
+        return f"{key.purpose}, retired"
+    return f"{key.purpose}, current" if key.is_current else key.purpose
 
 
 def _advice(key: RootKeyStatus) -> str:
