@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Self
 from uuid import UUID
 
 from ostiary.foundation.ids import InvalidId, format_id, parse_id
 
 EVENT_PREFIX: Final = "evt"
 
+OSTIARY: Final = "ostiary"
+"""The provider of whoever proves themselves here."""
 _IDENTITY: Final = "identity"
 _IDENTITY_PREFIX: Final = "idn"
 _USER_AGENT_LENGTH: Final = 400
@@ -255,9 +257,38 @@ class Login:
     method: str
     success: bool
     failure_reason: str | None = None
-    provider: str = "ostiary"
+    provider: str = OSTIARY
     origin: Origin = NOWHERE
     device: str | None = None
+
+    @classmethod
+    def refused(
+        cls, identity_id: UUID | None, method: str, reason: str, origin: Origin, *, provider: str = OSTIARY
+    ) -> Self:
+        """An attempt that failed, of an identity or of nobody we know."""
+        return cls(
+            identity_id,
+            None,
+            method=method,
+            success=False,
+            failure_reason=reason,
+            provider=provider,
+            origin=origin,
+        )
+
+    @property
+    def refusal(self) -> Event:
+        """The event of an attempt that failed: alike for whomever it concerns."""
+        return Event(
+            Action.IDENTITY_SIGN_IN_FAILED,
+            NOBODY,
+            target_kind=_IDENTITY,
+            target_id=format_id(_IDENTITY_PREFIX, self.identity_id) if self.identity_id else None,
+            origin=self.origin,
+            success=False,
+            reason=self.failure_reason,
+            metadata={} if self.provider == OSTIARY else {"provider": self.provider},
+        )
 
 
 @dataclass(frozen=True, slots=True)

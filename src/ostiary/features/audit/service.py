@@ -97,6 +97,11 @@ class Audit:
             device,
         )
 
+    def sign_in_refused(self, tx: Transaction, login: Login, *, now: datetime) -> None:
+        """Record an attempt to sign in that failed: its line in the history, and its event."""
+        self.record_login(tx, login, now=now)
+        self.record(tx, login.refusal, now=now)
+
     def session_ended(self, tx: Transaction, session_id: UUID, *, now: datetime) -> None:
         """Note in the history when a session ended, so its duration outlives the session row."""
         tx.defer(store.END_LOGIN, session_id, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from ostiary.features.audit import NOBODY, Action, Event, Login
+from ostiary.features.audit import Login
 from ostiary.features.federation import store
 from ostiary.features.federation.model import (
     ArrivalReason,
@@ -16,13 +16,12 @@ from ostiary.features.federation.model import (
 )
 from ostiary.features.federation.provider_roles import changes, granted_by, mapped
 from ostiary.features.flows import Proof
-from ostiary.features.identities import IDENTITY_PREFIX, IdentifierTaken, InvalidAddress, parse_email
+from ostiary.features.identities import IdentifierTaken, InvalidAddress, parse_email
 from ostiary.features.profiles import ProfileNotFound, change_to
 from ostiary.features.provisioning import AwaitsApproval, Draft
 from ostiary.features.sessions import Via
 from ostiary.features.upstream import OnKnownAddress, OnNew, ProfileRefresh
 from ostiary.features.vault import AlreadyLinked, LinkedBy
-from ostiary.foundation.ids import format_id
 from ostiary.foundation.storage import RuleViolation, UniqueViolation
 
 if TYPE_CHECKING:
@@ -276,27 +275,8 @@ class Federation:
         now: datetime,
     ) -> ArrivalRefused:
         identity_id = known.id if known else None
-        login = Login(
-            identity_id,
-            None,
-            method=visit.method,
-            success=False,
-            failure_reason=reason,
-            provider=who.provider,
-            origin=visit.origin,
-        )
-        self._audit.record_login(tx, login, now=now)
-        event = Event(
-            Action.IDENTITY_SIGN_IN_FAILED,
-            NOBODY,
-            target_kind="identity",
-            target_id=format_id(IDENTITY_PREFIX, identity_id) if identity_id else None,
-            origin=visit.origin,
-            success=False,
-            reason=reason,
-            metadata={"provider": who.provider},
-        )
-        self._audit.record(tx, event, now=now)
+        login = Login.refused(identity_id, visit.method, reason, visit.origin, provider=who.provider)
+        self._audit.sign_in_refused(tx, login, now=now)
         return ArrivalRefused(reason)
 
 

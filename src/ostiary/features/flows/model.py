@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final, Self
 from uuid import UUID
 
+from ostiary.features.audit import OSTIARY
 from ostiary.features.identities import Credentials, Identity, Status
 from ostiary.features.roles import Grant
 from ostiary.features.sessions import Tokens, Via
@@ -50,7 +51,7 @@ class Proof:
 
     method: str
     amr: tuple[str, ...]
-    provider: str = "ostiary"
+    provider: str = OSTIARY
     is_multi_factor: bool = False
     via: Via | None = None
     """The linked account it was given with."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from ostiary.features.audit import NOBODY, Action, Actor, Event, Login, Origin
+from ostiary.features.audit import Action, Actor, Event, Login, Origin
 from ostiary.features.flows import store
 from ostiary.features.flows.model import Factor, SignedIn, Step, StepRefusal, StepRefused
 from ostiary.features.identities import IDENTITY_PREFIX
@@ -206,24 +206,6 @@ class FactorSteps:
         now: datetime,
     ) -> StepRefused:
         method = f"{found.method}+{step.shown.factor}"
-        login = Login(
-            found.identity_id,
-            None,
-            method=method,
-            success=False,
-            failure_reason=reason,
-            provider=found.provider,
-            origin=origin,
-        )
-        self._audit.record_login(tx, login, now=now)
-        event = Event(
-            Action.IDENTITY_SIGN_IN_FAILED,
-            NOBODY,
-            "identity",
-            format_id(IDENTITY_PREFIX, found.identity_id),
-            origin=origin,
-            success=False,
-            reason=reason,
-        )
-        self._audit.record(tx, event, now=now)
+        login = Login.refused(found.identity_id, method, reason, origin, provider=found.provider)
+        self._audit.sign_in_refused(tx, login, now=now)
         return StepRefused(reason)

@@ -257,26 +257,7 @@ class ProviderSignIn:
         now: datetime,
     ) -> UpstreamReason:
         """Record that a provider's answer was not believed, and why: the answer outside does not say it."""
-        login = Login(
-            identity_id,
-            None,
-            method=_METHOD,
-            success=False,
-            failure_reason=reason,
-            provider=provider,
-            origin=origin,
-        )
-        event = Event(
-            Action.IDENTITY_SIGN_IN_FAILED,
-            NOBODY,
-            target_kind="identity",
-            target_id=format_id(IDENTITY_PREFIX, identity_id) if identity_id else None,
-            origin=origin,
-            success=False,
-            reason=reason,
-            metadata={"provider": provider},
-        )
+        login = Login.refused(identity_id, _METHOD, reason, origin, provider=provider)
         async with self._database.transaction() as tx:
-            self._audit.record_login(tx, login, now=now)
-            self._audit.record(tx, event, now=now)
+            self._audit.sign_in_refused(tx, login, now=now)
         return reason

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from ostiary.features.audit import Origin
+from ostiary.features.audit import OSTIARY, Origin
 from ostiary.features.outbox import Recipient
 from ostiary.features.roles import Grant
 from ostiary.foundation.ids import format_id, parse_id
@@ -87,7 +87,7 @@ class Authentication:
     amr: tuple[str, ...]
     grants: Sequence[Grant]
     origin: Origin
-    provider: str = "ostiary"
+    provider: str = OSTIARY
     authenticated_at: datetime | None = None
     owner: Recipient | None = None
     """Who is told if the device is a new one; nobody where a session only follows another."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ostiary.features.audit import NOBODY, Action, Event, Login
-from ostiary.features.identities import IDENTITY_PREFIX, Attempt, InvalidAddress, parse_identifier
+from ostiary.features.audit import OSTIARY, Login
+from ostiary.features.identities import Attempt, InvalidAddress, parse_identifier
 from ostiary.features.sign_in.model import Refusal, Refused
-from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,27 +48,7 @@ class Attempts:
     ) -> Refused:
         """Record a failure, with the same statements whoever it concerns; `said` is what a `provider` gave as reason."""
         identity_id = reserved.credentials.id if reserved.credentials else None
-        recorded = said or reason
-        login = Login(
-            identity_id,
-            None,
-            method=_METHOD,
-            success=False,
-            failure_reason=recorded,
-            provider=provider or "ostiary",
-            origin=origin,
-        )
-        event = Event(
-            Action.IDENTITY_SIGN_IN_FAILED,
-            NOBODY,
-            target_kind="identity",
-            target_id=format_id(IDENTITY_PREFIX, identity_id) if identity_id else None,
-            origin=origin,
-            success=False,
-            reason=recorded,
-            metadata={"provider": provider} if provider else {},
-        )
+        login = Login.refused(identity_id, _METHOD, said or reason, origin, provider=provider or OSTIARY)
         async with self._database.transaction() as tx:
-            self._audit.record_login(tx, login, now=now)
-            self._audit.record(tx, event, now=now)
+            self._audit.sign_in_refused(tx, login, now=now)
         return Refused(reason, retry_after=reserved.retry_after(now) if reason is Refusal.LOCKED else None)

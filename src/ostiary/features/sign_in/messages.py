@@ -176,11 +176,7 @@ class SignInByMessage:
         origin: Origin,
         now: datetime,
     ) -> Refused:
-        login = Login(
-            identity_id, None, method=proof.method, success=False, failure_reason=reason, origin=origin
-        )
-        self._audit.record_login(tx, login, now=now)
-        self._audit.record(tx, _event(Action.IDENTITY_SIGN_IN_FAILED, identity_id, reason, origin), now=now)
+        self._audit.sign_in_refused(tx, Login.refused(identity_id, proof.method, reason, origin), now=now)
         return Refused(reason)
 
 

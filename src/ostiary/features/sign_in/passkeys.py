@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ostiary.features.audit import NOBODY, Action, Event, Login
+from ostiary.features.audit import Login
 from ostiary.features.flows import Proof
-from ostiary.features.identities import IDENTITY_PREFIX, IdentityNotFound, Status
+from ostiary.features.identities import IdentityNotFound, Status
 from ostiary.features.passkeys import Refusal as PasskeyRefusal
 from ostiary.features.passkeys import Refused as PasskeyRefused
 from ostiary.features.sign_in.model import Refusal, Refused
-from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,19 +80,6 @@ class PasskeySignIn:
 
     def _refuse(self, tx: Transaction, refused: PasskeyRefused, origin: Origin, now: datetime) -> Refused:
         """Record a failure with the reason, which the answer does not have."""
-        identity_id = refused.identity_id
-        login = Login(
-            identity_id, None, method=_METHOD, success=False, failure_reason=refused.reason, origin=origin
-        )
-        event = Event(
-            Action.IDENTITY_SIGN_IN_FAILED,
-            NOBODY,
-            target_kind="identity",
-            target_id=format_id(IDENTITY_PREFIX, identity_id) if identity_id else None,
-            origin=origin,
-            success=False,
-            reason=refused.reason,
-        )
-        self._audit.record_login(tx, login, now=now)
-        self._audit.record(tx, event, now=now)
+        login = Login.refused(refused.identity_id, _METHOD, refused.reason, origin)
+        self._audit.sign_in_refused(tx, login, now=now)
         return Refused(Refusal.PASSKEY_REFUSED)
