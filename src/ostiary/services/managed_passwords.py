@@ -45,17 +45,19 @@ def managed_passwords_of(settings: Mapping[str, ProviderSettings], *, outbound: 
 def own_refreshes_of(
     settings: Mapping[str, ProviderSettings], *, outbound: Outbound
 ) -> dict[str, OwnRefresh]:
-    """Return how the providers that are turned on refresh, as far as no token endpoint does.
+    """Return how the providers that are turned on refresh, as far as no token endpoint is set for it.
 
-    Each has circuit breakers apart from those of its passwords: a refresh that fails keeps nobody from signing in.
+    Each has a circuit breaker apart from that of its passwords: a refresh that fails keeps nobody from signing in.
     """
     found: dict[str, RefreshingProvider] = {}
     for name, wanted in settings.items():
         kind = wanted.kind_of(name)
-        if wanted.enabled and kind == "cognito" and wanted.managed:
+        if not wanted.enabled or wanted.token_endpoint is not None:
+            continue
+        if kind == "cognito" and wanted.managed:
             found[name] = _cognito(wanted, outbound)
         # Tokens that an application brings are refreshed by the key, too, whoever keeps the passwords.
-        elif wanted.enabled and kind == "firebase" and wanted.api_key is not None:
+        elif kind == "firebase" and wanted.api_key is not None:
             found[name] = _firebase(wanted, outbound)
     return {name: _own_refresh(provider) for name, provider in found.items()}
 
