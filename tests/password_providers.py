@@ -124,19 +124,22 @@ def _firebase_error(message, status=400):
 
 
 class FirebaseStandIn(StandIn):
-    """The Identity Toolkit, with an API key."""
+    """The Identity Toolkit and the service for tokens beside it, with an API key."""
 
     API_KEY, PROJECT = "an-api-key", "acme-project"
 
     def __init__(self) -> None:
         super().__init__()
         self.codes: dict[str, str] = {}
+        self.refresh_tokens: dict[str, str] = {}
 
     def answer(self, asked):
         if asked.path == "/jwks":
             return self.keys()
         if asked.headers.get("x-goog-api-key") != self.API_KEY:
             return _firebase_error("API key not valid. Please pass a valid API key.")
+        if asked.path == "/v1/token":
+            return self._token(asked.form)
         action = asked.path.rpartition(":")[2]
         return getattr(self, f"_{action}")(asked.json)
 
@@ -147,7 +150,7 @@ class FirebaseStandIn(StandIn):
             return _firebase_error("WEAK_PASSWORD : Password should be at least 6 characters")
         profile = {"display_name": wish.get("displayName")}
         self.users[wish["email"]] = User(wish["email"], wish["password"], profile=profile)
-        return 200, self._tokens(wish["email"])
+        return 200, self.tokens(wish["email"])
 
     def _signInWithPassword(self, wish):  # noqa: N802 - the provider's name
         user = self.users.get(wish["email"])
@@ -157,7 +160,7 @@ class FirebaseStandIn(StandIn):
             return _firebase_error("USER_DISABLED")
         if user.has_second_factor:
             return 200, {"localId": "1", "mfaPendingCredential": "pending", "mfaInfo": []}
-        return 200, self._tokens(user.email)
+        return 200, self.tokens(user.email)
 
     def _sendOobCode(self, wish):  # noqa: N802 - the provider's name
         email = jwt.decode(wish["idToken"], self.key).claims["email"]
@@ -173,10 +176,34 @@ class FirebaseStandIn(StandIn):
         self.users[email].is_confirmed = True
         return 200, {"email": email, "emailVerified": True}
 
-    def _tokens(self, email):
+    def _token(self, form):
+        if form["grant_type"] != "refresh_token":
+            return _firebase_error("INVALID_GRANT_TYPE")
+        email = self.refresh_tokens.get(form["refresh_token"])
+        if email is None:
+            return _firebase_error("INVALID_REFRESH_TOKEN")
+        if self.users[email].is_disabled:
+            return _firebase_error("USER_DISABLED")
+        id_token = self._id_token(email)
+        return 200, {
+            "access_token": id_token,
+            "id_token": id_token,
+            "refresh_token": form["refresh_token"],
+            "expires_in": "3600",
+            "token_type": "Bearer",
+            "user_id": "1",
+            "project_id": "1",
+        }
+
+    def _id_token(self, email):
         issuer = f"https://securetoken.google.com/{self.PROJECT}"
+        return self.signed(issuer, self.PROJECT, self.users[email])
+
+    def tokens(self, email):
+        """What signing in gives."""
+        self.refresh_tokens["a-refresh-token"] = email
         return {
-            "idToken": self.signed(issuer, self.PROJECT, self.users[email]),
+            "idToken": self._id_token(email),
             "refreshToken": "a-refresh-token",
             "expiresIn": "3600",
             "email": email,
@@ -259,7 +286,7 @@ class MotoPool:
 
     REGION = "eu-central-1"
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, has_secret: bool = True) -> None:
         self.url = url
         self.made = self._call(
             "CreateUserPool",
@@ -273,10 +300,10 @@ class MotoPool:
             "CreateUserPoolClient",
             UserPoolId=self.id,
             ClientName="ostiary",
-            GenerateSecret=True,
+            GenerateSecret=has_secret,
             ReadAttributes=["email", "email_verified", "name"],
         )["UserPoolClient"]
-        self.client_id, self.client_secret = client["ClientId"], client["ClientSecret"]
+        self.client_id, self.client_secret = client["ClientId"], client.get("ClientSecret")
 
     @property
     def issuer(self) -> str:
@@ -294,6 +321,10 @@ class MotoPool:
     def disable(self, email: str) -> None:
         """Turn an account there off."""
         self._call("AdminDisableUser", UserPoolId=self.id, Username=email)
+
+    def sign_out(self, email: str) -> None:
+        """End all that was granted to an account."""
+        self._call("AdminUserGlobalSignOut", UserPoolId=self.id, Username=email)
 
     def demand_password(self, email: str, password: str) -> None:
         """Give an account a password that has to be changed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+from contextlib import closing
 
 import httpx2
 import pytest
@@ -49,6 +50,25 @@ def test_fed_04_what_nobody_signed_is_believed_of_the_emulator_alone(emulator, n
     ]
 
     assert [answer.status_code for answer in answers] == [401, 401]
+
+
+def test_a_live_token_of_firebase_is_got_with_what_it_gave(emulator, installation, newcomer, name):
+    """Firebase gives no access token for a password; the refresh token that is kept gives one that is about the person."""
+    ada = newcomer()
+    given = asked(emulator, "signUp", name)
+    brought = {
+        "id_token": given["idToken"],
+        "refresh_token": given["refreshToken"],
+        "delivery": "cookie",
+    }
+    arrived = ada.ask("POST", "/v1/providers/firebase/token", brought)
+    (account,) = ada.ask("GET", "/v1/me/accounts").json()
+    with closing(installation.service("vault:read")) as service:
+        live = service.post(f"/v1/vault/{account['id']}/token", json={"reason": "a test"})
+
+    assert [arrived.status_code, live.status_code] == [200, 200]
+    payload = live.json()["access_token"].split(".")[1]
+    assert json.loads(base64.urlsafe_b64decode(payload + "=="))["sub"] == given["localId"]
 
 
 def test_a_password_that_firebase_keeps_signs_in_here(emulator, newcomer, name):

@@ -14,7 +14,7 @@ from ostiary.features.passkeys import Passkeys, RelyingParty
 from ostiary.features.passwords import Argon2Parameters, Passwords, Policy
 from ostiary.features.upstream import ApplicationVault, LiveTokens, Refreshes, Upstream
 from ostiary.features.vault import RefreshClaims
-from ostiary.services.managed_passwords import managed_passwords_of
+from ostiary.services.managed_passwords import managed_passwords_of, own_refreshes_of
 from ostiary.services.providers import providers_of
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def build_proofs(ground: Ground, records: Records, facts: Facts) -> Proofs:
         outbound=records.outbound,
         key=ground.keys.derive("upstream flows"),
         public_url=ground.settings.public_url,
+        own_refreshes=own_refreshes_of(ground.settings.providers, outbound=records.outbound),
     )
     live_tokens = _live_tokens(ground, records, facts, upstream)
     challenges = Challenges(

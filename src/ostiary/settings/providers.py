@@ -143,7 +143,7 @@ class ProviderSettings(Section):
     managed_endpoint: str | None = None
     """Where it is asked about passwords, if not where its kind always is: an emulator, a realm's inner address."""
     api_key: SecretStr | None = None
-    """Firebase: the web API key of the project, for passwords that it keeps."""
+    """Firebase: the web API key of the project, for passwords that it keeps and to refresh its tokens."""
 
     def kind_of(self, name: str) -> ProviderKind:
         """Return what this provider is, if it is called `name`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -94,6 +95,16 @@ async def reason_of(awaited):
     with pytest.raises(ManagedRefused) as refused:
         await awaited
     return refused.value.reason
+
+
+def subject_of(tokens):
+    """Whom an ID token is about, which nobody verifies here."""
+    payload = tokens.id_token.reveal().split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=="))["sub"]
+
+
+async def refresh(provider, presented="dead"):
+    return await provider.refresh(Secret(presented), account_id="1", now=NOW)
 
 
 async def test_cognito_signs_up_confirms_and_signs_in(pool, outbound):
@@ -241,6 +252,133 @@ async def test_keycloak_says_why_it_refuses(keycloak, outbound):
     assert await reason_of(provider.resend("d@example.org", None, now=NOW)) is ManagedReason.UNKNOWN
     keycloak.users[EMAIL].is_disabled = True
     assert await reason_of(provider.sign_in(EMAIL, PASSWORD, now=NOW)) is ManagedReason.DISABLED
+
+
+async def test_cognito_refreshes_and_keeps_the_refresh_token(pool, outbound):
+    """A refresh token gives an access token and an ID token, again and again; a client's secret goes with `sub`."""
+    provider = cognito_of(pool, outbound)
+    await provider.sign_up(EMAIL, PASSWORD, {}, now=NOW)
+    await provider.confirm(EMAIL, Secret("123456"), now=NOW)
+    account_id = subject_of(await provider.sign_in(EMAIL, PASSWORD, now=NOW))
+    # moto proves a client by the name that was typed, where Cognito does by the user's.
+    first = await provider.sign_in(account_id, PASSWORD, now=NOW)
+    second = await provider.refresh(first.refresh_token, account_id=account_id, now=NOW)
+    third = await provider.refresh(first.refresh_token, account_id=account_id, now=NOW)
+
+    assert len({first.access_token, second.access_token, third.access_token}) == 3
+    assert subject_of(second) == account_id
+    assert (second.refresh_token, second.token_type) == (None, "Bearer")
+    assert second.access_token_expires_at == NOW + timedelta(hours=1)
+
+
+async def test_cognito_keeps_a_new_refresh_token(outbound):
+    """What comes back in place of the refresh token is taken over."""
+    given = {"AccessToken": "a", "RefreshToken": "newer", "ExpiresIn": 300}
+    async with Listener().listening() as listener:
+        listener.answers(200, json.dumps({"AuthenticationResult": given}).encode())
+        provider = Cognito(outbound, at=listener.url, client_id="c", client_secret=Secret("s"))
+        tokens = await provider.refresh(Secret("older"), account_id="1", now=NOW)
+
+    [asked] = listener.asked
+    assert tokens.refresh_token == Secret("newer")
+    assert asked.headers["x-amz-target"] == "AWSCognitoIdentityProviderService.InitiateAuth"
+    assert json.loads(asked.body)["AuthFlow"] == "REFRESH_TOKEN_AUTH"
+    assert json.loads(asked.body)["AuthParameters"].keys() == {"REFRESH_TOKEN", "SECRET_HASH"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("NotAuthorizedException", "Invalid Refresh Token."),
+        ("com.amazonaws.cognito#NotAuthorizedException", "Refresh Token has expired"),
+        ("NotAuthorizedException", "Refresh Token has been revoked"),
+        ("NotAuthorizedException", "User is disabled."),
+        ("UserNotFoundException", "User does not exist."),
+        ("PasswordResetRequiredException", "Password reset required"),
+    ],
+)
+async def test_cognito_says_that_a_refresh_token_is_dead(outbound, kind, message):
+    """Revoked, expired, or of somebody who may not come any more: it will not be good again."""
+    async with Listener().listening() as listener:
+        listener.answers(400, json.dumps({"__type": kind, "message": message}).encode())
+        provider = Cognito(outbound, at=listener.url, client_id="c", client_secret=None)
+
+        assert await reason_of(refresh(provider)) is ManagedReason.GRANT_ENDED
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("NotAuthorizedException", "SecretHash does not match for the client: c"),
+        ("NotAuthorizedException", "Unable to verify secret hash for client c"),
+        ("InvalidParameterException", "REFRESH_TOKEN_AUTH flow not enabled for this client"),
+        ("ResourceNotFoundException", "User pool client c does not exist."),
+        ("TooManyRequestsException", "Rate exceeded"),
+        ("LimitExceededException", "Attempt limit exceeded"),
+    ],
+)
+async def test_what_is_wrong_with_the_client_at_cognito_ends_no_grant(outbound, kind, message):
+    """A setting that does not fit, or too many questions, say nothing about the refresh token."""
+    async with Listener().listening() as listener:
+        listener.answers(400, json.dumps({"__type": kind, "message": message}).encode())
+        provider = Cognito(outbound, at=listener.url, client_id="c", client_secret=None)
+
+        with pytest.raises(ManagedUnavailable):
+            await refresh(provider)
+
+
+async def test_firebase_refreshes(firebase, outbound):
+    """A refresh token gives tokens, at the service beside the interface; the key is not in the address."""
+    provider = firebase_of(firebase, outbound)
+    await provider.sign_up(EMAIL, PASSWORD, {}, now=NOW)
+    given = await provider.sign_in(EMAIL, PASSWORD, now=NOW)
+    tokens = await provider.refresh(given.refresh_token, account_id=f"id-of-{EMAIL}", now=NOW)
+
+    assert subject_of(tokens) == f"id-of-{EMAIL}"
+    assert tokens.access_token == tokens.id_token
+    assert tokens.refresh_token == given.refresh_token
+    assert tokens.access_token_expires_at == NOW + timedelta(hours=1)
+    assert not any("key" in asked.query for asked in firebase.asked)
+
+
+async def test_firebase_says_that_a_refresh_token_is_dead(firebase, outbound):
+    """An unknown one, or one of an account that is turned off, ends; a key that is wrong ends nothing."""
+    provider = firebase_of(firebase, outbound)
+    await provider.sign_up(EMAIL, PASSWORD, {}, now=NOW)
+    unknown = await reason_of(refresh(provider))
+    firebase.users[EMAIL].is_disabled = True
+    disabled = await reason_of(refresh(provider, "a-refresh-token"))
+    with pytest.raises(ManagedUnavailable):
+        await refresh(Firebase(outbound, at=f"{firebase.url}/v1", api_key=Secret("wrong")))
+
+    assert unknown is disabled is ManagedReason.GRANT_ENDED
+
+
+async def test_firebase_s_emulator_refreshes_beside_its_interface(outbound):
+    """Each service of the emulator is under its own name."""
+    async with Listener().listening() as listener:
+        listener.answers(200, b'{"access_token": "a"}')
+        at = f"{listener.url}/identitytoolkit.googleapis.com/v1/"
+        await refresh(Firebase(outbound, at=at, api_key=Secret("k")))
+
+    assert [asked.line for asked in listener.asked] == ["POST /securetoken.googleapis.com/v1/token HTTP/1.1"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(500, b"{}"), (429, b""), (400, b"{}"), (200, b"[]"), (200, b"{}"), (200, b"<html>")]
+)
+async def test_fed_07_what_a_broken_provider_answers_ends_no_grant(outbound, status, body):
+    """An answer that means nothing says nothing about a refresh token, at either of those that have their own call."""
+    async with Listener().listening() as listener:
+        listener.answers(status, body)
+        for provider in (
+            Cognito(outbound, at=listener.url, client_id="c", client_secret=None),
+            Firebase(outbound, at=listener.url, api_key=Secret("k")),
+        ):
+            with pytest.raises(ManagedUnavailable):
+                await refresh(provider)
+
+    assert len(listener.asked) == 2
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from ostiary.features.managed_passwords import Cognito, Firebase, Keycloak
 from ostiary.foundation.outbound import Outbound
-from ostiary.services.managed_passwords import managed_passwords_of
+from ostiary.services.managed_passwords import managed_passwords_of, own_refreshes_of
 from ostiary.settings import InvalidSettings, load
 
 COGNITO = {
@@ -56,3 +56,25 @@ def test_each_kind_is_asked_in_its_own_way():
     assert kinds == {"cognito": Cognito, "firebase": Firebase, "staff": Keycloak}
     assert managed.for_provider("cognito")._url == "https://cognito-idp.eu-west-1.amazonaws.com/"
     assert "a-key-that-is-not-told" not in repr(settings)
+
+
+def test_fed_08_only_who_is_turned_on_and_has_no_token_endpoint_refreshes_by_a_call_of_its_own():
+    """Firebase needs its key for it, and no password; a token endpoint that is set comes first."""
+    native = FIREBASE | {"kind": "firebase", "managed": False}
+    at_its_domain = {"token_endpoint": "https://acme.example.org/oauth2/token"}
+    settings = load(
+        providers={
+            "cognito": COGNITO,
+            "firebase": FIREBASE,
+            "native": native,
+            "keyless": native | {"api_key": None},
+            "pool": COGNITO | {"kind": "cognito", "managed": False},
+            "rotating": COGNITO | {"kind": "cognito"} | at_its_domain,
+            "old": COGNITO | {"kind": "cognito", "enabled": False},
+            "staff": KEYCLOAK | {"kind": "keycloak"},
+        }
+    )
+
+    found = own_refreshes_of(settings.providers, outbound=Outbound())
+
+    assert found.keys() == {"cognito", "firebase", "native"}

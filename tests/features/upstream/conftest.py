@@ -42,6 +42,7 @@ class Visits:
             outbound=Outbound(allowed_networks=LOOPBACK),
             key=bytes(range(32)),
             public_url=PUBLIC_URL,
+            own_refreshes={},
         )
 
     @property

@@ -1,7 +1,7 @@
 """Managed passwords: the passwords that a provider keeps, asked for through the provider's own interface.
 
 Owns no table. A password goes to the provider it is for, over `Outbound`, and nowhere else: what comes back are tokens, which
-somebody else has yet to verify, or a reason.
+somebody else has yet to verify, or a reason. A refresh token goes back where it came from in the same way.
 """
 
 from ostiary.features.managed_passwords.cognito import Cognito
@@ -13,6 +13,7 @@ from ostiary.features.managed_passwords.model import (
     ManagedRefused,
     ManagedUnavailable,
     NotManaged,
+    RefreshingProvider,
     SignedUp,
 )
 from ostiary.features.managed_passwords.service import ManagedPasswords
@@ -27,5 +28,6 @@ __all__ = [
     "ManagedRefused",
     "ManagedUnavailable",
     "NotManaged",
+    "RefreshingProvider",
     "SignedUp",
 ]

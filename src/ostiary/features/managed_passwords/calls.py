@@ -6,6 +6,7 @@ import logging
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
@@ -29,6 +30,7 @@ _TOO_MANY: Final = 429
 _LIMIT: Final = timedelta(seconds=5)
 _CODE: Final = re.compile(r"[A-Za-z_.#]{1,80}")
 _LONGEST_LIFETIME: Final = 366 * 24 * 3600
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,11 @@ class Calls:
         sent = {"content-type": "application/json", **headers}
         return await self.ask("POST", url, sent, msgspec.json.encode(content), now=now)
 
-    async def form(self, url: str, fields: Mapping[str, str], *, now: datetime) -> Heard:
+    async def form(
+        self, url: str, fields: Mapping[str, str], *, headers: Mapping[str, str] = NO_HEADERS, now: datetime
+    ) -> Heard:
         """Send a form. Raises `ManagedUnavailable`."""
-        sent = {"content-type": "application/x-www-form-urlencoded"}
+        sent = {"content-type": "application/x-www-form-urlencoded", **headers}
         return await self.ask("POST", url, sent, urlencode(fields).encode(), now=now)
 
     async def ask(
@@ -110,6 +114,13 @@ def required(tokens: UpstreamTokens) -> UpstreamTokens:
     if tokens.id_token is None:
         _log.error("A provider that keeps passwords answered without an ID token.")
         raise ManagedUnavailable
+    return tokens
+
+
+def refreshed(tokens: UpstreamTokens, heard: Heard) -> UpstreamTokens:
+    """Return what a refresh gave. Raises `ManagedUnavailable` where there is no access token in it."""
+    if tokens.access_token is None:
+        raise unexpected(heard)
     return tokens
 
 

@@ -9,7 +9,14 @@ import base64
 import hmac
 from typing import TYPE_CHECKING, Any, Final
 
-from ostiary.features.managed_passwords.calls import Calls, Heard, lasting, required, unexpected
+from ostiary.features.managed_passwords.calls import (
+    Calls,
+    Heard,
+    lasting,
+    refreshed,
+    required,
+    unexpected,
+)
 from ostiary.features.managed_passwords.model import (
     ManagedReason,
     ManagedRefused,
@@ -47,6 +54,17 @@ _WORDS: Final = {
     # Of ConfirmSignUp: the account is confirmed already, and no code is good for it.
     "User cannot be confirmed": ManagedReason.WRONG_CODE,
 }
+# What becomes of no refresh token that is asked about again. A wrong SECRET_HASH is none of these: it is a setting.
+_ENDED: Final = frozenset(
+    {"UserNotFoundException", "UserNotConfirmedException", "PasswordResetRequiredException"}
+)
+_ENDED_WORDS: Final = (
+    "Invalid Refresh Token",
+    "Refresh Token has been revoked",
+    "Refresh Token has expired",
+    "User is disabled",
+    "User does not exist",
+)
 _ATTRIBUTES: Final = {
     "display_name": "name",
     "given_name": "given_name",
@@ -106,17 +124,23 @@ class Cognito:
         )
         if "ChallengeName" in heard.body:
             raise ManagedRefused(ManagedReason.CHALLENGE_REQUIRED)
-        found = heard.body.get("AuthenticationResult")
-        given = Heard(heard.status, found if isinstance(found, dict) else {}, [])
-        return required(
-            UpstreamTokens(
-                access_token=given.secret("AccessToken"),
-                refresh_token=given.secret("RefreshToken"),
-                id_token=given.secret("IdToken"),
-                access_token_expires_at=lasting(given.body.get("ExpiresIn"), now),
-                token_type=given.text("TokenType") or None,
-            )
+        return required(_tokens(heard, now))
+
+    async def refresh(self, refresh_token: Secret, *, account_id: str, now: datetime) -> UpstreamTokens:
+        """Exchange a refresh token; a pool that does not rotate them gives none back."""
+        parameters = {"REFRESH_TOKEN": refresh_token.reveal()}
+        # Where an address is what one signs in with, the user's name is `sub`, and here no alias is taken for it.
+        secret_hash = self._secret_hash(account_id)
+        if secret_hash is not None:
+            parameters["SECRET_HASH"] = secret_hash
+        heard = await self._ask(
+            "InitiateAuth",
+            {"AuthFlow": "REFRESH_TOKEN_AUTH", "ClientId": self._client_id, "AuthParameters": parameters},
+            now,
         )
+        if not heard.is_ok:
+            raise _not_refreshed(heard)
+        return refreshed(_tokens(heard, now), heard)
 
     def _named(self, email: str) -> dict[str, Any]:
         secret_hash = self._secret_hash(email)
@@ -132,15 +156,42 @@ class Cognito:
         return base64.b64encode(digest).decode()
 
     async def _call(self, action: str, content: dict[str, Any], now: datetime) -> Heard:
-        headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": f"{_TARGET}.{action}"}
-        heard = await self._calls.json(self._url, content, headers=headers, now=now)
+        heard = await self._ask(action, content, now)
         if heard.is_ok:
             return heard
         raise _refused(heard)
 
+    async def _ask(self, action: str, content: dict[str, Any], now: datetime) -> Heard:
+        headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": f"{_TARGET}.{action}"}
+        return await self._calls.json(self._url, content, headers=headers, now=now)
+
+
+def _tokens(heard: Heard, now: datetime) -> UpstreamTokens:
+    found = heard.body.get("AuthenticationResult")
+    given = Heard(heard.status, found if isinstance(found, dict) else {}, [])
+    return UpstreamTokens(
+        access_token=given.secret("AccessToken"),
+        refresh_token=given.secret("RefreshToken"),
+        id_token=given.secret("IdToken"),
+        access_token_expires_at=lasting(given.body.get("ExpiresIn"), now),
+        token_type=given.text("TokenType") or None,
+    )
+
+
+def _kind(heard: Heard) -> str:
+    return heard.text("__type").rpartition("#")[2]
+
+
+def _not_refreshed(heard: Heard) -> Exception:
+    kind = _kind(heard)
+    is_refusal = kind == _NOT_AUTHORIZED and heard.text("message").startswith(_ENDED_WORDS)
+    if is_refusal or kind in _ENDED:
+        return ManagedRefused(ManagedReason.GRANT_ENDED)
+    return unexpected(heard, kind)
+
 
 def _refused(heard: Heard) -> Exception:
-    kind = heard.text("__type").rpartition("#")[2]
+    kind = _kind(heard)
     reason = _REASONS.get(kind)
     if kind == _NOT_AUTHORIZED:
         words = heard.text("message")

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ostiary.features.managed_passwords.calls import Calls, Heard, required, unexpected
+from ostiary.features.managed_passwords.calls import (
+    Calls,
+    Heard,
+    lasting,
+    refreshed,
+    required,
+    unexpected,
+)
 from ostiary.features.managed_passwords.model import (
     ManagedReason,
     ManagedRefused,
@@ -33,6 +40,10 @@ _REASONS: Final = {
     "INVALID_OOB_CODE": ManagedReason.WRONG_CODE,
     "EXPIRED_OOB_CODE": ManagedReason.EXPIRED_CODE,
 }
+# "Exchange a refresh token for an ID token": its end, and its owner's.
+_ENDED: Final = frozenset({"TOKEN_EXPIRED", "INVALID_REFRESH_TOKEN", "USER_DISABLED", "USER_NOT_FOUND"})
+_INTERFACE: Final = "/identitytoolkit."
+_TOKENS: Final = "/securetoken."
 
 
 class Firebase:
@@ -42,6 +53,8 @@ class Firebase:
         self._calls = Calls(outbound)
         self._url = at.rstrip("/")
         self._api_key = api_key
+        # A service of its own beside the interface; the emulator has both, each under its name.
+        self._tokens_url = self._url.replace(_INTERFACE, _TOKENS) + "/token"
 
     async def sign_up(
         self, email: str, password: Secret, profile: Mapping[str, Any], *, now: datetime
@@ -70,6 +83,22 @@ class Firebase:
             UpstreamTokens(refresh_token=heard.secret("refreshToken"), id_token=heard.secret("idToken"))
         )
 
+    async def refresh(self, refresh_token: Secret, *, account_id: str, now: datetime) -> UpstreamTokens:  # noqa: ARG002 - the interface's
+        """Exchange a refresh token for tokens; the access token is the ID token once more."""
+        fields = {"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}
+        heard = await self._calls.form(self._tokens_url, fields, headers=self._key(), now=now)
+        if not heard.is_ok:
+            code = _code(heard)
+            raise ManagedRefused(ManagedReason.GRANT_ENDED) if code in _ENDED else unexpected(heard, code)
+        tokens = UpstreamTokens(
+            access_token=heard.secret("access_token"),
+            refresh_token=heard.secret("refresh_token"),
+            id_token=heard.secret("id_token"),
+            access_token_expires_at=lasting(heard.body.get("expires_in"), now),
+            token_type=heard.text("token_type") or None,
+        )
+        return refreshed(tokens, heard)
+
     async def _verify(self, email: str, password: Secret, now: datetime) -> Heard:
         content = {"email": email, "password": password.reveal(), "returnSecureToken": True}
         heard = await self._call("signInWithPassword", content, now)
@@ -83,15 +112,23 @@ class Firebase:
         await self._call("sendOobCode", {"requestType": "VERIFY_EMAIL", "idToken": id_token.reveal()}, now)
 
     async def _call(self, action: str, content: dict[str, Any], now: datetime) -> Heard:
-        # In a header, not in the address, where every proxy would keep it.
-        headers = {"x-goog-api-key": self._api_key.reveal()}
-        heard = await self._calls.json(f"{self._url}/accounts:{action}", content, headers=headers, now=now)
+        heard = await self._calls.json(
+            f"{self._url}/accounts:{action}", content, headers=self._key(), now=now
+        )
         if heard.is_ok:
             return heard
-        error = heard.body.get("error")
-        message = error.get("message") if isinstance(error, dict) else None
-        # A code, and behind it sometimes words.
-        code = message.partition(" ")[0] if isinstance(message, str) else ""
+        code = _code(heard)
         if code not in _REASONS:
             raise unexpected(heard, code)
         raise ManagedRefused(_REASONS[code])
+
+    def _key(self) -> dict[str, str]:
+        # In a header, not in the address, where every proxy would keep it.
+        return {"x-goog-api-key": self._api_key.reveal()}
+
+
+def _code(heard: Heard) -> str:
+    error = heard.body.get("error")
+    message = error.get("message") if isinstance(error, dict) else None
+    # A code, and behind it sometimes words.
+    return message.partition(" ")[0] if isinstance(message, str) else ""

@@ -34,6 +34,8 @@ class ManagedReason(StrEnum):
     EXPIRED_CODE = "expired_code"
     CONFIRMED_ELSEWHERE = "confirmed_elsewhere"
     """The provider's own mail confirms by its link; there is no code to bring here."""
+    GRANT_ENDED = "grant_ended"
+    """The refresh token is dead, or nobody's any more."""
 
 
 class ManagedRefused(OstiaryError):
@@ -87,3 +89,13 @@ class ManagedProvider(Protocol):
 
     async def sign_in(self, identifier: str, password: Secret, *, now: datetime) -> UpstreamTokens:
         """Exchange a password for tokens, an ID token among them; nothing in them has been verified."""
+
+
+class RefreshingProvider(Protocol):
+    """A provider whose refresh tokens are exchanged by a call of its own, because it has no OAuth token endpoint."""
+
+    async def refresh(self, refresh_token: Secret, *, account_id: str, now: datetime) -> UpstreamTokens:
+        """Exchange a refresh token of the account for an access token and more; nothing in it has been verified.
+
+        `account_id` is the `sub` of its ID tokens. Raises `ManagedRefused` (grant ended) and `ManagedUnavailable`.
+        """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -63,6 +63,11 @@ class UpstreamRefused(OstiaryError):
 
 class UpstreamUnavailable(Unavailable):
     """A provider cannot be asked just now; nothing was decided."""
+
+
+OwnRefresh = Callable[[Secret, str, datetime], Awaitable[UpstreamTokens]]
+"""How a provider without a token endpoint refreshes: a refresh token, whose account it is, and now; raises as
+`Upstream.refresh` does."""
 
 
 class UnknownProvider(OstiaryError):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ostiary.features.upstream.metadata import Metadata
-    from ostiary.features.upstream.model import LoggedOut
+    from ostiary.features.upstream.model import LoggedOut, OwnRefresh
     from ostiary.features.upstream.providers import Provider, Providers
     from ostiary.features.vault import UpstreamTokens
     from ostiary.foundation.entropy import Entropy
@@ -49,7 +49,10 @@ _SECRET_SIZE: Final = 32
 
 
 class Upstream:
-    """What providers prove, for one installation. `key` seals what a flow keeps, and is 32 bytes."""
+    """What providers prove, for one installation. `key` seals what a flow keeps, and is 32 bytes.
+
+    `own_refreshes` are of the providers, by name, that have no token endpoint for it.
+    """
 
     def __init__(
         self,
@@ -60,12 +63,14 @@ class Upstream:
         outbound: Outbound,
         key: bytes,
         public_url: str,
+        own_refreshes: Mapping[str, OwnRefresh],
     ) -> None:
         self.providers = providers
         self._database = database
         self._entropy = entropy
         self._key = key
         self._public_url = public_url
+        self._own_refreshes = dict(own_refreshes)
         self._calls = Calls(outbound)
         self._published = Published(self._calls)
         self._exchange = Exchange(self._calls)
@@ -269,8 +274,12 @@ class Upstream:
         Raises `UpstreamRefused` (grant ended: it is dead), `UpstreamUnavailable` and `UnknownProvider`.
         """
         provider = self.providers.get(provider_name)
-        metadata = await self._published.metadata(provider, now=now)
-        tokens = await self._exchange.refresh_token(provider, metadata, refresh_token, now=now)
+        own_refresh = self._own_refreshes.get(provider.name)
+        if own_refresh is not None:
+            tokens = await own_refresh(refresh_token, account_id, now)
+        else:
+            metadata = await self._published.metadata(provider, now=now)
+            tokens = await self._exchange.refresh_token(provider, metadata, refresh_token, now=now)
         if tokens.id_token is not None and provider.kind is Kind.OIDC:
             await self._believing.require_same(provider, tokens, account_id=account_id, now=now)
         return tokens
