@@ -12,7 +12,8 @@ from ostiary.services.providers import providers_of
 from ostiary.settings import ProviderSettings, load
 
 GUIDE = (GUIDES / "providers.md").read_text(encoding="utf-8")
-ROWS = {row[0]: row[1] for row in re.findall(r"^\| `([a-z0-9]+)` \| (.*?) \|", GUIDE, re.MULTILINE)}
+KINDS = GUIDE[GUIDE.index("| kind |") :].partition("\n\n")[0]
+ROWS = {row[0]: row[1] for row in re.findall(r"^\| `([a-z0-9]+)` \| (.*?) \|", KINDS, re.MULTILINE)}
 VALUES = {
     "TENANT": "common",
     "ISSUER": "https://login.example.org",

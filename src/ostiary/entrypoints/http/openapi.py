@@ -159,14 +159,13 @@ def _refusals(route: Route, schemas: Mapping[Any, Json]) -> Json:
 
 def _refusal(status: int, codes: Sequence[ProblemCode], route: Route, schemas: Mapping[Any, Json]) -> Json:
     refusal: Json = {"description": "; ".join(f"`{code.value}`: {PROBLEMS[code].title}" for code in codes)}
+    these = {"properties": {"code": {"enum": [code.value for code in codes]}, "status": {"const": status}}}
+    content: Json = {"application/problem+json": {"schema": {"allOf": [schemas[ProblemBody], these]}}}
     if route.oauth:
-        refusal["content"] = {"application/json": {"schema": schemas[OAuthError]}}
-    else:
-        these = {
-            "properties": {"code": {"enum": [code.value for code in codes]}, "status": {"const": status}}
-        }
-        schema = {"allOf": [schemas[ProblemBody], these]}
-        refusal["content"] = {"application/problem+json": {"schema": schema}}
+        as_oauth: Json = {"application/json": {"schema": schemas[OAuthError]}}
+        # A path whose parameter cannot be one leads to no route, which says so as every other address does.
+        content = as_oauth | content if ProblemCode.NOT_FOUND in codes else as_oauth
+    refusal["content"] = content
     if status in {429, 503}:
         seconds = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
         refusal["headers"] = {"Retry-After": seconds}

@@ -14,8 +14,8 @@ EVENT_PREFIX: Final = "evt"
 
 OSTIARY: Final = "ostiary"
 """The provider of whoever proves themselves here."""
-_IDENTITY: Final = "identity"
-_IDENTITY_PREFIX: Final = "idn"
+IDENTITY: Final = "identity"
+IDENTITY_PREFIX: Final = "idn"
 _USER_AGENT_LENGTH: Final = 400
 
 
@@ -153,7 +153,7 @@ class Actor:
     @classmethod
     def identity(cls, identity_id: str, origin: Origin = NOWHERE) -> Actor:
         """The identity with the external id `idn_…`."""
-        return cls(_IDENTITY, identity_id, origin)
+        return cls(IDENTITY, identity_id, origin)
 
 
 SYSTEM: Final = Actor("system")
@@ -276,20 +276,6 @@ class Login:
             origin=origin,
         )
 
-    @property
-    def refusal(self) -> Event:
-        """The event of an attempt that failed: alike for whomever it concerns."""
-        return Event(
-            Action.IDENTITY_SIGN_IN_FAILED,
-            NOBODY,
-            target_kind=_IDENTITY,
-            target_id=format_id(_IDENTITY_PREFIX, self.identity_id) if self.identity_id else None,
-            origin=self.origin,
-            success=False,
-            reason=self.failure_reason,
-            metadata={} if self.provider == OSTIARY else {"provider": self.provider},
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class LoginRecord:
@@ -315,9 +301,9 @@ class LoginRecord:
 
 
 def _identity(kind: str | None, external_id: str | None) -> UUID | None:
-    if kind != _IDENTITY or external_id is None:
+    if kind != IDENTITY or external_id is None:
         return None
     try:
-        return parse_id(_IDENTITY_PREFIX, external_id)
+        return parse_id(IDENTITY_PREFIX, external_id)
     except InvalidId:
         return None

@@ -11,16 +11,24 @@ from uuid import UUID
 from ostiary.features.audit import store
 from ostiary.features.audit.devices import device_digest, told_of_device
 from ostiary.features.audit.keys import ORIGIN, PersonalData
-from ostiary.features.audit.model import NOWHERE
+from ostiary.features.audit.model import (
+    IDENTITY,
+    IDENTITY_PREFIX,
+    NOBODY,
+    NOWHERE,
+    OSTIARY,
+    Action,
+    Event,
+)
 from ostiary.features.outbox import Message, Template
 from ostiary.foundation.errors import Unavailable
-from ostiary.foundation.ids import first_id_at, new_id
+from ostiary.foundation.ids import first_id_at, format_id, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from ostiary.features.audit.model import Event, Login, LoginRecord
+    from ostiary.features.audit.model import Login, LoginRecord
     from ostiary.features.outbox import Outbox, Recipient
     from ostiary.foundation.crypto import Keyring
     from ostiary.foundation.entropy import Entropy
@@ -98,9 +106,20 @@ class Audit:
         )
 
     def sign_in_refused(self, tx: Transaction, login: Login, *, now: datetime) -> None:
-        """Record an attempt to sign in that failed: its line in the history, and its event."""
+        """Record an attempt to sign in that failed, its line and its event, alike for whomever it concerns."""
+        identity_id = login.identity_id
+        event = Event(
+            Action.IDENTITY_SIGN_IN_FAILED,
+            NOBODY,
+            target_kind=IDENTITY,
+            target_id=format_id(IDENTITY_PREFIX, identity_id) if identity_id else None,
+            origin=login.origin,
+            success=False,
+            reason=login.failure_reason,
+            metadata={} if login.provider == OSTIARY else {"provider": login.provider},
+        )
         self.record_login(tx, login, now=now)
-        self.record(tx, login.refusal, now=now)
+        self.record(tx, event, now=now)
 
     def session_ended(self, tx: Transaction, session_id: UUID, *, now: datetime) -> None:
         """Note in the history when a session ended, so its duration outlives the session row."""
