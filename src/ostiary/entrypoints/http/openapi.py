@@ -135,7 +135,7 @@ def _answers(route: Route, schemas: Mapping[Any, Json]) -> Json:
             if route.streams:
                 content.setdefault(route.streams, {"schema": {"type": "string"}})
             answers[str(status)]["content"] = content
-        elif declared is bytes:
+        elif declared is bytes and route.shows_pages:
             answers[str(status)]["content"] = {"text/html": {"schema": {"type": "string"}}}
     return answers
 

@@ -135,7 +135,8 @@ class Route:
     nothing undeclared can leave (ADM-03). `query` is never read unless declared. `oauth` routes take a form as
     well as JSON and answer errors as RFC 6749 does. A route that `streams` may answer piece by piece, in the media type it
     names there. One that `takes_foreign_forms` is posted to by other sites' pages on purpose, believes no cookie that
-    stands for somebody, and is bound to its browser by other means.
+    stands for somebody, and is bound to its browser by other means. One that `shows_pages` answers people, too: its bytes
+    are HTML.
     """
 
     method: str
@@ -153,6 +154,7 @@ class Route:
     oauth: bool = False
     streams: str = ""
     takes_foreign_forms: bool = False
+    shows_pages: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.guard, Guard):
