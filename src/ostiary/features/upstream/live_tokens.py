@@ -212,9 +212,8 @@ class LiveTokens:
 
     async def _refresh_or_wait(self, kept: KeptToken, now: datetime) -> None:
         """Refresh it, or wait for a while until the worker that does is done."""
-        since = monotonic()
+        since, elapsed = monotonic(), timedelta(0)
         while True:
-            elapsed = timedelta(seconds=monotonic() - since)
             moment = now + elapsed
             ends_by = moment + kept.margin(self._ahead)
             claimed = await self._claims.claim(kept.id, ends_by=ends_by, now=moment)
@@ -224,6 +223,7 @@ class LiveTokens:
             if elapsed >= _PATIENCE or not await self._claims.is_claimed(kept.id, now=moment):
                 return
             await asyncio.sleep(_LOOK_EVERY)
+            elapsed = timedelta(seconds=monotonic() - since)
 
     async def _hand_out(self, kept: KeptToken, reader: Reader, now: datetime) -> LiveToken:
         access_token = await self._claims.open(kept)
