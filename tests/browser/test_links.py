@@ -27,6 +27,8 @@ async def served(folder):
     """Run an installation behind a real server, whose clock is real, too."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
+        # Who comes before the server is up waits.
+        listening.listen()
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         async with auth_for_tests(data=folder, public_url=address) as running:
             server = uvicorn.Server(uvicorn.Config(running.auth, log_level="critical", lifespan="off"))
