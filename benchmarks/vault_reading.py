@@ -11,8 +11,8 @@ from functools import partial
 from benchmarks.harness import Comparison, Finding, Part, Scale, Tell, in_flight, measure
 from benchmarks.servers import postgresql
 from ostiary.features.audit import SYSTEM, Origin
+from ostiary.features.live_tokens import Reader
 from ostiary.features.registration import NewAccount
-from ostiary.features.upstream import Reader
 from ostiary.features.vault import LinkedBy, UpstreamTokens
 from ostiary.foundation.secret import Secret
 from ostiary.testing import AuthForTests, auth_for_tests

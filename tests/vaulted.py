@@ -10,8 +10,8 @@ from datetime import timedelta
 from tests.hostile_provider import OUTBOUND, TOKEN, Grant, HostileProvider
 
 from ostiary.features.audit import SYSTEM, Actor, EventFilter, Origin
+from ostiary.features.live_tokens import Reader
 from ostiary.features.registration import NewAccount
-from ostiary.features.upstream import Reader
 from ostiary.features.vault import LinkedBy, UpstreamTokens
 from ostiary.foundation.ids import format_id, parse_id
 from ostiary.foundation.secret import Secret

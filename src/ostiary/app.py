@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
     from ostiary.entrypoints.http.routes import Route
     from ostiary.features.identities import NewIdentity
+    from ostiary.features.live_tokens import ApplicationVault
     from ostiary.features.registration import ApplicationRecords
-    from ostiary.features.upstream import ApplicationVault
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.storage import Transaction
     from ostiary.settings import Settings

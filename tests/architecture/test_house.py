@@ -89,7 +89,6 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "application_vault.py",
         "claim_model.py",
         "claim_store.py",
-        "live_tokens.py",
         "refreshes.py",
         "address_proofs.py",
         "addresses.py",

@@ -11,7 +11,7 @@ import pytest
 from tests.faults.mortal import Death, Job, die_at
 from tests.vaulted import READER, account_of, events, linked, provider_listening, read, tokens_of
 
-from ostiary.features.upstream import TokenReason, TokenRefused
+from ostiary.features.live_tokens import TokenReason, TokenRefused
 from ostiary.testing import auth_for_tests
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import pytest
 from joserfc import jwt
 from tests.password_providers import LOOPBACK, FirebaseStandIn, MotoPool, User, moto_server
 
-from ostiary.features.upstream import TokenReason, TokenRefused, UpstreamUnavailable
+from ostiary.features.live_tokens import TokenReason, TokenRefused
+from ostiary.features.upstream import UpstreamUnavailable
 from ostiary.features.vault import parse_account_id
 from ostiary.testing import auth_for_tests
 

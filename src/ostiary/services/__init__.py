@@ -41,7 +41,7 @@ def build(ground: Ground) -> Services:
     clock_check = ClockCheck()
     records = build_records(ground)
     facts = build_facts(ground, records)
-    proofs = build_proofs(ground, records, facts)
+    proofs = build_proofs(ground, records)
     grants = build_grants(ground, records, facts, proofs)
     journeys = build_journeys(ground, records, facts, proofs, grants)
     background = build_background(ground, records, facts, proofs, grants, journeys)

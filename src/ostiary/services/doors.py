@@ -153,7 +153,7 @@ def build_doors(
                 StatisticsDoor(background.statistics),
                 WebhooksDoor(journeys.messaging, records.webhooks),
                 OutboxDoor(journeys.messaging, records.messages),
-                VaultDoor(proofs.live_tokens, facts.vault, records.audit),
+                VaultDoor(grants.live_tokens, facts.vault, records.audit),
                 *_operators_doors(ground, records, facts, grants, journeys, background, follower),
             )
         )

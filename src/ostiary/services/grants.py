@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ostiary.features.federation import Federation, Linking, ProviderRoles
 from ostiary.features.flows import Devices, Factor, FactorPolicy, FactorProofs, FactorSteps, Flows
+from ostiary.features.live_tokens import ApplicationVault, LiveTokens, Refreshes
 from ostiary.features.provisioning import Provisioning
 from ostiary.features.sessions import (
     AccessTokens,
@@ -17,9 +18,11 @@ from ostiary.features.sessions import (
     Sessions,
     SessionUpkeep,
 )
+from ostiary.features.vault import RefreshClaims
 from ostiary.verifier import AccessTokenVerifier, RevocationSet
 
 if TYPE_CHECKING:
+    from ostiary.features.upstream import Upstream
     from ostiary.services.facts import Facts
     from ostiary.services.ground import Ground
     from ostiary.services.proofs import Proofs
@@ -44,6 +47,8 @@ class Grants:
     provisioning: Provisioning
     linking: Linking
     federation: Federation
+    live_tokens: LiveTokens
+    application_vault: ApplicationVault
 
 
 def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs) -> Grants:
@@ -113,6 +118,7 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
     linking = Linking(
         providers=proofs.upstream.providers, vault=facts.vault, outbox=records.outbox, audit=records.audit
     )
+    live_tokens = _live_tokens(ground, records, facts, proofs.upstream)
     return Grants(
         live=live,
         verifier=AccessTokenVerifier(
@@ -138,6 +144,8 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
             audit=records.audit,
         ),
         provisioning=provisioning,
+        live_tokens=live_tokens,
+        application_vault=ApplicationVault(live_tokens, facts.vault, ground.clock),
         linking=linking,
         federation=Federation(
             ground.database,
@@ -153,4 +161,26 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
             flows=flows,
             audit=records.audit,
         ),
+    )
+
+
+def _live_tokens(ground: Ground, records: Records, facts: Facts, upstream: Upstream) -> LiveTokens:
+    claims = RefreshClaims(ground.database, ground.entropy, vault=facts.vault)
+    refreshes = Refreshes(
+        ground.database,
+        ground.entropy,
+        vault=facts.vault,
+        claims=claims,
+        upstream=upstream,
+        identities=facts.identities,
+        audit=records.audit,
+        outbox=records.outbox,
+    )
+    return LiveTokens(
+        ground.database,
+        claims=claims,
+        refreshes=refreshes,
+        providers=upstream.providers,
+        audit=records.audit,
+        refresh_ahead=ground.settings.vault.refresh_ahead,
     )

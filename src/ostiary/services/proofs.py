@@ -12,14 +12,12 @@ from ostiary.features.managed_passwords import ManagedPasswords
 from ostiary.features.mfa import FactorKind, FactorResets, SecondFactors
 from ostiary.features.passkeys import Passkeys, RelyingParty
 from ostiary.features.passwords import Argon2Parameters, Passwords, Policy
-from ostiary.features.upstream import ApplicationVault, LiveTokens, Refreshes, Upstream
-from ostiary.features.vault import RefreshClaims
+from ostiary.features.upstream import Upstream
 from ostiary.services.managed_passwords import managed_passwords_of, own_refreshes_of
 from ostiary.services.providers import providers_of
 
 if TYPE_CHECKING:
     from ostiary.foundation.entropy import Entropy
-    from ostiary.services.facts import Facts
     from ostiary.services.ground import Ground
     from ostiary.services.records import Records
     from ostiary.settings import Settings
@@ -38,11 +36,9 @@ class Proofs:
     factor_resets: FactorResets
     upstream: Upstream
     managed_passwords: ManagedPasswords
-    live_tokens: LiveTokens
-    application_vault: ApplicationVault
 
 
-def build_proofs(ground: Ground, records: Records, facts: Facts) -> Proofs:
+def build_proofs(ground: Ground, records: Records) -> Proofs:
     """Build the proofs."""
     upstream = Upstream(
         ground.database,
@@ -53,7 +49,6 @@ def build_proofs(ground: Ground, records: Records, facts: Facts) -> Proofs:
         public_url=ground.settings.public_url,
         own_refreshes=own_refreshes_of(ground.settings.providers, outbound=records.outbound),
     )
-    live_tokens = _live_tokens(ground, records, facts, upstream)
     challenges = Challenges(
         ground.database,
         ground.entropy,
@@ -76,30 +71,6 @@ def build_proofs(ground: Ground, records: Records, facts: Facts) -> Proofs:
         factor_resets=FactorResets(ground.entropy),
         managed_passwords=managed_passwords_of(ground.settings.providers, outbound=records.outbound),
         upstream=upstream,
-        live_tokens=live_tokens,
-        application_vault=ApplicationVault(live_tokens, facts.vault, ground.clock),
-    )
-
-
-def _live_tokens(ground: Ground, records: Records, facts: Facts, upstream: Upstream) -> LiveTokens:
-    claims = RefreshClaims(ground.database, ground.entropy, vault=facts.vault)
-    refreshes = Refreshes(
-        ground.database,
-        ground.entropy,
-        vault=facts.vault,
-        claims=claims,
-        upstream=upstream,
-        identities=facts.identities,
-        audit=records.audit,
-        outbox=records.outbox,
-    )
-    return LiveTokens(
-        ground.database,
-        claims=claims,
-        refreshes=refreshes,
-        providers=upstream.providers,
-        audit=records.audit,
-        refresh_ahead=ground.settings.vault.refresh_ahead,
     )
 
 

@@ -9,7 +9,7 @@ from tests.factories import count
 from tests.vaulted import HOUR, account_of, credential, events, linked, provider_listening, read, tokens_of
 
 from ostiary.features.audit import APPLICATION, SYSTEM
-from ostiary.features.upstream import TokenRefused
+from ostiary.features.live_tokens import TokenRefused
 from ostiary.foundation.ids import InvalidId, format_id
 from ostiary.testing import auth_for_tests
 

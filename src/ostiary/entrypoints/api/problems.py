@@ -22,6 +22,7 @@ from ostiary.features.factors import (
     SecondFactorRequired,
 )
 from ostiary.features.identities import IdentifierTaken, IdentityNotFound, InvalidAddress, UnknownEntityType
+from ostiary.features.live_tokens import InvalidReason, TokenReason, TokenRefused
 from ostiary.features.maintenance import UnknownTask
 from ostiary.features.managed_passwords import NotManaged
 from ostiary.features.managed_registration import ManagedRegistrationRefused
@@ -45,7 +46,7 @@ from ostiary.features.roles import (
 from ostiary.features.service_credentials import InvalidScope, ServiceCredentialNotFound
 from ostiary.features.sessions import InvalidCursor, SignInOvertaken
 from ostiary.features.signing_keys import SigningKeyInUse, SigningKeyNotFound
-from ostiary.features.upstream import InvalidReason, TokenReason, TokenRefused, UnknownProvider
+from ostiary.features.upstream import UnknownProvider
 from ostiary.features.verification import NotTheirs, VerificationRefused
 from ostiary.foundation.ids import InvalidId
 from ostiary.foundation.storage import RuleViolation, UniqueViolation, Unstorable

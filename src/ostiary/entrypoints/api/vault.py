@@ -13,7 +13,7 @@ from ostiary.entrypoints.http.errors import HttpProblem, ProblemCode
 from ostiary.entrypoints.http.routes import AddressLimit, Route, service
 from ostiary.features.audit import Action, Actor, Event
 from ostiary.features.identities import IDENTITY_PREFIX
-from ostiary.features.upstream import Reader
+from ostiary.features.live_tokens import Reader
 from ostiary.features.vault import LinkedBy, external_account_id, parse_account_id
 from ostiary.foundation.ids import format_id, parse_id
 from ostiary.foundation.limits import Rate
@@ -21,7 +21,7 @@ from ostiary.foundation.limits import Rate
 if TYPE_CHECKING:
     from ostiary.entrypoints.http.request import Request
     from ostiary.features.audit import Audit
-    from ostiary.features.upstream import LiveToken, LiveTokens
+    from ostiary.features.live_tokens import LiveToken, LiveTokens
     from ostiary.features.vault import LinkedAccount, Vault
 
 _TAG: Final = "Upstream providers and the vault"

@@ -4,16 +4,7 @@ Owns `upstream_flows` and `received_logouts`. Believes nothing it has not checke
 browser, and once (FED-01 to FED-07).
 """
 
-from ostiary.features.upstream.application_vault import ApplicationVault
 from ostiary.features.upstream.catalogue import APPLE, MICROSOFT_CONSUMERS, PRESETS, Preset
-from ostiary.features.upstream.live_tokens import (
-    InvalidReason,
-    LiveToken,
-    LiveTokens,
-    Reader,
-    TokenReason,
-    TokenRefused,
-)
 from ostiary.features.upstream.model import (
     Arrived,
     Begun,
@@ -41,24 +32,19 @@ from ostiary.features.upstream.providers import (
     ResponseMode,
     SigningClient,
 )
-from ostiary.features.upstream.refreshes import Refreshes
 from ostiary.features.upstream.service import Upstream
 
 __all__ = [
     "APPLE",
     "MICROSOFT_CONSUMERS",
     "PRESETS",
-    "ApplicationVault",
     "Arrived",
     "Begun",
     "ClaimsRule",
     "ClientAuthentication",
     "Endpoints",
     "Intent",
-    "InvalidReason",
     "Kind",
-    "LiveToken",
-    "LiveTokens",
     "LoggedOut",
     "OnKnownAddress",
     "OnNew",
@@ -69,12 +55,8 @@ __all__ = [
     "Provider",
     "ProviderRules",
     "Providers",
-    "Reader",
-    "Refreshes",
     "ResponseMode",
     "SigningClient",
-    "TokenReason",
-    "TokenRefused",
     "UnknownProvider",
     "Upstream",
     "UpstreamIdentity",

@@ -21,9 +21,10 @@ from tests.vaulted import (
     uses,
 )
 
+from ostiary.features.live_tokens import InvalidReason, Reader, TokenReason, TokenRefused
+from ostiary.features.live_tokens.refreshes import pause_after
 from ostiary.features.outbox import Template
-from ostiary.features.upstream import InvalidReason, Reader, TokenReason, TokenRefused, UpstreamUnavailable
-from ostiary.features.upstream.refreshes import pause_after
+from ostiary.features.upstream import UpstreamUnavailable
 from ostiary.features.vault import LinkedBy, UpstreamTokens
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.errors import Unavailable
@@ -227,7 +228,7 @@ def test_f18_nobody_waits_for_more_than_five_minutes():
 
 async def test_f18_a_slow_provider_keeps_nobody_waiting(running, provider, monkeypatch):
     """Whoever asks is answered in time with the token that is still good, and the refresh comes to its end."""
-    monkeypatch.setattr("ostiary.features.upstream.live_tokens._PATIENCE", timedelta(milliseconds=50))
+    monkeypatch.setattr("ostiary.features.live_tokens.service._PATIENCE", timedelta(milliseconds=50))
     account_id = await linked(running, provider, left=SOON)
     old = (await tokens_of(running, account_id)).access_token
     provider.opened.clear()

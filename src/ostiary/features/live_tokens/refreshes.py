@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from ostiary.features.audit import SYSTEM, Action, Event
 from ostiary.features.identities import IDENTITY_PREFIX, IdentityNotFound
 from ostiary.features.outbox import Template
-from ostiary.features.upstream.model import UpstreamReason, UpstreamRefused
+from ostiary.features.upstream import UpstreamReason, UpstreamRefused
 from ostiary.foundation.errors import Unavailable
 from ostiary.foundation.ids import format_id
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ostiary.features.audit import Audit
     from ostiary.features.identities import Identities
     from ostiary.features.outbox import Outbox
-    from ostiary.features.upstream.service import Upstream
+    from ostiary.features.upstream import Upstream
     from ostiary.features.vault import ClaimedRefresh, RefreshClaims, UpstreamTokens, Vault
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.storage import Database

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 from ostiary.features.audit import APPLICATION
 from ostiary.features.identities import IDENTITY_PREFIX
-from ostiary.features.upstream.live_tokens import Reader
+from ostiary.features.live_tokens.model import Reader
 from ostiary.features.vault import parse_account_id
 from ostiary.foundation.ids import parse_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ostiary.features.upstream.live_tokens import LiveToken, LiveTokens
+    from ostiary.features.live_tokens.model import LiveToken
+    from ostiary.features.live_tokens.service import LiveTokens
     from ostiary.features.vault import LinkedAccount, Vault
     from ostiary.foundation.clock import Clock
 
