@@ -145,7 +145,13 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
         ),
         provisioning=provisioning,
         live_tokens=live_tokens,
-        application_vault=ApplicationVault(live_tokens, facts.vault, ground.clock),
+        application_vault=ApplicationVault(
+            ground.database,
+            live_tokens=live_tokens,
+            vault=facts.vault,
+            audit=records.audit,
+            clock=ground.clock,
+        ),
         linking=linking,
         federation=Federation(
             ground.database,

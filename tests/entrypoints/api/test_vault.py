@@ -194,3 +194,20 @@ async def test_an_application_reads_for_itself(running, provider):
         await vault.access_token("somebody", reason="a guess")
     with pytest.raises(TokenRefused):
         await vault.access_token(found.external_id, reason="too much", scope="admin")
+
+
+async def test_the_application_erases_an_accounts_tokens(running, provider):
+    """They are gone, the account stays linked, and the log says who erased them; of nobody's account it says so."""
+    account_id = await linked(running, provider)
+    account = format_id("acc", account_id)
+
+    await running.auth.vault.clear(account)
+
+    with pytest.raises(TokenRefused):
+        await running.auth.vault.access_token(account, reason="too late")
+    assert (await tokens_of(running, account_id)).access_token is None
+    assert (await account_of(running, account_id)).id == account_id
+    (event,) = await events(running, "linked_account:tokens:cleared")
+    assert event.actor == APPLICATION
+    with pytest.raises(TokenRefused):
+        await running.auth.vault.clear("acc_01h455vb4pex5vsknk084sn02q")

@@ -50,7 +50,7 @@ class Visits:
         return self.clock.now()
 
     async def begin(self, name="acme", intent=Intent.SIGN_IN, **more):
-        return await self.upstream.begin(None, name, intent=intent, entity_type="user", now=self.now, **more)
+        return await self.upstream.begin(name, intent=intent, entity_type="user", now=self.now, **more)
 
     async def come_back(self, begun, parameters, name="acme"):
         flow = await self.upstream.consume(name, parameters, browsers=[begun.browser], now=self.now)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from tests.features.upstream.conftest import PUBLIC_URL, Visits, configured
-from tests.hostile_provider import DISCOVERY, TOKEN, HostileProvider
+from tests.hostile_provider import TOKEN, HostileProvider
 
 from ostiary.features.upstream import (
     Intent,
@@ -16,8 +16,6 @@ from ostiary.features.upstream import (
     UpstreamReason,
     UpstreamRefused,
 )
-from ostiary.foundation.entropy import Entropy
-from ostiary.foundation.ids import new_id
 from ostiary.foundation.secret import Secret
 from ostiary.foundation.storage import Query
 
@@ -39,38 +37,20 @@ async def refusal(coming):
 
 async def test_somebody_goes_there_and_comes_back(visits, provider):
     """The provider's word becomes an identity and tokens, and the flow still knows what it was for."""
-    begun = await visits.begin(return_to="/after", delivery="cookie")
+    begun = await visits.begin(return_to="/after")
     back = provider.approve(begun.url)
     flow = await visits.upstream.consume("acme", back, browsers=[begun.browser], now=visits.now)
     arrived = await visits.upstream.finish(flow, back, now=visits.now)
 
-    assert (flow.intent, flow.entity_type, flow.return_to, flow.delivery) == (
+    assert (flow.intent, flow.entity_type, flow.return_to) == (
         Intent.SIGN_IN,
         "user",
         "/after",
-        "cookie",
     )
     assert arrived.identity.account_id == "acme-alice"
     assert arrived.tokens.access_token_expires_at == visits.now + timedelta(hours=1)
     assert arrived.tokens.refresh_token is not None
     assert arrived.tokens.scope == "openid email profile"
-
-
-async def test_a_flow_can_be_begun_inside_a_transaction(visits, provider, migrated):
-    """Nobody is asked in there: what is needed was learnt before."""
-    await visits.upstream.ready("acme", now=visits.now)
-    async with migrated.transaction() as tx:
-        begun = await visits.upstream.begin(
-            tx,
-            "acme",
-            intent=Intent.LINK,
-            entity_type="user",
-            session_id=new_id(visits.now, Entropy()),
-            now=visits.now,
-        )
-
-    assert (await visits.come_back(begun, provider.approve(begun.url))).identity.account_id == "acme-alice"
-    assert provider.count(DISCOVERY) == 1
 
 
 async def test_fed_03_each_flow_has_secrets_of_its_own(visits):

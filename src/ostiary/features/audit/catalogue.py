@@ -238,6 +238,12 @@ CATALOGUE: Final[Mapping[Action, Entry]] = MappingProxyType(
             _THEM,
             ("account", "provider", "scope"),
         ),
+        Action.LINKED_ACCOUNT_CLEARED: Entry(
+            "The tokens of an account at a provider were erased, and it stays linked.",
+            "the application",
+            _THEM,
+            ("account", "provider"),
+        ),
         Action.LINKED_ACCOUNT_GRANT_ENDED: Entry(
             "A provider took a refresh token no more, and the account has to be connected again: `grant_ended`, or "
             "`refresh_interrupted` where an earlier refresh was begun and its answer never kept.",

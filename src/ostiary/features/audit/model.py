@@ -108,6 +108,7 @@ class Action(StrEnum):
     SIGNING_KEY_RETIRED = "signing_key:key:retired"
     LINKED_ACCOUNTS_READ = "identity:linked_accounts:read"
     LINKED_ACCOUNT_TOKEN_READ = "linked_account:token:read"  # noqa: S105 - the name of an event
+    LINKED_ACCOUNT_CLEARED = "linked_account:tokens:cleared"
     LINKED_ACCOUNT_GRANT_ENDED = "linked_account:grant:ended"
     LINKED_ACCOUNT_REFRESH_REFUSED = "linked_account:refresh:refused"
     DATA_KEY_CREATED = "data_key:key:created"

@@ -67,7 +67,7 @@ class ProviderSignIn:
         """
         self._entity_types.get(entity_type)
         return await self._upstream.begin(
-            None, provider, intent=Intent.SIGN_IN, entity_type=entity_type, return_to=return_to, now=now
+            provider, intent=Intent.SIGN_IN, entity_type=entity_type, return_to=return_to, now=now
         )
 
     async def leave_to_link(
@@ -78,7 +78,6 @@ class ProviderSignIn:
         Raises `UnknownProvider`, `UpstreamUnavailable`.
         """
         return await self._upstream.begin(
-            None,
             provider,
             intent=Intent.LINK,
             entity_type=caller.entity_type,

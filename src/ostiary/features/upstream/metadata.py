@@ -87,13 +87,6 @@ class Published:
         self._keys: dict[str, _Kept] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
-    def known(self, provider: Provider) -> Metadata | None:
-        """Return what was read of a provider, however long ago, without asking."""
-        if provider.kind is Kind.OAUTH2:
-            return _configured(provider)
-        kept = self._metadata.get(provider.name)
-        return None if kept is None else kept.content
-
     async def metadata(self, provider: Provider, *, now: datetime) -> Metadata:
         """Return what a provider says of itself. Raises `UpstreamUnavailable` and `UpstreamRefused`."""
         if provider.kind is Kind.OAUTH2:

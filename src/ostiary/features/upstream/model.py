@@ -126,7 +126,6 @@ class OpenUpstreamFlow:
     identity_id: UUID | None
     session_id: UUID | None
     return_to: str | None
-    delivery: str | None
     nonce: Secret
     code_verifier: Secret
     created_at: datetime

@@ -20,7 +20,6 @@ from ostiary.features.upstream.model import (
     UnknownProvider,
     UpstreamReason,
     UpstreamRefused,
-    UpstreamUnavailable,
 )
 from ostiary.features.upstream.providers import Kind, ResponseMode
 from ostiary.foundation.bearer import BearerSecret, InvalidBearerSecret
@@ -82,7 +81,6 @@ class Upstream:
 
     async def begin(
         self,
-        tx: Transaction | None,
         provider_name: str,
         *,
         intent: Intent,
@@ -90,19 +88,14 @@ class Upstream:
         identity_id: UUID | None = None,
         session_id: UUID | None = None,
         return_to: str | None = None,
-        delivery: str | None = None,
         now: datetime,
     ) -> Begun:
         """Begin a flow, which lasts ten minutes, and return where to send the browser.
 
-        Without a `tx` it is written alone, after the provider was asked where that is. With one nobody is asked inside the
-        transaction: call `ready` before. Raises `UnknownProvider`, `UpstreamRefused` and `UpstreamUnavailable`.
+        Raises `UnknownProvider`, `UpstreamRefused` and `UpstreamUnavailable`.
         """
         provider = self._with_code_flow(provider_name)
-        if tx is None:
-            metadata = await self._published.metadata(provider, now=now)
-        else:
-            metadata = self._published.known(provider) or _unknown()
+        metadata = await self._published.metadata(provider, now=now)
         flow_id = new_id(now, self._entropy)
         state, browser, nonce, verifier = (
             BearerSecret.new(_STATE, flow_id, self._entropy),
@@ -122,21 +115,13 @@ class Upstream:
             digest(browser.reveal().encode()),
             self._sealed(flow_id, nonce, verifier),
             return_to,
-            delivery,
             now,
             now + FLOW_LIFETIME,
         )
-        if tx is None:
-            await self._database.execute(store.BEGIN, *row)
-        else:
-            tx.defer(store.BEGIN, *row)
+        await self._database.execute(store.BEGIN, *row)
         # Several tabs share what binds them, and any of them may come back with a form.
         crosses_sites = any(one.response_mode is ResponseMode.FORM_POST for one in self.providers)
         return Begun(url, browser, crosses_sites=crosses_sites)
-
-    async def ready(self, provider_name: str, *, now: datetime) -> None:
-        """Learn what `begin` needs. Raises `UnknownProvider`, `UpstreamRefused` and `UpstreamUnavailable`."""
-        await self._published.metadata(self._with_code_flow(provider_name), now=now)
 
     async def consume(
         self,
@@ -171,7 +156,6 @@ class Upstream:
             used.identity_id,
             used.session_id,
             used.return_to,
-            used.delivery,
             nonce,
             verifier,
             used.created_at,
@@ -219,7 +203,6 @@ class Upstream:
             None,
             None,
             nonce.digest,
-            None,
             None,
             None,
             None,
@@ -383,7 +366,3 @@ class Upstream:
 
 def _place(flow_id: UUID) -> bytes:
     return associated_data("upstream_flows", "sealed", flow_id)
-
-
-def _unknown() -> Metadata:
-    raise UpstreamUnavailable("The provider was not asked yet. Try again in a moment.")

@@ -22,7 +22,6 @@ class UsedFlow:
     browser_digest: bytes | None = field(repr=False)
     sealed: bytes | None = field(repr=False)
     return_to: str | None
-    delivery: str | None
     created_at: datetime
 
 
@@ -30,8 +29,8 @@ BEGIN: Query[Any] = Query(
     """
     INSERT INTO ostiary.upstream_flows
            (id, provider, intent, entity_type, identity_id, session_id, secret_digest, browser_digest, sealed,
-            return_to, delivery, created_at, expires_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+            return_to, created_at, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     """
 )
 
@@ -41,7 +40,7 @@ USE_UP = Query(
     UPDATE ostiary.upstream_flows SET consumed_at = $4
      WHERE id = $1 AND secret_digest = $2 AND provider = $3 AND consumed_at IS NULL AND expires_at > $4
        AND intent <> 'nonce'
-    RETURNING intent, entity_type, identity_id, session_id, browser_digest, sealed, return_to, delivery, created_at
+    RETURNING intent, entity_type, identity_id, session_id, browser_digest, sealed, return_to, created_at
     """,
     into=UsedFlow,
 )

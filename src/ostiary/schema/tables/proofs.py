@@ -220,7 +220,6 @@ upstream_flows = table(
     # The nonce and the PKCE verifier.
     Column("sealed", BYTES),
     Column("return_to", TEXT),
-    Column("delivery", TEXT),
     Column("created_at", MOMENT, nullable=False),
     Column("expires_at", MOMENT, nullable=False),
     Column("consumed_at", MOMENT),

@@ -130,7 +130,6 @@ def _upstream_flows() -> None:
         sa.Column("browser_digest", BYTES),
         sa.Column("sealed", BYTES),
         sa.Column("return_to", TEXT),
-        sa.Column("delivery", TEXT),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("expires_at", MOMENT, nullable=False),
         sa.Column("consumed_at", MOMENT),
