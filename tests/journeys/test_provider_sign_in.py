@@ -369,6 +369,23 @@ async def test_sixteen_first_sign_ins_of_one_person_make_one_account(running, ac
     assert await count(running.auth, "linked_accounts") == 1
 
 
+async def test_a_newcomer_who_needs_approval_waits_for_it(migrated_url, tmp_path, acme):
+    """Neither the first time nor the second are they in, and both times they are told why."""
+    sections = {"acme": {"entity_types": "partner"}}
+    async with at_providers(migrated_url, tmp_path, acme, sections=sections) as running:
+
+        async def create(tx, identity, profile):
+            return identity.id
+
+        running.auth.entity_type("partner", prefix="prt", create=create, needs_approval=True)
+        browser = Browser(running.auth)
+        answers = [told(await browser.sign_in(acme, entity_type="partner", return_to="/")) for _ in range(2)]
+
+        assert answers == [{"status": "awaits_approval"}] * 2
+        assert (await browser.me()).status_code == 401
+        assert await count(running.auth, "identities") == 1
+
+
 async def test_the_second_factor_is_asked_for_here(migrated_url, tmp_path, acme):
     """A provider's word is a first proof: whoever must have a second factor is asked for it, or to make one."""
     async with at_providers(migrated_url, tmp_path, acme, factors={"required_for": "user"}) as running:

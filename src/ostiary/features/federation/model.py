@@ -96,6 +96,11 @@ class Known:
         return self.status is Status.ACTIVE and self.deleted_at is None
 
     @property
+    def awaits_approval(self) -> bool:
+        """Whether an operator has yet to let them in."""
+        return self.status is Status.PENDING_VERIFICATION and self.deleted_at is None
+
+    @property
     def credentials(self) -> Credentials:
         """Who this is, as sign-ins know it."""
         return Credentials(

@@ -182,6 +182,8 @@ class Federation:
         visit: Visit,
         now: datetime,
     ) -> Arrival | ArrivalRefused:
+        if known.awaits_approval:
+            return AwaitsApproval(known.id)
         if not known.is_active:
             return self._refuse(tx, known, arrived.identity, visit, ArrivalReason.NOT_ACTIVE, now)
         claims = dict(arrived.identity.profile)
