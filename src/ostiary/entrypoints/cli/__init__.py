@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "schema": ("schema:app", "Create, deploy and check the database's tables."),
     "keys": ("keys:app", "Make root keys; list, rotate and retire signing keys."),
     "vault": ("vault:app", "Look at the keys that seal, and move on to newer ones."),
+    "provider": ("provider:app", "List providers, and look whether they can be asked."),
     "service": ("service:app", "Make, list and revoke credentials of services."),
     "revoke": ("revoke:revoke", "End every session and token there is."),
     "factor-reset": ("factor_reset:app", "Decide about lost second factors."),

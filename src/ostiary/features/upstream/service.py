@@ -79,6 +79,18 @@ class Upstream:
         """Return where a provider sends browsers back to: a place of its own for each (FED-05)."""
         return f"{self._public_url}/v1/providers/{provider_name}/callback"
 
+    async def check(self, provider_name: str, *, now: datetime) -> int:
+        """Read what a provider publishes, as a sign-in would, and return with how many keys; OAuth 2 publishes none.
+
+        Raises `UnknownProvider`, `UpstreamRefused` and `UpstreamUnavailable`.
+        """
+        provider = self.providers.get(provider_name)
+        if provider.has_code_flow:
+            await self._published.metadata(provider, now=now)
+        if provider.kind is Kind.OAUTH2:
+            return 0
+        return len(await self._published.keys(provider, key_id=None, now=now))
+
     async def begin(
         self,
         provider_name: str,
