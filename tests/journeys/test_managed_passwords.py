@@ -288,6 +288,17 @@ async def test_what_is_not_registered_there(installed, pool):
     assert login.status_code == 401
 
 
+async def test_fed_09_no_administrator_is_registered_at_a_provider(installed, pool):
+    """Not even where the settings name the kind: whom Ostiary would make nothing of gets no account there."""
+    async with installed(allowed_domains="example.org", entity_types="user,admin") as (_, client):
+        body = {"email": EMAIL, "password": UPSTREAM, "entity_type": "admin"}
+        refused = await client.post("/v1/providers/cognito/register", json=body)
+        as_user = await client.post("/v1/providers/cognito/register", json=body | {"entity_type": "user"})
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "registration_closed")
+    assert as_user.status_code == 202
+
+
 async def test_abu_07_messages_of_the_provider_count_as_ours(installed, pool):
     """Registering and asking again send mail: so many an hour to one address, and no more."""
     async with installed() as (_, client):

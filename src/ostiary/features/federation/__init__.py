@@ -8,7 +8,7 @@ one place, whichever way they came. An address alone opens nothing (FED-01, FED-
 from ostiary.features.federation.linking import Linking
 from ostiary.features.federation.model import ArrivalReason, ArrivalRefused, Visit
 from ostiary.features.federation.provider_roles import ProviderRoles
-from ostiary.features.federation.service import Federation, once_more
+from ostiary.features.federation.service import Federation, may_be_made, once_more
 
 __all__ = [
     "ArrivalReason",
@@ -17,5 +17,6 @@ __all__ = [
     "Linking",
     "ProviderRoles",
     "Visit",
+    "may_be_made",
     "once_more",
 ]

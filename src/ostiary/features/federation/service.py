@@ -158,7 +158,7 @@ class Federation:
         if linked is not None and linked.account_id is not None:
             return await self._return(tx, arrived, linked, linked.account_id, rules, visit, now)
         policy = LinkingPolicy(
-            creates=rules.on_new is OnNew.CREATE and _may_be_made(entity_type, rules),
+            creates=may_be_made(entity_type, rules),
             links_known_address=rules.on_known_address is OnKnownAddress.LINK,
             asks_to_sign_in_first=rules.on_known_address is not OnKnownAddress.REFUSE,
         )
@@ -303,13 +303,13 @@ def _not_for(rules: ProviderRules, entity_type: EntityType, who: UpstreamIdentit
     return None if rules.admits(who.email) else ArrivalReason.DOMAIN_NOT_ALLOWED
 
 
-def _may_be_made(entity_type: EntityType, rules: ProviderRules) -> bool:
-    """Say whether a provider's word may make such an account (FED-09): never one that administers or serves.
+def may_be_made(entity_type: EntityType, rules: ProviderRules) -> bool:
+    """Say whether a provider's word makes such an account (FED-09): never one that administers or serves.
 
     Where nobody may register, a provider brings newcomers only if it is an organisation's own.
     """
     is_open = entity_type.open_registration or bool(rules.allowed_domains)
-    return is_open and entity_type.name not in _MADE_BY_OPERATORS
+    return rules.on_new is OnNew.CREATE and is_open and entity_type.name not in _MADE_BY_OPERATORS
 
 
 def _address(who: UpstreamIdentity) -> EmailAddress | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ostiary.features.audit import NOBODY, Action, Event
+from ostiary.features.federation import may_be_made
 from ostiary.features.identities import IDENTITY_PREFIX, parse_email
 from ostiary.features.managed_passwords import ManagedReason, ManagedRefused, SignedUp
 from ostiary.features.managed_registration.model import ManagedRegistrationRefused
-from ostiary.features.upstream import OnNew
 from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
@@ -150,9 +150,7 @@ class ManagedRegistration:
     def _require_open(self, rules: ProviderRules, entity_type: str) -> None:
         """Refuse whoever could not sign in with what they get: for them no account is made anywhere (FED-08)."""
         kind = self._entity_types.get(entity_type)
-        may_be_made = kind.open_registration or bool(rules.allowed_domains)
-        brings_newcomers = rules.on_new is OnNew.CREATE and not rules.link_only
-        if kind.name not in rules.entity_types or not may_be_made or not brings_newcomers:
+        if kind.name not in rules.entity_types or rules.link_only or not may_be_made(kind, rules):
             raise ManagedRegistrationRefused(_Reason.CLOSED)
 
     def _refused(self, reason: ManagedReason) -> SignedUp:
