@@ -55,7 +55,7 @@ class Vault:
         """
         account_id = new_id(now, self._entropy)
         given = tokens or UpstreamTokens()
-        key_id, sealed = self.sealed(account_id, identity_id, given)
+        key_id, sealed = self._seal(account_id, identity_id, open_tokens(given))
         tx.defer(
             store.LINK,
             account_id,
@@ -95,7 +95,7 @@ class Vault:
         if tokens is None or not any(open_tokens(tokens)):
             tx.defer(store.SEEN, account_id, identity_id, given, linked_by, now)
             return
-        key_id, sealed = self.sealed(account_id, identity_id, tokens)
+        key_id, sealed = self._seal(account_id, identity_id, open_tokens(tokens))
         tx.defer(
             store.KEEP,
             account_id,
@@ -203,12 +203,6 @@ class Vault:
     async def figures(self, source: Statements) -> VaultFigures:
         """Count the accounts: the linked, those with tokens, and those that must be connected again."""
         return await source.fetch_one(store.FIGURES) or VaultFigures(0, 0, 0)
-
-    def sealed(
-        self, account_id: UUID, identity_id: UUID, tokens: UpstreamTokens
-    ) -> tuple[UUID | None, SealedTokens]:
-        """Seal what there is of tokens to an account; return the data key's id with them, None for no tokens."""
-        return self._seal(account_id, identity_id, open_tokens(tokens))
 
     async def opened(
         self, source: Statements, account_id: UUID, identity_id: UUID, sealed: SealedTokens
