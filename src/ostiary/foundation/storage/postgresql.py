@@ -284,6 +284,22 @@ class _Transaction(_Verbs):
         """Call `callback` right after a successful COMMIT, and never otherwise."""
         self.state.callbacks.append(callback)
 
+    async def load(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Parameter]]) -> None:
+        """Insert many rows by COPY."""
+
+        async def copy(connection: Connection, table: str) -> None:
+            await connection.copy_records_to_table(
+                table, schema_name="ostiary", columns=columns, records=rows
+            )
+
+        self.state.check()
+        try:
+            await self._begin()
+            await self._database.ask(self._connection, copy, table)
+        except BaseException:
+            self.state.failed = True
+            raise
+
     async def finish(self) -> None:
         """Make what was deferred, and make everything final: by COMMIT, or by the one statement there is."""
         batches = self.state.batches()

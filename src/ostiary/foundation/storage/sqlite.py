@@ -226,6 +226,17 @@ class _Transaction(_Verbs):
             self.state.failed = True
             raise
 
+    async def load(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Parameter]]) -> None:
+        """Insert many rows by one prepared statement."""
+        self.state.check()
+        try:
+            values = [[encode(value) for value in row] for row in rows]
+            begun, self._begun = self._begun, True
+            await self._database.in_thread(_load, _insertion(table, columns), values, begun)
+        except BaseException:
+            self.state.failed = True
+            raise
+
     async def finish(self) -> None:
         """Make what was deferred, and COMMIT."""
         changes = [
@@ -288,6 +299,22 @@ def _commit(connection: sqlite3.Connection) -> None:
 def _begin_and_run(connection: sqlite3.Connection, query: Query[Any], values: Sequence[Any]) -> _Answer:
     _begin(connection)
     return _run(connection, query, values)
+
+
+def _insertion(table: str, columns: Sequence[str]) -> str:
+    places = ", ".join("?" * len(columns))
+    return f"INSERT INTO ostiary_{table} ({', '.join(columns)}) VALUES ({places})"
+
+
+def _load(
+    connection: sqlite3.Connection,
+    text: str,
+    rows: Sequence[Sequence[Any]],
+    begun: bool,  # noqa: FBT001 - handed over by position
+) -> None:
+    if not begun:
+        _begin(connection)
+    connection.executemany(text, rows)
 
 
 def _finish(
