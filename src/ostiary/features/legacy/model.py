@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
 from ostiary.features.legacy.reasons import Reason
 from ostiary.foundation.errors import OstiaryError
-
-if TYPE_CHECKING:
-    from ostiary.foundation.foreign import Key, Row
+from ostiary.foundation.foreign import Key, Row
 
 
 class ExitCode:
