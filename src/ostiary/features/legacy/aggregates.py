@@ -9,12 +9,13 @@ import msgspec
 
 from ostiary.features.legacy.fields import as_text
 from ostiary.features.legacy.model import Aggregate, LegacyError, SourceRow
+from ostiary.features.legacy.profile import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ostiary.features.legacy.fields import Shared
-    from ostiary.features.legacy.profile import Owner, Profile
+    from ostiary.features.legacy.profile import Profile
     from ostiary.foundation.foreign import Key, Row, Snapshot, Table, Value
 
 _MOST_SHARED: Final = 10_000
@@ -52,9 +53,7 @@ class Owners:
         """Return the rows of the tables that belong to nobody. Raises `LegacyError` when they are many."""
         found: dict[str, dict[str, Row]] = {}
         for shape in self._shared:
-            rows = await snapshot.after(
-                shape.name, shape.key, None, _MOST_SHARED + 1, columns=shape.columns
-            )
+            rows = await snapshot.after(shape.name, shape.key, None, _MOST_SHARED + 1, columns=shape.columns)
             if len(rows) > _MOST_SHARED:
                 raise LegacyError(
                     f"The table {shape.name} has more than {_MOST_SHARED} rows, which is too many for one that the profile"
@@ -115,11 +114,12 @@ class Owners:
             return []
         found: list[SourceRow] = []
         for row in await snapshot.where(shape.name, owner.column, values, columns=shape.columns):
-            parent = parents.get(as_text(row[owner.column]))
-            if parent is None:
+            # Equal for the database, and yet another text: a column that compares without regard to case.
+            owning = parents.get(as_text(row[owner.column]))
+            if owning is None:
                 continue
-            source_row = SourceRow(shape.name, key_text(key_of(shape, row)), row, parent)
-            aggregate = whose[id(source_row)] = whose[id(parent)]
+            source_row = SourceRow(shape.name, key_text(key_of(shape, row)), row, owning)
+            aggregate = whose[id(source_row)] = whose[id(owning)]
             aggregate.rows.setdefault(shape.name, []).append(source_row)
             found.append(source_row)
         return found
@@ -189,5 +189,7 @@ def _restored(value: Any) -> Value:
 def _shape(name: str, key: tuple[str, ...], owner: Owner | None, table: Table) -> Shape:
     key = key or table.key
     if not key:
-        raise LegacyError(f"The table {name} has no primary key: add one, or name a unique key in the profile.")
+        raise LegacyError(
+            f"The table {name} has no primary key: add one, or name a unique key in the profile."
+        )
     return Shape(name, key, tuple(column.name for column in table.columns), owner)

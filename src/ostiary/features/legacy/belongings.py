@@ -111,14 +111,11 @@ class Accounts:
         _merge(known, newer, older)
 
     def _without(self, progress: Progress, reading: Reading, row: SourceRow) -> None:
-        is_of_root = row.table == self._deriving.profile.root
-        if is_of_root or not (
-            reading.raw("access_token") or reading.raw("refresh_token") or row.parent is None
-        ):
-            if is_of_root:
-                progress.passed(row)
-                return
-        reading.note(Reason.PROVIDER_MISSING, "provider_account_id")
+        """An owner without such an account has none; a row about one that does not say which cannot be kept."""
+        if row.table == self._deriving.profile.root:
+            progress.passed(row)
+        else:
+            reading.note(Reason.PROVIDER_MISSING, "provider_account_id")
 
     def _read(self, reading: Reading, owner: MadeIdentity, provider: str, account_id: str) -> MadeAccount:
         created_at = reading.moment("created_at") or owner.created_at or self._deriving.now

@@ -48,6 +48,25 @@ class State(StrEnum):
     CONTRACTED = "contracted"
 
 
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """A migration as it is kept."""
+
+    id: UUID
+    plan: dict[str, Any]
+    state: State
+    fence: int
+    holder: str | None
+    leased_until: datetime | None
+    checkpoint: dict[str, Any]
+    verification: dict[str, Any] | None
+    started_at: datetime
+    verified_at: datetime | None
+    cut_over_at: datetime | None
+    contracted_at: datetime | None
+    archive_until: datetime | None
+
+
 class Duplicates(StrEnum):
     """Who keeps what two owners claim: nobody may go on until it is decided, the first, or the first while others wait."""
 
