@@ -114,7 +114,10 @@ NOT_EXPORTED = {
     },
     **{("erasures", column): _BOOKKEEPING for column in ("status_before", "requested_by", "erased")},
     ("rate_limits", "*"): "keyed digests and counts, gone within the hour",
-    ("legacy_bearers", "*"): "keyed digests of tokens; the sessions and challenges they belong to are exported",
+    (
+        "legacy_bearers",
+        "*",
+    ): "keyed digests of tokens; the sessions and challenges they belong to are exported",
     ("legacy_roots", "*"): "sealed rows of another system, whose values are exported as they were taken over",
     ("legacy_findings", "*"): "names rows of another system, and nobody here",
     ("unknown_identifiers", "*"): "keyed digests of identifiers that belong to nobody",
