@@ -88,7 +88,10 @@ legacy_bearers = table(
     Column("digest", BYTES, primary_key=True),
     identity_key(),
     Column("session_id", UUID, ForeignKey("ostiary.sessions.id", ondelete="CASCADE")),
-    Column("challenge_id", UUID, ForeignKey("ostiary.challenges.id", ondelete="CASCADE")),
+    # Asking for another link makes a new challenge of the same row, with another id: the old link is dead then.
+    Column(
+        "challenge_id", UUID, ForeignKey("ostiary.challenges.id", ondelete="CASCADE", onupdate="SET NULL")
+    ),
     Column("expires_at", MOMENT, nullable=False),
     Column("consumed_at", MOMENT),
     Index(None, "identity_id"),

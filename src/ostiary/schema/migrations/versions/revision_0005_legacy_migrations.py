@@ -127,7 +127,7 @@ def _legacy_bearers() -> None:
         sa.Column("consumed_at", MOMENT),
         foreign_key("legacy_bearers", "identity_id", "identities"),
         foreign_key("legacy_bearers", "session_id", "sessions"),
-        foreign_key("legacy_bearers", "challenge_id", "challenges"),
+        foreign_key("legacy_bearers", "challenge_id", "challenges", onupdate="SET NULL"),
         primary_key("legacy_bearers", "digest"),
     )
     create_index("legacy_bearers", "identity_id")
