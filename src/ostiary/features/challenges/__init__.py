@@ -7,6 +7,7 @@ here, never through the owner (S0).
 
 from ostiary.features.challenges.address_proofs import CHANGE, VERIFY, AddressProofs
 from ostiary.features.challenges.model import (
+    TOKEN_KIND,
     CODE_ATTEMPTS,
     Challenge,
     Consumed,
@@ -19,6 +20,7 @@ from ostiary.features.challenges.sending import Sending, SendingRates
 from ostiary.features.challenges.service import Challenges
 
 __all__ = [
+    "TOKEN_KIND",
     "CHANGE",
     "CODE_ATTEMPTS",
     "VERIFY",

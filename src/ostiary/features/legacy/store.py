@@ -192,6 +192,8 @@ UPDATE_IDENTITY: Query[Any] = Query(
     """
 )
 
+PROFILE_FIELDS: Final = ("display_name", "given_name", "family_name", "locale", "avatar_url")
+
 UPDATE_PROFILE: Final = {
     name: Query[Any](
         f"""
