@@ -7,8 +7,8 @@ here, never through the owner (S0).
 
 from ostiary.features.challenges.address_proofs import CHANGE, VERIFY, AddressProofs
 from ostiary.features.challenges.model import (
-    TOKEN_KIND,
     CODE_ATTEMPTS,
+    TOKEN_KIND,
     Challenge,
     Consumed,
     Format,
@@ -20,9 +20,9 @@ from ostiary.features.challenges.sending import Sending, SendingRates
 from ostiary.features.challenges.service import Challenges
 
 __all__ = [
-    "TOKEN_KIND",
     "CHANGE",
     "CODE_ATTEMPTS",
+    "TOKEN_KIND",
     "VERIFY",
     "AddressProofs",
     "Challenge",
