@@ -294,20 +294,10 @@ _REQUIRED: Final[Mapping[Make, frozenset[str]]] = {
     Make.TOTP: frozenset({"secret"}),
     Make.PASSKEY: frozenset({"credential_id", "public_key"}),
 }
-CONVERSIONS: Final = frozenset(
-    {
-        "seconds",
-        "milliseconds",
-        "microseconds",
-        "inverse",
-        "present",
-        "base64",
-        "base64url",
-        "utf8",
-        "attestation",
-        "international",
-    }
-)
+CONVERSIONS: Final = frozenset({
+    "seconds", "milliseconds", "microseconds", "inverse", "present",
+    "base64", "base64url", "utf8", "attestation", "international",
+})  # fmt: skip
 """What `as` may say.
 
 How an epoch counts, where the moment is a number (what is none is read as any other moment); that a flag means its
