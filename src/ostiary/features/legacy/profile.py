@@ -296,13 +296,13 @@ _REQUIRED: Final[Mapping[Make, frozenset[str]]] = {
 }
 CONVERSIONS: Final = frozenset({
     "seconds", "milliseconds", "microseconds", "inverse", "present",
-    "base64", "base64url", "utf8", "attestation", "international",
+    "base64url", "utf8", "attestation", "international",
 })  # fmt: skip
 """What `as` may say.
 
 How an epoch counts, where the moment is a number (what is none is read as any other moment); that a flag means its
-opposite, or whether there is any value; that bytes are in base64 or base64url, or are those of the text itself (`utf8`),
-or lie in a WebAuthn attestation object in base64url; that a telephone number lacks the plus of its country code.
+opposite, or whether there is any value; that bytes are in base64url, or are those of the text itself (`utf8`), or lie in
+a WebAuthn attestation object; that a telephone number lacks the plus of its country code.
 """
 
 
