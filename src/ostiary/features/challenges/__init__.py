@@ -12,6 +12,7 @@ from ostiary.features.challenges.model import (
     Consumed,
     Format,
     Purpose,
+    Reissued,
     lifetime_of,
 )
 from ostiary.features.challenges.sending import Sending, SendingRates
@@ -27,6 +28,7 @@ __all__ = [
     "Consumed",
     "Format",
     "Purpose",
+    "Reissued",
     "Sending",
     "SendingRates",
     "lifetime_of",
