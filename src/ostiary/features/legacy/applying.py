@@ -109,10 +109,13 @@ class Applying:
 
     def digest(self, aggregate: Aggregate) -> bytes:
         """Return the keyed digest of an owner's rows over there (HMAC-SHA256)."""
-        return self._digest_of(encode_rows(aggregate, self._owners.shapes))
+        return mac(self._digest_key, encode_rows(aggregate, self._owners.shapes))
 
-    def _digest_of(self, encoded: bytes) -> bytes:
-        return mac(self._digest_key, encoded)
+    def archived(self, aggregate: Aggregate) -> tuple[bytes, bytes]:
+        """Return the keyed digest of an owner's rows over there, and the rows, sealed to their place."""
+        encoded = encode_rows(aggregate, self._owners.shapes)
+        place = associated_data("legacy_roots", "archive", self.migration_id, aggregate.text)
+        return mac(self._digest_key, encoded), seal(self._archive_key, encoded, place, entropy=self._entropy)
 
     async def _settle(self, tx: Transaction, batch: Batch, read: ReadOwners) -> None:
         """Decide who keeps what several claim: whoever was there first, and before all somebody who was born here."""
@@ -250,13 +253,11 @@ class Applying:
         return bool(derived.identities)
 
     def _add_map(self, rows: dict[str, Rows], aggregate: Aggregate, derived: Derived, now: datetime) -> None:
-        encoded = encode_rows(aggregate, self._owners.shapes)
-        place = associated_data("legacy_roots", "archive", self.migration_id, aggregate.text)
+        digest, archive = self.archived(aggregate)
         counts = {name: [one.mapped, one.quarantined, one.dropped] for name, one in derived.counts.items()}
         rows.setdefault("legacy_roots", []).append(
             (
-                *(self.migration_id, aggregate.text, aggregate.version, self._digest_of(encoded)),
-                seal(self._archive_key, encoded, place, entropy=self._entropy),
+                *(self.migration_id, aggregate.text, aggregate.version, digest, archive),
                 *(made_ids(derived), counts),
             )
         )

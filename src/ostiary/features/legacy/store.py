@@ -288,6 +288,20 @@ WAITING = Query(
     into=str,
 )
 
+# How far the slowest replica is behind, in seconds; of SQLite there is none.
+REPLICA_LAG = Query(
+    postgresql="""
+    SELECT COALESCE(EXTRACT(epoch FROM max(replay_lag)), 0)::double precision FROM pg_stat_replication
+    """,
+    sqlite="SELECT 0.0",
+    into=float,
+)
+
+STRAYS = Query(
+    "SELECT root_key FROM ostiary.legacy_roots WHERE migration_id = $1 AND root_key >= $2 AND root_key < $3",
+    into=str,
+)
+
 ROLE_ID = Query(
     """
     INSERT INTO ostiary.roles (id, name) VALUES ($1, $2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -41,6 +42,7 @@ class Tools:
     second_factors: SecondFactors
     passwords: Passwords
     bearer_key: bytes
+    session_lifetime: timedelta
 
 
 class Work:
@@ -67,6 +69,7 @@ class Work:
             key=derive_key(key, "deriving"),
             now=migration.started_at,
             readability=tools.passwords.readability,
+            session_lifetime=tools.session_lifetime,
         )
         self._archive_key = derive_key(key, "archive")
         self.digest_key = derive_key(key, "digests")
