@@ -81,10 +81,14 @@ def noting(capturing: Capturing, catalogue: Catalogue) -> list[str]:
         row = f"ostiary_capture_note_row_{number}"
         whole = f"ostiary_capture_note_table_{number}"
         statements += [
-            f"{function}; CREATE TRIGGER {row} AFTER INSERT OR UPDATE OR DELETE ON {relation} "
-            f"FOR EACH ROW EXECUTE FUNCTION ostiary_capture.note_{number}(); {_always(relation, row)}",
-            f"{_NO_TRUNCATE}; CREATE TRIGGER {whole} BEFORE TRUNCATE ON {relation} "
-            f"FOR EACH STATEMENT EXECUTE FUNCTION ostiary_capture.refuse_truncate(); {_always(relation, whole)}",
+            (
+                f"{function}; CREATE TRIGGER {row} AFTER INSERT OR UPDATE OR DELETE ON {relation} "
+                f"FOR EACH ROW EXECUTE FUNCTION ostiary_capture.note_{number}(); {_always(relation, row)}"
+            ),
+            (
+                f"{_NO_TRUNCATE}; CREATE TRIGGER {whole} BEFORE TRUNCATE ON {relation} "
+                f"FOR EACH STATEMENT EXECUTE FUNCTION ostiary_capture.refuse_truncate(); {_always(relation, whole)}"
+            ),
         ]
     return statements
 
@@ -123,7 +127,7 @@ def _roots(capturing: Capturing, watch: Watch, catalogue: Catalogue, row: str) -
     if not watch.path:
         return f"SELECT {_root(capturing.key, row)}"
     steps = [*watch.path]
-    sources = []
+    sources: list[str] = []
     table, place = watch.table, row
     while len(steps) > 1 or (steps and not _names_root(capturing, catalogue, table, steps[0])):
         column, parent, target = steps.pop(0)

@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 NOTING: Final = "ostiary_capture_note_"
 CLOSED: Final = "ostiary_capture_closed_"
 LEDGER: Final = (
-    "CREATE TABLE IF NOT EXISTS ostiary_capture_changes (root TEXT PRIMARY KEY, version INTEGER NOT NULL, "
-    "applied INTEGER NOT NULL DEFAULT 0, since INTEGER NOT NULL) WITHOUT ROWID",
-    "CREATE INDEX IF NOT EXISTS ostiary_capture_changes_waiting ON ostiary_capture_changes (since, root) "
-    "WHERE applied < version",
+    (
+        "CREATE TABLE IF NOT EXISTS ostiary_capture_changes (root TEXT PRIMARY KEY, version INTEGER NOT NULL, "
+        "applied INTEGER NOT NULL DEFAULT 0, since INTEGER NOT NULL) WITHOUT ROWID"
+    ),
+    (
+        "CREATE INDEX IF NOT EXISTS ostiary_capture_changes_waiting ON ostiary_capture_changes (since, root) "
+        "WHERE applied < version"
+    ),
     "CREATE TABLE IF NOT EXISTS ostiary_capture_captured (capturing TEXT NOT NULL, triggers INTEGER NOT NULL)",
     # Holds a row while Ostiary itself writes, which nobody else ever sees: it is gone again before the commit.
     "CREATE TABLE IF NOT EXISTS ostiary_capture_writing (is_ours INTEGER NOT NULL)",

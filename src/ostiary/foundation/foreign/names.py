@@ -43,6 +43,14 @@ def table_named(tables: Mapping[str, Table], name: str, columns: Sequence[str] =
     return table
 
 
+def paged_by(table: Table, key: Sequence[str]) -> None:
+    """Raise `ForeignDataError` if there is nothing to go by."""
+    if not key:
+        raise ForeignDataError(
+            f'The table "{table.name}" has no key to go through it by: name columns that are one.'
+        )
+
+
 def portions(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """Return the items in order, some at a time."""
     for start in range(0, len(items), size):

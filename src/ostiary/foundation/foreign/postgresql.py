@@ -14,7 +14,7 @@ from ostiary.foundation.foreign.postgresql_snapshot import PostgreSQLSnapshot
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from ostiary.foundation.foreign.model import Change, Snapshot, Table
+    from ostiary.foundation.foreign.model import Capture, Change, Snapshot, Table
 
 # Every transaction that writes takes a number, and none that reads does; so do those of other databases of the cluster.
 _STATE: Final = """
@@ -32,7 +32,7 @@ class PostgreSQLSource:
         self.description = "PostgreSQL"
         self._connections = Connections(url)
         self._known: Catalogue | None = None
-        self.capture = PostgreSQLCapture(self._connections, self._catalogue)
+        self.capture: Capture | None = PostgreSQLCapture(self._connections, self._catalogue)
 
     async def open(self) -> None:
         """Connect. Raises `Unavailable`, `ForeignDataError`."""

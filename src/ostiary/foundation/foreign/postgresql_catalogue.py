@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +11,7 @@ from ostiary.foundation.foreign.model import Column, Reference, Table
 from ostiary.foundation.foreign.names import quoted, table_named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from ostiary.foundation.foreign.postgresql_connection import Connection
 

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from ostiary.foundation.foreign.model import ForeignDataError
-from ostiary.foundation.foreign.names import quoted
+from ostiary.foundation.foreign.names import paged_by, quoted
 from ostiary.foundation.foreign.postgresql_connection import translating
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class PostgreSQLSnapshot:
         """Return the next rows in the order of `key`, behind `last`. Raises `ForeignDataError` if a key is null."""
         select = self._select(table, columns, key)
         places = ", ".join(f"t.{quoted(name)}" for name in key)
+        paged_by(self._catalogue.tables[table], key)
         await self._refuse_null_keys(table, key)
         where = ""
         if last is not None:

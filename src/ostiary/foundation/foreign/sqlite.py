@@ -18,7 +18,7 @@ from ostiary.foundation.foreign.sqlite_snapshot import SQLiteSnapshot
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
-    from ostiary.foundation.foreign.model import Change, Row, Snapshot, Table, Value
+    from ostiary.foundation.foreign.model import Capture, Change, Row, Snapshot, Table, Value
 
 _PORTION: Final = 5000
 
@@ -35,7 +35,7 @@ class SQLiteSource:
         # Held open: a connection is told of every commit but its own, as long as it lasts.
         self._observer = Connection(self._path, reads_only=True)
         self._known: Mapping[str, Table] | None = None
-        self.capture = SQLiteCapture(self._writer)
+        self.capture: Capture | None = SQLiteCapture(self._writer)
 
     async def open(self) -> None:
         """Open the file, which has to be there. Raises `Unavailable`, `ForeignDataError`."""

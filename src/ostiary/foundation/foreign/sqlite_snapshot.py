@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ostiary.foundation.foreign.capture_sqlite_sql import LEDGER_IS_THERE, VERSION, root_of
 from ostiary.foundation.foreign.model import ForeignDataError
-from ostiary.foundation.foreign.names import portions, quoted, table_named
+from ostiary.foundation.foreign.names import paged_by, portions, quoted, table_named
 from ostiary.foundation.foreign.sqlite_connection import bound, placeholder
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class SQLiteSnapshot:
     ) -> list[Row]:
         """Return the next rows in the order of `key`, behind `last`. Raises `ForeignDataError` if a key is null."""
         select = self._select(table, columns, key)
+        paged_by(self._tables[table], key)
         await self._refuse_null_keys(table, key)
         places = ", ".join(f"t.{quoted(name)}" for name in key)
         where = ""
