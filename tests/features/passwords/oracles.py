@@ -23,7 +23,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from passlib import hash as passlib
 
-    for _handler in (passlib.md5_crypt, passlib.sha256_crypt, passlib.sha512_crypt):
+    for _handler in (passlib.des_crypt, passlib.md5_crypt, passlib.sha256_crypt, passlib.sha512_crypt):
         _handler.set_backend("builtin")
 
 PEPPER = b"pepper"
@@ -286,6 +286,9 @@ KEYED_MAKERS = {
 }
 # Made by these, and never written again.
 FINAL_MAKERS = {
+    "des-crypt": passlib.des_crypt.hash,
+    "django-crypt": lambda password: "crypt$$" + passlib.des_crypt.hash(password),
+    "ldap-crypt/des": lambda password: "{CRYPT}" + passlib.des_crypt.hash(password),
     "drupal7": _drupal,
     "django-md5": lambda password: django.MD5PasswordHasher().encode(_text(password), "seasalt"),
     "django-sha1": lambda password: "sha1$seasalt$" + _hex("sha1")(b"seasalt" + password),

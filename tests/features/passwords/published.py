@@ -18,6 +18,7 @@ DJANGO = [  # django/django, tests/auth_tests/test_hashers.py
     ("django-md5", "lètmein", "md5$$88a434c88cca4e900f7874cd98123f43"),
     ("django-sha1", "lètmein", "sha1$seasalt$cff36ea83f5706ce9aa7454e63e431fc726b2dc8"),
     ("django-sha1", "lètmein", "sha1$$6d138ca3ae545631b3abd71a4f076ce759c5700b"),
+    ("django-crypt", "lètmei", "crypt$$ab1Hv2Lg7ltQo"),
     ("md5", "lètmein", "88a434c88cca4e900f7874cd98123f43"),
     ("django-pbkdf2-sha1", "lètmein", "pbkdf2_sha1$390000$seasalt2$aDapRanzW8aHTz97v2TcfHzWD+I="),
     (

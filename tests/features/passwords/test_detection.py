@@ -11,7 +11,9 @@ from ostiary.features.passwords import WEAK_SCHEMES, detect
 EVERY_MAKER = {**MAKERS, **KEYED_MAKERS, **FINAL_MAKERS}
 # Their texts are those of others: only a declaration tells.
 DECLARED = {
-    name for name in EVERY_MAKER if name == "plaintext" or name.startswith(("devise", "flask-security"))
+    name
+    for name in EVERY_MAKER
+    if name in {"plaintext", "des-crypt"} or name.startswith(("devise", "flask-security"))
 }
 
 
@@ -79,5 +81,5 @@ def test_any_text_is_looked_at_without_an_error(text):
 def test_fast_and_unsalted_schemes_are_weak_and_slow_ones_are_not():
     """What a machine guesses as fast as it can is marked; what was made to be slow is not."""
     assert {"md5", "sha1", "ntlm", "plaintext", "mysql41", "ldap-ssha", "django-sha1"} <= WEAK_SCHEMES
-    assert {"md5-crypt", "apache-md5-crypt", "kratos-hmac-sha256"} <= WEAK_SCHEMES
+    assert {"md5-crypt", "apache-md5-crypt", "des-crypt", "kratos-hmac-sha256"} <= WEAK_SCHEMES
     assert WEAK_SCHEMES.isdisjoint({"bcrypt", "argon2id", "django-pbkdf2-sha256", "phpass", "lucia-1"})
