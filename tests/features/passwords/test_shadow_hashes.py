@@ -160,6 +160,19 @@ async def test_parameters_are_for_schemes_that_have_them(passwords):
     assert passwords.readability(missing) is Readability.NEEDS_PARAMETERS
 
 
+async def test_a_signer_key_of_another_length_is_not_the_one():
+    """Every Firebase hash is as long as its project's signer key, so a key that was cut is told at once."""
+    cut = Passwords(
+        entropy=Entropy(),
+        weak_hash_for_tests=True,
+        imported={"old": ImportedParameters(signer_key=SIGNER_KEY[:-1])},
+    )
+
+    assert cut.readability(stored("firebase-scrypt")) is Readability.NEEDS_PARAMETERS
+    assert cut.readability(stored("supertokens-scrypt")) is Readability.NEEDS_PARAMETERS
+    cut.close()
+
+
 def test_parameters_do_not_show_in_their_repr():
     """Printing or logging them gives nothing away."""
     assert "pepper" not in repr(IMPORTED)
