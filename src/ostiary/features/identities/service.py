@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from ostiary.features.identities import store
+from ostiary.features.identities import budget_store, store
 from ostiary.features.identities.addresses import Channel, EmailAddress, PhoneNumber
 from ostiary.features.identities.entity_types import NewIdentity
 from ostiary.features.identities.model import (
@@ -162,9 +162,9 @@ class Identities:
         An identifier nobody holds has the same budget and costs the same one statement (ABU-01, ABU-04).
         """
         if isinstance(identifier, EmailAddress):
-            query, value = store.RESERVE_BY_EMAIL, identifier.normalized
+            query, value = budget_store.RESERVE_BY_EMAIL, identifier.normalized
         else:
-            query, value = store.RESERVE_BY_PHONE, identifier.e164
+            query, value = budget_store.RESERVE_BY_PHONE, identifier.e164
         subject = self._subject(entity_type, identifier)
         row = await self._database.fetch_one(
             query, entity_type, value, subject, now, *self._budget(), now + self._forget_after
@@ -174,7 +174,7 @@ class Identities:
     async def reserve_attempt_by_id(self, identity_id: UUID, *, now: datetime) -> Attempt:
         """Count one attempt of somebody already known, against the same budget."""
         return _attempt(
-            await self._database.fetch_one(store.RESERVE_BY_ID, identity_id, now, *self._budget())
+            await self._database.fetch_one(budget_store.RESERVE_BY_ID, identity_id, now, *self._budget())
         )
 
     async def lock_for_change(self, tx: Transaction, identity_id: UUID) -> Credentials:
@@ -264,7 +264,7 @@ class Identities:
 
     async def forget_unknown(self, tx: Transaction, entity_type: str, identifier: Address) -> None:
         """Forget the guesses at an identifier nobody holds, whose owner elsewhere has just proven who they are."""
-        await tx.execute(store.FORGET_UNKNOWN, self._subject(entity_type, identifier))
+        await tx.execute(budget_store.FORGET_UNKNOWN, self._subject(entity_type, identifier))
 
     async def require_password_change(self, tx: Transaction, identity_id: UUID, *, now: datetime) -> None:
         """Demand a new password at the next sign-in, on evidence that the old one is known (PWD-08)."""
@@ -322,7 +322,7 @@ class Identities:
 
         The next guess at such an identifier is the first again (docs/decisions/0011).
         """
-        return await tx.execute(store.PURGE_UNKNOWN, expired_by, limit)
+        return await tx.execute(budget_store.PURGE_UNKNOWN, expired_by, limit)
 
     def _subject(self, entity_type: str, identifier: Address) -> bytes:
         return mac(self._unknown_key, associated_data(entity_type, identifier.key))
@@ -341,7 +341,7 @@ def _by_id(raised: Raised) -> UUID:
     return raised.id
 
 
-def _attempt(row: store.AttemptRow | None) -> Attempt:
+def _attempt(row: budget_store.AttemptRow | None) -> Attempt:
     if row is None:  # the identity was deleted after its token was checked
         return Attempt(granted=False, credentials=None, locked_until=None)
     return Attempt(granted=row.granted, credentials=row.credentials(), locked_until=row.locked_until)
