@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import httpx2
@@ -237,7 +237,7 @@ async def test_inv16_a_link_is_exchanged_at_most_once_by_sixteen_at_once(elsewhe
 
 async def test_a_link_of_another_system_gives_the_token_of_a_link_here(elsewhere, client):
     """For that very purpose and no longer than it was good; nobody is signed in by it."""
-    await elsewhere.bearer(challenge=await elsewhere.link())
+    await elsewhere.bearer(challenge=await elsewhere.link(left=timedelta(minutes=20)))
 
     body = {"token": TOKEN, "delivery": "cookie"}
     answer = await client.post(PATH, json=body, headers={"Origin": elsewhere.auth.settings.public_url})
@@ -246,8 +246,21 @@ async def test_a_link_of_another_system_gives_the_token_of_a_link_here(elsewhere
     assert answer.json().keys() == {"status", "challenge"}
     assert challenge["purpose"] == "reset_password"
     assert challenge["token"].startswith("ost_challenge_")
-    assert challenge["expires_at"] == f"{elsewhere.now + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+    assert datetime.fromisoformat(challenge["expires_at"]) == elsewhere.now + timedelta(minutes=20)
     assert "set-cookie" not in answer.headers
+
+
+async def test_rec_01_no_link_lives_longer_than_ours(elsewhere, client):
+    """One that was good for a day over there is good for half an hour once it is exchanged."""
+    await elsewhere.bearer(challenge=await elsewhere.link(left=timedelta(days=1)))
+
+    challenge = (await exchange(client)).json()["challenge"]
+    elsewhere.running.move(minutes=30)
+    body = {"token": challenge["token"], "new_password": "a phrase of her own choice"}
+    late = await client.post("/v1/password/reset", json=body)
+
+    assert datetime.fromisoformat(challenge["expires_at"]) == elsewhere.now
+    assert late.status_code != 204
 
 
 async def test_a_newer_link_takes_the_place_of_an_older_one(elsewhere, client, unknown):

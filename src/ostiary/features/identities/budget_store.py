@@ -34,6 +34,8 @@ class AttemptRow:
     locale: str | None
     password_hash: str | None
     password_scheme: str | None
+    shadow_scheme: str | None
+    shadow_hash: str | None
 
     def credentials(self) -> Credentials | None:
         """Return the credentials, or None for an identifier nobody holds."""

@@ -14,6 +14,7 @@ from ostiary.features.identities.model import (
     Identity,
     IdentityFilter,
     Lockout,
+    NewPassword,
     Raised,
     Status,
 )
@@ -53,6 +54,14 @@ class IdentityNotFound(OstiaryError):
 
     def __init__(self) -> None:
         super().__init__("No account has this id; it may have been deleted.")
+
+
+class ShadowMissing(OstiaryError):
+    """A new password was not made for `owner`, whose old system has to be able to read it too."""
+
+    def __init__(self, owner: Credentials) -> None:
+        super().__init__("A password of this account has to be written for the system it came from too.")
+        self.owner = owner
 
 
 class Identities:
@@ -245,15 +254,23 @@ class Identities:
         tx.defer(store.COMPLETE_SIGN_IN, identity_id, epoch, now, otherwise=overtaken)
 
     async def set_password(
-        self, tx: Transaction, identity_id: UUID, *, text: str, scheme: str, now: datetime
+        self, tx: Transaction, locked: Credentials, new: NewPassword, *, now: datetime
     ) -> None:
-        """Replace the password hash; a required change is thereby done."""
-        await tx.execute(store.SET_PASSWORD, identity_id, text, scheme, now)
+        """Replace the password of whom `tx` has locked, and its shadow; a required change is thereby done.
+
+        Raises `ShadowMissing` when `new` was made for somebody else, or before they changed.
+        """
+        if new.like != locked.shadowed:
+            raise ShadowMissing(locked)
+        await tx.execute(store.SET_PASSWORD, locked.id, new.text, new.scheme, now, new.shadow)
 
     async def rehash_password(
         self, tx: Transaction, credentials: Credentials, *, text: str, scheme: str, now: datetime
     ) -> None:
-        """Replace the hash that was just verified by a stronger one, unless it has changed meanwhile (PWD-06)."""
+        """Replace the hash that was just verified by a stronger one, unless it has changed meanwhile (PWD-06).
+
+        What the system somebody came from can read stays as their shadow.
+        """
         await tx.execute(store.REHASH_PASSWORD, credentials.id, credentials.password_hash, text, scheme, now)
 
     async def adopt_password(

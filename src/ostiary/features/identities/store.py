@@ -18,7 +18,7 @@ _IDENTITY: Final = """
 # What a password check needs to know; the failure budget hands it out too.
 CREDENTIALS: Final = """
     id, entity_type, entity_id, status, token_epoch, must_change_password, email, phone, locale, password_hash,
-    password_scheme
+    password_scheme, shadow_scheme, shadow_hash
 """
 
 
@@ -151,19 +151,25 @@ SET_PASSWORD: Query[Any] = Query(
     """
     UPDATE ostiary.identities
        SET password_hash = $2, password_scheme = $3, password_changed_at = $4, must_change_password = FALSE,
-           updated_at = $4
+           shadow_hash = $5, updated_at = $4
      WHERE id = $1 AND deleted_at IS NULL
     """
 )
 
 REHASH_PASSWORD: Query[Any] = Query(  # only the one that was verified: one changed meanwhile stays
-    "UPDATE ostiary.identities SET password_hash = $3, password_scheme = $4, updated_at = $5"
-    " WHERE id = $1 AND password_hash = $2"
+    """
+    UPDATE ostiary.identities
+       SET password_hash = $3, password_scheme = $4, updated_at = $5,
+           shadow_hash = CASE WHEN shadow_hash IS NULL AND password_scheme = shadow_scheme THEN password_hash
+                              ELSE shadow_hash END
+     WHERE id = $1 AND password_hash = $2
+    """
 )
 
 ADOPT_PASSWORD: Query[Any] = Query(  # where there is none: one that was set here meanwhile stays
     """
-    UPDATE ostiary.identities SET password_hash = $2, password_scheme = $3, password_changed_at = $4, updated_at = $4
+    UPDATE ostiary.identities
+       SET password_hash = $2, password_scheme = $3, password_changed_at = $4, shadow_hash = NULL, updated_at = $4
      WHERE id = $1 AND password_hash IS NULL AND deleted_at IS NULL AND (email_normalized = $5 OR phone = $5)
     """
 )
@@ -221,7 +227,8 @@ UNLOCK: Query[Any] = Query(
 SOFT_DELETE: Query[Any] = Query(
     """
     UPDATE ostiary.identities
-       SET status = 'deleted', deleted_at = $2, updated_at = $2, password_hash = NULL, password_scheme = NULL
+       SET status = 'deleted', deleted_at = $2, updated_at = $2, password_hash = NULL, password_scheme = NULL,
+           shadow_hash = NULL
      WHERE id = $1 AND deleted_at IS NULL
     """
 )
