@@ -24,7 +24,12 @@ def modules():
     """Return the modules that hold SQL."""
     packages = (f"ostiary.features.{package.name}" for package in pkgutil.iter_modules(features.__path__))
     stores = [f"{name}.store" for name in packages if importlib.util.find_spec(f"{name}.store")]
-    others = ("features.sessions.revocations", "features.vault.claim_store", "foundation.limits")
+    others = (
+        "features.sessions.revocations",
+        "features.vault.claim_store",
+        "features.identities.budget_store",
+        "foundation.limits",
+    )
     return [*stores, *(f"ostiary.{name}" for name in others)]
 
 
