@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ostiary.schema.drift import Difference
     from ostiary.schema.revision import current
 
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 """The revision this release needs; start-up compares it with the stored one without loading the migrations."""
 
 _LOADED_ON_USE: Final = {

@@ -6,10 +6,10 @@ those of PostgreSQL (`ostiary.identities`); on SQLite the schema becomes a prefi
 
 from typing import Final
 
-from ostiary.schema.tables import facts, grants, proofs, records
+from ostiary.schema.tables import facts, grants, legacy, proofs, records
 from ostiary.schema.tables.declaring import METADATA
 
-__all__ = ["METADATA", "SEQUENCES", "facts", "grants", "proofs", "records"]
+__all__ = ["METADATA", "SEQUENCES", "facts", "grants", "legacy", "proofs", "records"]
 
 # Sequences of PostgreSQL; on SQLite the statement computes the next number.
 SEQUENCES: Final = ("audit_seq", "revocation_seq")

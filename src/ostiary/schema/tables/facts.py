@@ -21,6 +21,9 @@ identities = table(
     Column("password_scheme", TEXT),
     Column("password_params_id", TEXT),
     Column("password_changed_at", MOMENT),
+    # While the system somebody came from may yet come back: how it hashed, and a hash of today's password it can read.
+    Column("shadow_scheme", TEXT),
+    Column("shadow_hash", TEXT),
     Column("must_change_password", FLAG, nullable=False, server_default=text("false")),
     Column("status", TEXT, nullable=False),
     Column("failed_login_attempts", NUMBER, nullable=False, server_default=text("0")),
