@@ -12,16 +12,19 @@ import hashlib
 import json
 import sqlite3
 from contextlib import asynccontextmanager, closing
-from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import asyncpg
 
-from ostiary import Ostiary, OnboardingFlow, OnboardingStep
+from ostiary import OnboardingFlow, OnboardingStep, Ostiary
 from ostiary.foundation.crypto import seal, unseal
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.storage import Query, database_at
 from ostiary.testing import MovableClock, auth_for_tests
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 RELEASES = Path(__file__).parent / "releases"
 STORED = sorted(folder.name for folder in RELEASES.iterdir() if folder.is_dir())

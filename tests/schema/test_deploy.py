@@ -194,7 +194,7 @@ async def test_a_newer_database_is_left_alone(migrated_url, dialect):
 async def test_two_stored_revisions_are_refused(migrated_url, dialect):
     """A version table somebody else wrote to is not guessed at."""
     table = "ostiary_alembic_version" if dialect == "sqlite" else "ostiary.ostiary_alembic_version"
-    await run(migrated_url, f"INSERT INTO {table} VALUES ('0000')")
+    await run(migrated_url, f"INSERT INTO {table} (version_num) VALUES ('0000')")
 
     with pytest.raises(SchemaError, match="more than one revision"):
         await deploy(migrated_url)

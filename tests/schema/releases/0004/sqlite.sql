@@ -762,5 +762,4 @@ CREATE INDEX ostiary_ix_sessions_provider_session_id ON ostiary_sessions (provid
 CREATE INDEX ostiary_ix_upstream_flows_identity_id ON ostiary_upstream_flows (identity_id) WHERE identity_id IS NOT NULL;
 CREATE INDEX ostiary_ix_upstream_flows_expires_at ON ostiary_upstream_flows (expires_at);
 CREATE INDEX ostiary_ix_received_logouts_expires_at ON ostiary_received_logouts (expires_at);
-DELETE FROM "sqlite_sequence";
 COMMIT;
