@@ -12,6 +12,7 @@ import hashlib
 import json
 import sqlite3
 from contextlib import asynccontextmanager, closing
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from ostiary import OnboardingFlow, OnboardingStep, Ostiary
 from ostiary.foundation.crypto import seal, unseal
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.storage import Query, database_at
+from ostiary.foundation.storage.database import SQLiteStatement
 from ostiary.testing import MovableClock, auth_for_tests
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ def holdings_of(revision: str, kind: str) -> dict:
     return json.loads(unseal(_ROOT_KEY, base64.b64decode(text), kind.encode()))
 
 
+@cache
 def statements_of(revision: str) -> dict[str, dict]:
     """Return the statements of a release by name: `postgresql` is a text, `sqlite` texts with their numbers of parameters."""
     return json.loads((RELEASES / revision / "statements.json").read_text())
@@ -95,3 +98,11 @@ async def load(revision: str, url: str) -> None:
     fingerprint = await database.fingerprint()
     await database.execute(Query("UPDATE ostiary.restore_guard SET fingerprint = $1"), fingerprint)
     await database.close()
+
+
+def earlier_query(revision: str, name: str, into: type | None = None) -> Query:
+    """Return a statement of an earlier release, which is stored as it is sent to each database."""
+    stored = statements_of(revision)[name]
+    query = Query("SELECT 1", into=into, postgresql=stored["postgresql"])
+    query.sqlite = tuple(SQLiteStatement(text, arity) for text, arity in stored["sqlite"])
+    return query
