@@ -128,6 +128,7 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "messaging.py",
         "metadata.py",
         "lease.py",
+        "legacy.py",
         "policy.py",
         "proofs.py",
         "progress.py",

@@ -39,6 +39,7 @@ PUBLIC = {
     "POST /v1/login/link/confirm",
     "POST /v1/login/code",
     "POST /v1/login/code/confirm",
+    "POST /v1/legacy/exchange",
     "POST /v1/password/forgot",
     "POST /v1/password/reset",
     "POST /v1/refresh",

@@ -50,6 +50,8 @@ NOT_EXPORTED = {
     ("identities", "password_hash"): _SECRET,
     ("identities", "password_scheme"): _SECRET,
     ("identities", "password_params_id"): _SECRET,
+    ("identities", "shadow_scheme"): _SECRET,
+    ("identities", "shadow_hash"): _SECRET,
     ("identities", "token_epoch"): _BOOKKEEPING,
     ("identities", "deleted_at"): "nobody who is deleted can ask",
     **{(table, "deleted_at"): "nobody who is deleted can ask" for table in ("users", "admins", "services")},
@@ -112,12 +114,18 @@ NOT_EXPORTED = {
     },
     **{("erasures", column): _BOOKKEEPING for column in ("status_before", "requested_by", "erased")},
     ("rate_limits", "*"): "keyed digests and counts, gone within the hour",
+    (
+        "legacy_bearers",
+        "*",
+    ): "keyed digests of tokens; the sessions and challenges they belong to are exported",
+    ("legacy_roots", "*"): "sealed rows of another system, whose values are exported as they were taken over",
+    ("legacy_findings", "*"): "names rows of another system, and nobody here",
     ("unknown_identifiers", "*"): "keyed digests of identifiers that belong to nobody",
     **{
         (table, "*"): _NOBODYS
         for table in (
             *("roles", "role_permissions", "signing_keys", "audit_purge_mark", "audit_seals"),
-            *("maintenance_runs", "restore_guard", "webhook_endpoints", "data_keys"),
+            *("maintenance_runs", "restore_guard", "webhook_endpoints", "data_keys", "legacy_migrations"),
         )
     },
 }

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.anyio
 NEW_PASSWORD = "another long phrase of hers"
 # The events whose journeys come with later features are brought about by what those will call.
 BY_SESSION = {
+    EndReason.EXCHANGED,
     EndReason.FACTOR_ADDED,
     EndReason.FACTOR_MISSING,
     EndReason.FACTOR_REMOVED,

@@ -55,6 +55,7 @@ _LOST_FACTORS: Final = timedelta(minutes=1)
 _ERASURES: Final = timedelta(minutes=1)
 _UNUSED_TOKENS: Final = timedelta(hours=1)
 _VAULT_KEYS: Final = timedelta(hours=1)
+_LEGACY_BEARERS_KEPT: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,14 @@ def build_background(
                 "Remove sign-ins that were begun at a provider, and the logout tokens of providers.",
                 timedelta(0),
                 lambda tx, expired_by, limit: proofs.upstream.purge(tx, expired_by=expired_by, limit=limit),
+            ),
+            purge_task(
+                "legacy-bearers",
+                "Remove tokens of another system that were to be exchanged.",
+                _LEGACY_BEARERS_KEPT,
+                lambda tx, expired_by, limit: proofs.legacy_bearers.purge(
+                    tx, expired_by=expired_by, limit=limit
+                ),
             ),
             Task(
                 "lost-factors",

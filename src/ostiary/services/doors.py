@@ -22,6 +22,7 @@ from ostiary.entrypoints.api import (
     FactorResetsDoor,
     FactorsDoor,
     FactorStepsDoor,
+    LegacyDoor,
     ManagedProvidersDoor,
     OnboardingDoor,
     OperationsDoor,
@@ -120,6 +121,7 @@ def build_doors(
                     facts.identities,
                 ),
                 SignInByMessageDoor(journeys.sign_in_by_message, facts.identities),
+                LegacyDoor(journeys.legacy_sign_in, facts.identities),
                 FactorStepsDoor(grants.factor_steps, facts.identities),
                 DevicesDoor(grants.devices),
                 ProvidersDoor(

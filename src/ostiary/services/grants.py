@@ -14,6 +14,7 @@ from ostiary.features.sessions import (
     AddressClaims,
     Lifetimes,
     Revocations,
+    SessionExchange,
     SessionReading,
     Sessions,
     SessionUpkeep,
@@ -39,6 +40,7 @@ class Grants:
     sessions: Sessions
     session_upkeep: SessionUpkeep
     session_reading: SessionReading
+    session_exchange: SessionExchange
     address_claims: AddressClaims
     flows: Flows
     devices: Devices
@@ -126,6 +128,7 @@ def build_grants(ground: Ground, records: Records, facts: Facts, proofs: Proofs)
         ),
         revocations=revocations,
         session_reading=SessionReading(ground.database),
+        session_exchange=SessionExchange(sessions),
         sessions=sessions,
         session_upkeep=SessionUpkeep(sessions=sessions, audit=records.audit),
         address_claims=address_claims,

@@ -28,7 +28,14 @@ from ostiary.features.registration import (
     Registration,
     VerifyFirst,
 )
-from ostiary.features.sign_in import Attempts, ManagedSignIn, PasskeySignIn, SignIn, SignInByMessage
+from ostiary.features.sign_in import (
+    Attempts,
+    LegacySignIn,
+    ManagedSignIn,
+    PasskeySignIn,
+    SignIn,
+    SignInByMessage,
+)
 from ostiary.features.verification import Verification
 
 if TYPE_CHECKING:
@@ -61,6 +68,7 @@ class Journeys:
     passkey_sign_in: PasskeySignIn
     passkey_management: PasskeyManagement
     sign_in_by_message: SignInByMessage
+    legacy_sign_in: LegacySignIn
     recovery: Recovery
     account: Account
     factor_management: FactorManagement
@@ -186,6 +194,15 @@ def build_journeys(
             challenges=proofs.challenges,
             proofs=proofs.address_proofs,
             sending=proofs.sending,
+            flows=grants.flows,
+            audit=audit,
+        ),
+        legacy_sign_in=LegacySignIn(
+            database,
+            identities=facts.identities,
+            bearers=proofs.legacy_bearers,
+            challenges=proofs.challenges,
+            exchange=grants.session_exchange,
             flows=grants.flows,
             audit=audit,
         ),

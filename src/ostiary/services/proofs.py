@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from ostiary.entrypoints.http.cross_site import origin_of
 from ostiary.features.challenges import AddressProofs, Challenges, Sending, SendingRates
+from ostiary.features.legacy_bearers import LegacyBearers
 from ostiary.features.managed_passwords import ManagedPasswords
 from ostiary.features.mfa import FactorKind, FactorResets, SecondFactors
 from ostiary.features.passkeys import Passkeys, RelyingParty
@@ -36,6 +37,7 @@ class Proofs:
     factor_resets: FactorResets
     upstream: Upstream
     managed_passwords: ManagedPasswords
+    legacy_bearers: LegacyBearers
 
 
 def build_proofs(ground: Ground, records: Records) -> Proofs:
@@ -71,6 +73,7 @@ def build_proofs(ground: Ground, records: Records) -> Proofs:
         factor_resets=FactorResets(ground.entropy),
         managed_passwords=managed_passwords_of(ground.settings.providers, outbound=records.outbound),
         upstream=upstream,
+        legacy_bearers=LegacyBearers(key=ground.keys.derive("legacy bearers")),
     )
 
 

@@ -12,6 +12,7 @@ from ostiary.entrypoints.api.devices import DevicesDoor
 from ostiary.entrypoints.api.factor_resets import FactorResetsDoor
 from ostiary.entrypoints.api.factor_steps import FactorStepsDoor
 from ostiary.entrypoints.api.factors import FactorsDoor
+from ostiary.entrypoints.api.legacy import LegacyDoor
 from ostiary.entrypoints.api.managed_providers import ManagedProvidersDoor
 from ostiary.entrypoints.api.onboarding import OnboardingDoor
 from ostiary.entrypoints.api.operations import OperationsDoor
@@ -44,6 +45,7 @@ __all__ = [
     "FactorResetsDoor",
     "FactorStepsDoor",
     "FactorsDoor",
+    "LegacyDoor",
     "ManagedProvidersDoor",
     "OnboardingDoor",
     "OperationsDoor",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _TAG: Final = "Registration and sign-in"
 _SENDING: Final = AddressLimit("sign-in messages", Rate(60, timedelta(minutes=1)))
-_CONFIRMING: Final = AddressLimit("login confirm", Rate(120, timedelta(minutes=1)))
+CONFIRMING: Final = AddressLimit("login confirm", Rate(120, timedelta(minutes=1)))
 _PROBLEMS: Final = (ProblemCode.INVALID_CREDENTIALS, ProblemCode.TOO_MANY_ATTEMPTS)
 
 
@@ -140,7 +140,7 @@ class SignInByMessageDoor:
                     body=body,
                     answers={200: SignInBody},
                     problems=_PROBLEMS,
-                    limit=_CONFIRMING,
+                    limit=CONFIRMING,
                 )
                 for kind, confirm, body, summary in confirms
             ),

@@ -134,6 +134,15 @@ CATALOGUE: Final[Mapping[Action, Entry]] = MappingProxyType(
         ),
         Action.DEVICE_REMEMBERED: Entry("A device needs no second factor for a while.", _OWNER, _THEM),
         Action.DEVICE_FORGOTTEN: Entry("A device needs a second factor again.", _OWNER, _THEM),
+        Action.LEGACY_SESSION_EXCHANGED: Entry(
+            "A session of another system was exchanged, and ended.", _OWNER, _THEM
+        ),
+        Action.LEGACY_LINK_EXCHANGED: Entry(
+            "A link of another system was exchanged for one of ours, or was not.",
+            _ANYBODY,
+            _THEM,
+            ("purpose",),
+        ),
         Action.SIGN_IN_LINK_REQUESTED: Entry("A link to sign in was asked for.", _ANYBODY, _WHOEVER),
         Action.SIGN_IN_CODE_REQUESTED: Entry("A code to sign in was asked for.", _ANYBODY, _WHOEVER),
         Action.PASSWORD_RESET_REQUESTED: Entry("A password was said to be forgotten.", _ANYBODY, _WHOEVER),

@@ -48,6 +48,8 @@ class Action(StrEnum):
     IDENTITIES_MERGED = "identity:account:merged"
     DEVICE_REMEMBERED = "identity:device:remembered"
     DEVICE_FORGOTTEN = "identity:device:forgotten"
+    LEGACY_SESSION_EXCHANGED = "identity:legacy_session:exchanged"
+    LEGACY_LINK_EXCHANGED = "identity:legacy_link:exchanged"
     SIGN_IN_LINK_REQUESTED = "identity:sign_in_link:requested"
     SIGN_IN_CODE_REQUESTED = "identity:sign_in_code:requested"
     PASSWORD_RESET_REQUESTED = "identity:password:reset_requested"  # noqa: S105 - the name of an event

@@ -8,10 +8,12 @@ here, never through the owner (S0).
 from ostiary.features.challenges.address_proofs import CHANGE, VERIFY, AddressProofs
 from ostiary.features.challenges.model import (
     CODE_ATTEMPTS,
+    TOKEN_KIND,
     Challenge,
     Consumed,
     Format,
     Purpose,
+    Reissued,
     lifetime_of,
 )
 from ostiary.features.challenges.sending import Sending, SendingRates
@@ -20,6 +22,7 @@ from ostiary.features.challenges.service import Challenges
 __all__ = [
     "CHANGE",
     "CODE_ATTEMPTS",
+    "TOKEN_KIND",
     "VERIFY",
     "AddressProofs",
     "Challenge",
@@ -27,6 +30,7 @@ __all__ = [
     "Consumed",
     "Format",
     "Purpose",
+    "Reissued",
     "Sending",
     "SendingRates",
     "lifetime_of",

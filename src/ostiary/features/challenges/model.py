@@ -9,6 +9,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from ostiary.foundation.secret import Secret
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -77,6 +79,15 @@ class Challenge:
     destination: str
     format: Format
     created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reissued:
+    """A live challenge that got a new secret: what it is for, and until when."""
+
+    purpose: Purpose
+    token: Secret
     expires_at: datetime
 
 

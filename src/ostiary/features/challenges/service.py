@@ -13,6 +13,7 @@ from ostiary.features.challenges.model import (
     Consumed,
     Format,
     Purpose,
+    Reissued,
     lifetime_of,
 )
 from ostiary.foundation.bearer import BearerSecret, InvalidBearerSecret
@@ -155,6 +156,17 @@ class Challenges:
         digest = self._code_digest(purpose, None, "", flow_id, presented)
         guess = await tx.fetch_one(store.GUESS_OF_FLOW, flow_id, purpose, digest, now)
         return None if guess is None or not guess.right else self._opened(guess.consumed())
+
+    async def reissue(
+        self, tx: Transaction, identity_id: UUID, challenge_id: UUID, *, now: datetime
+    ) -> Reissued | None:
+        """Give a live link of this identity a new secret, by one statement; the one before opens nothing any more.
+
+        It lives no longer for that. None when there is no such link, or it is used or expired.
+        """
+        token = BearerSecret.new(TOKEN_KIND, challenge_id, self._entropy)
+        live = await tx.fetch_one(store.REISSUE, challenge_id, identity_id, token.digest, now)
+        return None if live is None else Reissued(live.purpose, token.text, live.expires_at)
 
     async def destinations(self, tx: Transaction, identity_id: UUID) -> Sequence[str]:
         """Return every address that something of an identity's was sent to and is still known."""

@@ -7,10 +7,18 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from ostiary.features.challenges.model import Challenge, Consumed
+from ostiary.features.challenges.model import Challenge, Consumed, Purpose
 from ostiary.foundation.storage import Query, bounded_delete
 
 FIRST_ID: Final = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What a challenge is for, and until when."""
+
+    purpose: Purpose
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +130,18 @@ CONSUME = Query(
     """,
     sqlite=f"{_CONSUME} RETURNING {_CONSUMED}",
     into=Consumed,
+)
+
+
+# $1 the challenge, $2 its owner, $3 the digest of its new secret, $4 the moment.
+REISSUE = Query(
+    f"""
+    UPDATE ostiary.challenges AS challenges SET secret_digest = $3
+     WHERE id = $1 AND identity_id = $2 AND format = 'link' AND consumed_at IS NULL AND expires_at > $4
+       AND NOT EXISTS {_ALL_ENDED}
+    RETURNING purpose, expires_at
+    """,
+    into=Live,
 )
 
 

@@ -6,6 +6,8 @@ signs somebody in, by whatever proof, enters here.
 
 from ostiary.features.flows.devices import Devices
 from ostiary.features.flows.model import (
+    MULTI_FACTOR,
+    REMEMBERED,
     Device,
     Factor,
     FactorFacts,
@@ -26,6 +28,8 @@ from ostiary.features.flows.service import Flows
 from ostiary.features.flows.steps import FactorSteps
 
 __all__ = [
+    "MULTI_FACTOR",
+    "REMEMBERED",
     "Device",
     "Devices",
     "Factor",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ostiary.features.flows.devices import Devices
     from ostiary.features.flows.model import FactorPolicy, Missing
     from ostiary.features.identities import Credentials
-    from ostiary.features.sessions import Sessions, Tokens
+    from ostiary.features.sessions import Continued, Sessions, Tokens
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.secret import Secret
     from ostiary.foundation.storage import Statements, Transaction
@@ -84,11 +84,13 @@ class Flows:
         origin: Origin,
         device: Secret | None = None,
         facts: FactorFacts | None = None,
+        continued: Continued | None = None,
         now: datetime,
     ) -> SignedIn | FactorRequired:
         """Turn a first proof into a session, or into a flow that waits for a second factor.
 
-        `credentials` were read with the proof; `facts` are read here unless given. `tx` may end with
+        `credentials` were read with the proof; `facts` are read here unless given. A session that was `continued` is no
+        fresh proof, and makes none that lives longer; one that waits for a second factor is proven anew. `tx` may end with
         `SignInOvertaken`, and does for an account that is not active: whatever proof is right, it opens nothing.
         """
         if credentials.status is not Status.ACTIVE:
@@ -100,7 +102,7 @@ class Flows:
         if known.device_id is not None and not proof.is_multi_factor:
             tx.defer(store.TOUCH_DEVICE, known.device_id, now)
             proof = replace(proof, amr=(*proof.amr, REMEMBERED))
-        tokens = self._start(tx, credentials, proof, known, origin, now)
+        tokens = self._start(tx, credentials, proof, known, origin, now, continued=continued)
         self._note(tx, Action.IDENTITY_SIGNED_IN, credentials.id, origin, now, session_id=tokens.session_id)
         return SignedIn(credentials.id, tokens)
 
@@ -158,7 +160,10 @@ class Flows:
         now: datetime,
         authenticated_at: datetime | None = None,
         follows: UUID | None = None,
+        continued: Continued | None = None,
     ) -> Tokens:
+        if continued is not None:
+            authenticated_at = continued.authenticated_at
         authentication = replace(
             Authentication.of(credentials, facts.grants, origin, method=proof.method, amr=proof.amr),
             provider=proof.provider,
@@ -166,6 +171,7 @@ class Flows:
             owner=credentials.recipient if authenticated_at is None else None,
             via=proof.via,
             follows=follows,
+            expires_by=continued.expires_at if continued else None,
         )
         return self._sessions.start(tx, authentication, now=now)
 

@@ -94,19 +94,19 @@ def parse_email(text: str) -> EmailAddress:
     )
 
 
-def parse_phone(text: str) -> PhoneNumber:
-    """Read a phone number with its country code. Raises `InvalidAddress`."""
+def parse_phone(text: str, *, region: str | None = None) -> PhoneNumber:
+    """Read a phone number with its country code, or, where that is known, of `region` (ISO 3166). Raises `InvalidAddress`."""
     invalid = InvalidAddress(
         "phone", "This is not a phone number: write it with its country code, +41 44 668 18 00."
     )
     normalized = unicodedata.normalize("NFKC", text).strip()
-    if len(normalized) > _LONGEST_PHONE or not normalized.startswith("+"):
+    if len(normalized) > _LONGEST_PHONE or not (normalized.startswith("+") or region):
         raise invalid
     try:
-        number = phonenumbers.parse(normalized, None)
+        number = phonenumbers.parse(normalized, region)
     except phonenumbers.NumberParseException:
         raise invalid from None
-    if not phonenumbers.is_valid_number(number):
+    if number.extension is not None or not phonenumbers.is_valid_number(number):
         raise invalid
     return PhoneNumber(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 

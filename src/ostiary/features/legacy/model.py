@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
 from ostiary.features.legacy.reasons import Reason
 from ostiary.foundation.errors import OstiaryError
-
-if TYPE_CHECKING:
-    from ostiary.foundation.foreign import Key, Row
+from ostiary.foundation.foreign import Key, Row
 
 
 class ExitCode:
@@ -48,6 +46,25 @@ class State(StrEnum):
     VERIFIED = "verified"
     SOAKING = "soaking"
     CONTRACTED = "contracted"
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """A migration as it is kept."""
+
+    id: UUID
+    plan: dict[str, Any]
+    state: State
+    fence: int
+    holder: str | None
+    leased_until: datetime | None
+    checkpoint: dict[str, Any]
+    verification: dict[str, Any] | None
+    started_at: datetime
+    verified_at: datetime | None
+    cut_over_at: datetime | None
+    contracted_at: datetime | None
+    archive_until: datetime | None
 
 
 class Duplicates(StrEnum):

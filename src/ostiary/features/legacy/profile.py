@@ -51,7 +51,8 @@ class Field(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={"is
     """Where a value comes from. One of `column`, `is`, `lookup` and `compose`.
 
     `column` may be of a row further up, `owner_table.column`; `path` goes into a JSON document; `as` says how a moment
-    or a flag is written; `values` translates texts, and what is not among them is null.
+    or a flag is written; `values` translates texts, and what is not among them is null. A number in `path` counts the
+    elements of a list, from 0. A column the system may lack, and one that a file's row does not have, is null.
     """
 
     column: str | None = None
@@ -59,15 +60,25 @@ class Field(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={"is
     lookup: Lookup | None = None
     compose: tuple[str, ...] | None = None
     """The texts of these columns as one JSON object, verbatim; null if one of them is."""
+    names: tuple[str, ...] = ()
+    """What the values of `compose` are called in the object, if not as their columns are."""
+    after: str | None = None
+    """Only what follows the first occurrence of this text; null if it does not occur."""
+    plus_seconds: int = 0
+    """How long after the moment: for systems that keep when something was made, and configure how long it is good."""
     path: tuple[str, ...] = ()
     as_: str | None = None
     values: Mapping[str, str] | None = None
 
 
 class Condition(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={"is_": "is", "not_": "not"}):
-    """A column has one of these texts, or none of them; `null` asks whether there is a value."""
+    """A column has one of these texts, or none of them; `null` asks whether there is a value.
+
+    `column` and `path` as in a field. A flag's texts are those of its database: `true`, and `1` on SQLite.
+    """
 
     column: str
+    path: tuple[str, ...] = ()
     is_: tuple[str, ...] | None = None
     not_: tuple[str, ...] | None = None
     null: bool | None = None
@@ -118,6 +129,8 @@ class SourceTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     rest: str | None = None
     drop: Mapping[str, str] = {}
     seal: Mapping[str, str] = {}
+    may_lack: tuple[str, ...] = ()
+    """Columns the system may be installed without."""
     others: str | None = None
     """Why columns that nobody speaks for are dropped; without it they stop a plan."""
     transient: bool = False
@@ -174,6 +187,7 @@ class Profile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 # What each kind of record takes, and of what type: text, moment, flag, number, secret (kept sealed or as a digest).
+# The end of a session that is null or `infinity` is one the other system does not set: here it gets the usual one.
 FIELDS: Final[Mapping[Make, Mapping[str, str]]] = {
     Make.IDENTITY: {
         "entity_type": "text",
@@ -246,7 +260,16 @@ FIELDS: Final[Mapping[Make, Mapping[str, str]]] = {
         "used_at": "moment",
     },
     Make.ROLE: {"name": "text"},
-    Make.TOTP: {"secret": "secret", "label": "text", "confirmed": "flag", "created_at": "moment"},
+    # What an app was set up with: a secret that asks for other codes than those made here is no use.
+    Make.TOTP: {
+        "secret": "secret",
+        "algorithm": "text",
+        "digits": "number",
+        "period": "number",
+        "label": "text",
+        "confirmed": "flag",
+        "created_at": "moment",
+    },
     Make.PASSKEY: {
         "credential_id": "text",
         "public_key": "text",
@@ -271,8 +294,16 @@ _REQUIRED: Final[Mapping[Make, frozenset[str]]] = {
     Make.TOTP: frozenset({"secret"}),
     Make.PASSKEY: frozenset({"credential_id", "public_key"}),
 }
-CONVERSIONS: Final = frozenset({"seconds", "milliseconds", "microseconds", "inverse", "present", "base64url"})
-"""What `as` may say: how an epoch counts, that a flag means its opposite or any value, that bytes are in base64url."""
+CONVERSIONS: Final = frozenset({
+    "seconds", "milliseconds", "microseconds", "inverse", "present",
+    "base64url", "utf8", "attestation", "international",
+})  # fmt: skip
+"""What `as` may say.
+
+How an epoch counts, where the moment is a number (what is none is read as any other moment); that a flag means its
+opposite, or whether there is any value; that bytes are in base64url, or are those of the text itself (`utf8`), or lie in
+a WebAuthn attestation object; that a telephone number lacks the plus of its country code.
+"""
 
 
 def packaged_profiles() -> list[str]:
@@ -360,6 +391,8 @@ def _problems_of_record(profile: Profile, record: Record) -> list[str]:
         whole = field_of(field)
         if sum(part is not None for part in (whole.column, whole.is_, whole.lookup, whole.compose)) != 1:
             found.append(f"{place} {name!r} says one of column, is, lookup and compose.")
+        if whole.names and (whole.compose is None or len(whole.names) != len(whole.compose)):
+            found.append(f"{place} {name!r} has `names` for other than the columns it composes.")
         if whole.as_ is not None and whole.as_ not in CONVERSIONS:
             found.append(f"{place} {name!r} is `as` none of {', '.join(sorted(CONVERSIONS))}.")
         if whole.lookup is not None and whole.lookup.table not in profile.tables:

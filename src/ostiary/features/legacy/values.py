@@ -30,7 +30,7 @@ _FLAGS: Final[Mapping[str, bool]] = MappingProxyType(
 )
 
 
-class Unreadable(Exception):  # noqa: N818 - a value that is, not an accident
+class Unreadable(Exception):
     """A value cannot be what it should be."""
 
     def __init__(self, reason: Reason) -> None:
@@ -94,7 +94,7 @@ def moment(value: Value, unit: str | None, zone: tzinfo) -> tuple[datetime | Non
     if value is None:
         return None, False
     try:
-        if unit in _UNITS:
+        if unit is not None and unit in _UNITS:
             counted = _counted(value, _UNITS[unit])
             if counted is not None:
                 return counted, False
@@ -110,7 +110,7 @@ def moment(value: Value, unit: str | None, zone: tzinfo) -> tuple[datetime | Non
 
 def _counted(value: Value, microseconds: int) -> datetime | None:
     """Return the moment of a number, also one written as text; None for what is no number."""
-    if isinstance(value, bytes):
+    if value is None or isinstance(value, bytes):
         return None
     try:
         count = int(value)

@@ -11,18 +11,29 @@ from ostiary.features.passwords.errors import (
     UnacceptableReason,
     UnsafeSettings,
 )
-from ostiary.features.passwords.model import Argon2Parameters, PasswordHash, Verification
+from ostiary.features.passwords.model import (
+    Argon2Parameters,
+    ImportedParameters,
+    PasswordHash,
+    Readability,
+    Verification,
+)
 from ostiary.features.passwords.policy import Policy
+from ostiary.features.passwords.schemes import WEAK_SCHEMES, detect
 from ostiary.features.passwords.service import Passwords
 
 __all__ = [
+    "WEAK_SCHEMES",
     "Argon2Parameters",
     "HashingOverloaded",
+    "ImportedParameters",
     "PasswordHash",
     "Passwords",
     "Policy",
+    "Readability",
     "UnacceptablePassword",
     "UnacceptableReason",
     "UnsafeSettings",
     "Verification",
+    "detect",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
 from ostiary.features.passwords.errors import UnsafeSettings
@@ -24,6 +25,34 @@ class PasswordHash:
     def stored(cls, text: str | None, scheme: str | None) -> PasswordHash | None:
         """Read the two columns of an identity, which are both null where there is no password."""
         return None if text is None or scheme is None else cls(text, scheme)
+
+
+class Readability(StrEnum):
+    """What can be done with a stored hash."""
+
+    READABLE = "readable"
+    """A password can be compared with it."""
+    UNREADABLE = "unreadable"
+    """It is not written as its scheme writes, or nothing here knows the scheme."""
+    TOO_COSTLY = "too_costly"
+    """It is well written and asks for more work or memory than one hash may take."""
+    NEEDS_PARAMETERS = "needs_parameters"
+    """It was made with a key or a pepper that is kept beside the hashes, and that is not at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedParameters:
+    """What one system made all of its hashes with, and kept outside them.
+
+    `signer_key` (Firebase, SuperTokens) and `salt_separator` (Firebase) are bytes, `rounds` and `memory_cost`
+    the numbers of a Firebase project; `pepper` is Devise's pepper, or the PASSWORD_SALT of Flask-Security.
+    """
+
+    signer_key: bytes = field(default=b"", repr=False)
+    salt_separator: bytes = field(default=b"", repr=False)
+    rounds: int = 8
+    memory_cost: int = 14
+    pepper: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

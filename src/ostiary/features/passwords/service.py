@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Final
 from ostiary.features.passwords import schemes
 from ostiary.features.passwords.errors import UnacceptablePassword, UnsafeSettings
 from ostiary.features.passwords.hashing import HashingPool
-from ostiary.features.passwords.model import Argon2Parameters, PasswordHash, Verification
+from ostiary.features.passwords.model import (
+    Argon2Parameters,
+    ImportedParameters,
+    PasswordHash,
+    Readability,
+    Verification,
+)
 from ostiary.features.passwords.policy import Policy
 from ostiary.foundation.crypto import KEY_SIZE, mac
 
@@ -24,18 +30,21 @@ if TYPE_CHECKING:
     from ostiary.foundation.secret import Secret
 
 _PEPPER_MARK: Final = "+pepper:"
+_KEY_MARK: Final = "+key:"
 _REFUSED: Final = Verification(valid=False, needs_rehash=False)
 _DEFAULT_PARAMETERS: Final = Argon2Parameters()
 _WEAK_PARAMETERS: Final = Argon2Parameters(memory_kib=8, time_cost=1, parallelism=1, weak_hash_for_tests=True)
 _DEFAULT_POLICY: Final = Policy()
 _NO_PEPPERS: Final[Mapping[int, bytes]] = MappingProxyType({})
+_NOTHING_IMPORTED: Final[Mapping[str, ImportedParameters]] = MappingProxyType({})
 
 
 class Passwords:
     """Passwords under one policy, one cost and one set of peppers; the newest pepper makes new hashes.
 
-    `peppers` are keys of 32 bytes or more by number, kept outside the database (PWD-07). `threads` is how
-    many hashes are made at once (as many as cores), `queue_limit` how many more may wait.
+    `peppers` are keys of 32 bytes or more by number, kept outside the database (PWD-07). `imported` is what other
+    systems kept outside theirs, by the names that schemes refer to, as in `firebase-scrypt+key:NAME`. `threads` is
+    how many hashes are made at once (as many as cores), `queue_limit` how many more may wait.
     """
 
     def __init__(
@@ -45,6 +54,7 @@ class Passwords:
         parameters: Argon2Parameters = _DEFAULT_PARAMETERS,
         policy: Policy = _DEFAULT_POLICY,
         peppers: Mapping[int, bytes] = _NO_PEPPERS,
+        imported: Mapping[str, ImportedParameters] = _NOTHING_IMPORTED,
         threads: int = 2,
         queue_limit: int = 64,
         weak_hash_for_tests: bool = False,
@@ -55,6 +65,7 @@ class Passwords:
         self._parameters = _WEAK_PARAMETERS if weak_hash_for_tests else parameters
         self._policy = policy
         self._peppers = {_peppered_scheme(number): pepper for number, pepper in peppers.items()}
+        self._imported = dict(imported)
         self._scheme = _peppered_scheme(max(peppers)) if peppers else schemes.ARGON2ID
         self._pool = HashingPool(threads=threads, queue_limit=queue_limit)
         # Costs what a current hash costs, and holds the digest of nothing.
@@ -103,10 +114,32 @@ class Passwords:
         except UnacceptablePassword:
             return _REFUSED
         readable = stored if stored is not None and self._can_read(stored) else None
-        matched = await self._pool.run(partial(self._matches, encoded, readable or self._dummy))
+        matched = await self._pool.run(partial(self._compare, encoded, readable or self._dummy))
         if readable is None or not matched:
             return _REFUSED
         return Verification(valid=True, needs_rehash=not self._is_current(readable))
+
+    def readability(self, stored: PasswordHash) -> Readability:
+        """Say whether passwords can be compared with `stored`, and if not, why; without any hashing."""
+        answer = self._read(stored)
+        return answer if isinstance(answer, Readability) else Readability.READABLE
+
+    async def hash_like(self, password: Secret, old: PasswordHash) -> PasswordHash | None:
+        """Return a hash of `password` as `old` was made: its scheme and parameters, and a salt of its own.
+
+        None where none can be written so, or none must be: without a salt, in plain text, or where `old` cannot be
+        read. It is for the system `old` came from, for as long as that one may be gone back to. Raises
+        `UnacceptablePassword` (too long, not text) before any hashing, and `HashingOverloaded`.
+        """
+        encoded = self._policy.encode(password)
+        answer = self._read(old)
+        renewal = None if isinstance(answer, Readability) else answer.renewal
+        if renewal is None:
+            return None
+        random = self._entropy.token_bytes(renewal.salt_size)
+        peppered = self._peppered(encoded, old.scheme)
+        text = await self._pool.run(partial(renewal.write, peppered, random))
+        return None if text is None else PasswordHash(text, old.scheme)
 
     @property
     def pending(self) -> int:
@@ -125,12 +158,27 @@ class Passwords:
         return PasswordHash(schemes.argon2id_text(salt, digest, self._parameters), self._scheme)
 
     def _can_read(self, stored: PasswordHash) -> bool:
-        pepper_known = _PEPPER_MARK not in stored.scheme or stored.scheme in self._peppers
-        return pepper_known and schemes.read(_plain_scheme(stored.scheme), stored.text) is not None
+        return self.readability(stored) is Readability.READABLE
+
+    def _read(self, stored: PasswordHash) -> schemes.Reading | Readability:
+        scheme, has_key, name = stored.scheme.partition(_KEY_MARK)
+        parameters = self._imported.get(name)
+        if has_key and parameters is None:
+            return Readability.NEEDS_PARAMETERS
+        if _PEPPER_MARK in scheme and scheme not in self._peppers:
+            return Readability.NEEDS_PARAMETERS
+        return schemes.reading(scheme.partition(_PEPPER_MARK)[0], stored.text, parameters)
+
+    def _compare(self, password: bytes, stored: PasswordHash) -> bool:
+        matched = self._matches(password, stored)
+        if not matched and stored.scheme in schemes.WEAK_SCHEMES:
+            # A refusal that is as good as free would tell whose hash is an old one (ABU-04).
+            self._matches(password, self._dummy)
+        return matched
 
     def _matches(self, password: bytes, stored: PasswordHash) -> bool:
-        check = schemes.read(_plain_scheme(stored.scheme), stored.text)
-        return check is not None and check(self._peppered(password, stored.scheme))
+        answer = self._read(stored)
+        return isinstance(answer, schemes.Reading) and answer.check(self._peppered(password, stored.scheme))
 
     def _is_current(self, stored: PasswordHash) -> bool:
         same_cost = stored.text.startswith(schemes.argon2id_prefix(self._parameters))
@@ -144,7 +192,3 @@ class Passwords:
 
 def _peppered_scheme(number: int) -> str:
     return f"{schemes.ARGON2ID}{_PEPPER_MARK}{number}"
-
-
-def _plain_scheme(scheme: str) -> str:
-    return scheme.partition(_PEPPER_MARK)[0]

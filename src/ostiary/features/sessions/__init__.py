@@ -9,9 +9,11 @@ from ostiary.features.sessions.access_tokens import AccessTokens
 from ostiary.features.sessions.caller import Caller
 from ostiary.features.sessions.claims import AddressClaims
 from ostiary.features.sessions.endings import ENDINGS, EndReason
+from ostiary.features.sessions.exchange import SessionExchange
 from ostiary.features.sessions.feed import Cursor, InvalidCursor
 from ostiary.features.sessions.model import (
     Authentication,
+    Continued,
     Lifetimes,
     Refusal,
     Refused,
@@ -20,6 +22,7 @@ from ostiary.features.sessions.model import (
     Session,
     SessionFigures,
     SessionRecord,
+    TakenOver,
     Tokens,
     Via,
     device_label,
@@ -37,6 +40,7 @@ __all__ = [
     "AddressClaims",
     "Authentication",
     "Caller",
+    "Continued",
     "Cursor",
     "EndReason",
     "InvalidCursor",
@@ -48,12 +52,14 @@ __all__ = [
     "Revocations",
     "Rotated",
     "Session",
+    "SessionExchange",
     "SessionFigures",
     "SessionReading",
     "SessionRecord",
     "SessionUpkeep",
     "Sessions",
     "SignInOvertaken",
+    "TakenOver",
     "Tokens",
     "Via",
     "device_label",

@@ -22,6 +22,7 @@ class EndReason(StrEnum):
     LOGOUT_ELSEWHERE = "logout_elsewhere"
     LOGOUT_EVERYWHERE = "logout_everywhere"
     REAUTHENTICATED = "reauthenticated"
+    EXCHANGED = "exchanged"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a reason
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a reason
     FACTOR_ADDED = "factor_added"
@@ -107,6 +108,9 @@ ENDINGS: Final[Mapping[EndReason, Ending]] = MappingProxyType(
         ),
         EndReason.REAUTHENTICATED: Ending(
             "Proving again who one is", *_NAMED, Cookie.REPLACED, Linked.KEPT, cancels_flows=False
+        ),
+        EndReason.EXCHANGED: Ending(
+            "Exchanged for a session here", *_NAMED, Cookie.REPLACED, Linked.KEPT, cancels_flows=False
         ),
         EndReason.PASSWORD_CHANGED: Ending(
             "Password change", *_ALL, Cookie.REPLACED, _LAST, cancels_flows=True

@@ -72,6 +72,36 @@ class Via:
 
 
 @dataclass(frozen=True, slots=True)
+class Continued:
+    """When a session that another one goes on for was proven, and when it would have ended."""
+
+    authenticated_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """A session that another system began and that was just ended, so that one of ours goes on for it."""
+
+    amr: list[str]
+    authenticated_at: datetime
+    expires_at: datetime
+    linked_account_id: UUID | None
+    provider_session_id: str | None
+
+    @property
+    def via(self) -> Via | None:
+        """The linked account it began with."""
+        account_id = self.linked_account_id
+        return Via(account_id, self.provider_session_id) if account_id else None
+
+    @property
+    def continued(self) -> Continued:
+        """What the session that goes on for it keeps of it."""
+        return Continued(self.authenticated_at, self.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
 class Authentication:
     """A finished authentication from which a session starts, proven just now or at `authenticated_at`.
 
@@ -94,6 +124,12 @@ class Authentication:
     via: Via | None = None
     follows: UUID | None = None
     """The session this one replaces; it goes on with the account at a provider that one began with."""
+    expires_by: datetime | None = None
+    """When the session ends at the latest, if that is sooner than a new one would."""
+
+    def expires_at(self, latest: datetime) -> datetime:
+        """Return when the session ends, `latest` being when a new one would."""
+        return latest if self.expires_by is None else min(latest, self.expires_by)
 
     @classmethod
     def of(

@@ -103,7 +103,7 @@ class Sessions:
         authenticated_at = authentication.authenticated_at or now
         session_id = new_id(now, self._entropy)
         refresh_token = BearerSecret.new(REFRESH_KIND, new_id(now, self._entropy), self._entropy)
-        expires_at = now + self._lifetimes.refresh
+        expires_at = authentication.expires_at(now + self._lifetimes.refresh)
         user_agent = authentication.origin.user_agent
         via, follows = authentication.via, authentication.follows
         began_with = (via.account_id, via.provider_session_id) if via else (None, None)
@@ -155,7 +155,7 @@ class Sessions:
             access_token,
             expires_in,
             refresh_token.text,
-            int(self._lifetimes.refresh.total_seconds()),
+            int((expires_at - now).total_seconds()),
             session_id,
         )
 

@@ -14,6 +14,7 @@ from ostiary.features.sessions.model import (
     Session,
     SessionFigures,
     SessionRecord,
+    TakenOver,
 )
 from ostiary.foundation.storage import Query, bounded_delete
 
@@ -79,6 +80,17 @@ IS_LIVE = Query(
        AND NOT EXISTS {_ALL_ENDED}
     """,
     into=UUID,
+)
+
+# Locked with its owner by whoever asks; none that has ever had a token of ours.
+LIVE_FROM_ELSEWHERE = Query(
+    f"""
+    SELECT amr, authenticated_at, expires_at, linked_account_id, provider_session_id FROM ostiary.sessions AS session
+     WHERE id = $1 AND identity_id = $2 AND ended_at IS NULL AND expires_at > $3 AND idle_expires_at > $3
+       AND NOT EXISTS {_ALL_ENDED}
+       AND NOT EXISTS (SELECT 1 FROM ostiary.refresh_tokens AS token WHERE token.session_id = session.id)
+    """,
+    into=TakenOver,
 )
 
 # For operators, the newest first and page by page: $1 the id to stay before, $2 how many.

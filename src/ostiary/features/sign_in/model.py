@@ -23,6 +23,8 @@ class Refusal(StrEnum):
     WRONG_PROOF = "wrong_proof"
     PASSWORD_CHANGE_REQUIRED = "password_change_required"  # noqa: S105 - a reason
     PASSKEY_REFUSED = "passkey_refused"
+    OVER = "over"
+    """What a token of another system was for has ended, expired, or been taken the place of."""
     PROVIDER_WANTS_MORE = "provider_wants_more"
     """The password was right at the provider that keeps it, which asks for more than can be shown here."""
     TOKEN_REFUSED = "token_refused"  # noqa: S105 - a reason

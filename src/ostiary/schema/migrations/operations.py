@@ -37,7 +37,8 @@ def unique(table: str, column: str) -> sa.Constraint:
     return sa.UniqueConstraint(column, name=f"uq_{table}_{column}")
 
 
-def foreign_key(table: str, column: str, target: str) -> sa.Constraint:
+def foreign_key(table: str, column: str, target: str, *, onupdate: str | None = None) -> sa.Constraint:
     """Point at another table's `id`; a row goes with the row it points at."""
     target = f"{SCHEMA}.{target}.id"
-    return sa.ForeignKeyConstraint([column], [target], name=f"fk_{table}_{column}", ondelete="CASCADE")
+    name = f"fk_{table}_{column}"
+    return sa.ForeignKeyConstraint([column], [target], name=name, ondelete="CASCADE", onupdate=onupdate)
