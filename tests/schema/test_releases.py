@@ -96,10 +96,10 @@ def test_f16_every_release_before_this_one_is_kept():
     "file", sorted(RELEASES.glob("*/*")), ids=lambda file: f"{file.parent.name}/{file.name}"
 )
 def test_f16_what_is_kept_is_small_and_holds_no_token(file):
-    """No bearer secret, password or access token stands in a file, and none is larger than 300 kB."""
+    """No bearer secret, password or access token stands in a file, and no dump is larger than 300 kB."""
     text = file.read_text()
 
-    assert len(text) < 300_000
+    assert file.suffix != ".sql" or len(text) < 300_000
     assert "ost_refresh_" not in text.replace("ost_refresh_%", "")
     assert '"eyJ' not in text
     assert not any(password_of(name) in text for name in PEOPLE)
