@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ostiary.features.challenges import Purpose
-from ostiary.features.legacy.fields import as_text, decode_bytes
+from ostiary.features.legacy.fields import as_text, decode_as
 from ostiary.features.legacy.model import (
     MadeAccount,
     MadeChallenge,
@@ -23,6 +23,7 @@ from ostiary.features.legacy.model import (
 from ostiary.features.legacy.profile import Make
 from ostiary.features.legacy.reading import Reading
 from ostiary.features.legacy.reasons import Reason
+from ostiary.features.mfa import CODE_DIGITS, CODE_STEP
 from ostiary.features.roles import InvalidRoleName, require_name
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from ostiary.features.legacy.fields import Fields
     from ostiary.features.legacy.model import MadeIdentity, SourceRow
 
+_ENDLESS: Final = (None, "infinity")
 _FORMS: Final = frozenset({"plain", "sha256"})
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _DESTINATIONS: Final[Mapping[str, str]] = MappingProxyType(
@@ -149,11 +151,12 @@ class Sessions:
     def make(self, progress: Progress, fields: Fields, row: SourceRow, owner: MadeIdentity) -> None:
         """Carry the session of a row over."""
         reading = Reading(self._deriving, progress, fields, row)
-        expires_at, ended_at = reading.moment("expires_at"), reading.moment("ended_at")
-        if expires_at is None:
-            reading.note(Reason.TIME_INVALID, "expires_at")
-            return
         now = self._deriving.now
+        ended_at = reading.moment("ended_at")
+        is_endless = reading.raw("expires_at") in _ENDLESS
+        expires_at = now + self._deriving.session_lifetime if is_endless else reading.moment("expires_at")
+        if expires_at is None:
+            return
         last_used_at = reading.moment("last_used_at")
         created_at = reading.moment("created_at") or last_used_at or min(now, expires_at)
         session_id = self._deriving.made_id("session", row.table, row.key, at=created_at)
@@ -250,10 +253,12 @@ class Totps:
     def make(self, progress: Progress, fields: Fields, row: SourceRow, owner: MadeIdentity) -> None:
         """Carry the authenticator app of a row over."""
         reading = Reading(self._deriving, progress, fields, row)
-        written = reading.secret("secret")
+        written = reading.secret("secret") or ""
         try:
-            secret = _base32(written or "")
+            secret = decode_as(written, "utf8") if reading.unit("secret") == "utf8" else _base32(written)
         except ValueError:
+            secret = b""
+        if not secret or not _makes_our_codes(reading):
             reading.note(Reason.FACTOR_INVALID, "secret")
             return
         created_at = reading.moment("created_at") or owner.created_at or self._deriving.now
@@ -280,8 +285,8 @@ class Passkeys:
         """Carry the passkey of a row over."""
         reading = Reading(self._deriving, progress, fields, row)
         try:
-            credential_id = decode_bytes(reading.secret("credential_id") or "")
-            public_key = decode_bytes(reading.secret("public_key") or "")
+            credential_id = decode_as(reading.secret("credential_id") or "", reading.unit("credential_id"))
+            public_key = decode_as(reading.secret("public_key") or "", reading.unit("public_key"))
         except ValueError:
             credential_id = public_key = b""
         if not credential_id or not public_key:
@@ -364,6 +369,13 @@ def _tokens(progress: Progress, reading: Reading, row: SourceRow, *names: str) -
             yield form, written
         else:
             progress.note(Reason.TOKEN_INVALID, row)
+
+
+def _makes_our_codes(reading: Reading) -> bool:
+    """Say whether an app was set up to show the codes that are asked for here; what is not said is as usual."""
+    algorithm = (reading.text("algorithm") or "SHA1").upper().replace("-", "").removeprefix("HMAC")
+    digits, period = reading.number("digits") or CODE_DIGITS, reading.number("period")
+    return algorithm == "SHA1" and digits == CODE_DIGITS and period in {None, CODE_STEP.seconds}
 
 
 def _base32(written: str) -> bytes:

@@ -71,7 +71,8 @@ class Progress:
 class Deriving:
     """One migration's way from there to here.
 
-    `key` is the migration's own, of 32 bytes; `now` decides what has expired, and is the same for the whole migration.
+    `key` is the migration's own, of 32 bytes; `now` decides what has expired, and is the same for the whole migration;
+    `session_lifetime` is that of a session whose end nobody has set over there.
     """
 
     def __init__(
@@ -82,10 +83,12 @@ class Deriving:
         key: bytes,
         now: datetime,
         readability: Callable[[PasswordHash], Readability],
+        session_lifetime: timedelta,
     ) -> None:
         self.profile = profile
         self.decisions = decisions
         self.now = now
+        self.session_lifetime = session_lifetime
         self.zone = ZoneInfo(profile.time_zone)
         self._key = key
         self._records = [Fields(profile, record) for record in profile.records]

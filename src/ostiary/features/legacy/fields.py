@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from webauthn.helpers import parse_attestation_object
+from webauthn.helpers.exceptions import WebAuthnException
 
 from ostiary.features.legacy.model import SourceRow
 from ostiary.features.legacy.profile import FIELDS, Condition, Field, InvalidProfileFile, Record, field_of
@@ -31,6 +34,7 @@ class Fields:
         self.record = record
         self.get: dict[str, Getter] = {}
         self.units: dict[str, str | None] = {}
+        self.plus: dict[str, timedelta] = {}
         self._columns: dict[str, str | None] = {}
         for name in FIELDS[record.make]:
             written = record.fields.get(name)
@@ -40,7 +44,11 @@ class Fields:
             field = field_of(written)
             self.get[name] = getter(profile, record.from_, field)
             self.units[name] = field.as_
-            self._columns[name] = columns_of(profile, record.from_, field)[0][1] if _reads(field) else None
+            if field.plus_seconds:
+                self.plus[name] = timedelta(seconds=field.plus_seconds)
+            self._columns[name] = (
+                columns_of(profile, record.from_, field)[0][1] if field.is_ is None else None
+            )
         self.wants = _all(tuple(_test(profile, record.from_, condition) for condition in record.when))
 
     def column(self, name: str) -> str | None:
@@ -71,6 +79,8 @@ def getter(profile: Profile, table: str, field: Field) -> Getter:
     get = _plain(profile, table, field)
     if field.path:
         get = _at_path(get, field.path)
+    if field.after is not None:
+        get = _behind(get, field.after)
     if field.values is not None:
         get = _translated(get, field.values)
     return get
@@ -94,8 +104,20 @@ def decode_bytes(written: str) -> bytes:
         raise ValueError from None
 
 
-def _reads(field: Field) -> bool:
-    return field.is_ is None
+def decode_as(written: str, conversion: str | None) -> bytes:
+    """Read the bytes of a second factor: those of the text, of an attestation, or written in base64. Raises `ValueError`."""
+    if conversion == "utf8":
+        return written.encode()
+    decoded = decode_bytes(written)
+    if conversion != "attestation":
+        return decoded
+    try:
+        credential = parse_attestation_object(decoded).auth_data.attested_credential_data
+    except (WebAuthnException, LookupError):
+        raise ValueError from None
+    if credential is None:
+        raise ValueError
+    return credential.credential_public_key
 
 
 def _nothing(_row: SourceRow, _shared: Shared) -> Value:
@@ -116,7 +138,7 @@ def _place(profile: Profile, table: str, column: str) -> tuple[int, str, str]:
 
 def _plain(profile: Profile, table: str, field: Field) -> Getter:
     if field.compose is not None:
-        return _composed(field.compose)
+        return _composed(dict(zip(field.names or field.compose, field.compose, strict=True)))
     if field.lookup is not None:
         by, give, shared_table = field.lookup.by, field.lookup.give, field.lookup.table
         return lambda row, shared: _looked_up(shared.get(shared_table, {}), row.values.get(by), give)
@@ -142,9 +164,19 @@ def _looked_up(rows: Mapping[str, Row], key: Value, give: str) -> Value:
     return None if found is None else found.get(give)
 
 
-def _composed(columns: tuple[str, ...]) -> Getter:
+def _behind(get: Getter, mark: str) -> Getter:
+    def rest(row: SourceRow, shared: Shared) -> Value:
+        value = get(row, shared)
+        if not isinstance(value, str) or mark not in value:
+            return None
+        return value.partition(mark)[2]
+
+    return rest
+
+
+def _composed(columns: Mapping[str, str]) -> Getter:
     def get(row: SourceRow, _shared: Shared) -> Value:
-        values = {column: row.values.get(column) for column in columns}
+        values = {name: row.values.get(column) for name, column in columns.items()}
         if any(value is None or isinstance(value, bytes) for value in values.values()):
             return None
         return msgspec.json.encode({name: as_text(value) for name, value in values.items()}).decode()
@@ -190,7 +222,7 @@ def _translated(get: Getter, values: Mapping[str, str]) -> Getter:
 
 
 def _test(profile: Profile, table: str, condition: Condition) -> Test:
-    get = _plain(profile, table, Field(column=condition.column))
+    get = getter(profile, table, Field(column=condition.column, path=condition.path))
     allowed = None if condition.is_ is None else frozenset(condition.is_)
     refused = frozenset(condition.not_ or ())
 

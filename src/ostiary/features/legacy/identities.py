@@ -156,6 +156,8 @@ class Identifying:
         if written is None:
             reading.note(Reason.PHONE_NULL, "phone")
             return False
+        if reading.unit("phone") == "international":
+            written = f"+{written}"
         try:
             number = parse_phone(written, region=self._region)
         except InvalidAddress:

@@ -74,7 +74,12 @@ class Reading:
             return None
         if naive:
             self.note(Reason.TIME_NAIVE, name)
-        return found
+        plus = self._fields.plus.get(name)
+        return found + plus if plus is not None and found is not None else found
+
+    def unit(self, name: str) -> str | None:
+        """Return what the profile says a field is written `as`."""
+        return self._fields.units.get(name)
 
     def note(self, reason: Reason, name: str, claim: bytes | None = None) -> None:
         """Remember something about a field."""

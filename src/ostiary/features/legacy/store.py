@@ -192,6 +192,8 @@ UPDATE_IDENTITY: Query[Any] = Query(
     """
 )
 
+PROFILE_FIELDS: Final = ("display_name", "given_name", "family_name", "locale", "avatar_url")
+
 UPDATE_PROFILE: Final = {
     name: Query[Any](
         f"""
@@ -283,6 +285,20 @@ WAITING = Query(
     SELECT DISTINCT root_key FROM ostiary.legacy_findings
      WHERE migration_id = $3 AND root_key IS NOT NULL AND claim IN {_IDS["sqlite"]}
     """,
+    into=str,
+)
+
+# How far the slowest replica is behind, in seconds; of SQLite there is none.
+REPLICA_LAG = Query(
+    postgresql="""
+    SELECT COALESCE(EXTRACT(epoch FROM max(replay_lag)), 0)::double precision FROM pg_stat_replication
+    """,
+    sqlite="SELECT 0.0",
+    into=float,
+)
+
+STRAYS = Query(
+    "SELECT root_key FROM ostiary.legacy_roots WHERE migration_id = $1 AND root_key >= $2 AND root_key < $3",
     into=str,
 )
 
