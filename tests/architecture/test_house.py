@@ -64,7 +64,7 @@ def test_storage_is_imported_by_its_package_name_only(trees):
 
 def test_sql_stands_in_stores_and_foundation_only(trees):
     """All SQL of a feature is in its `store.py`, or in `revocations.py`, the store of the feed."""
-    allowed = {"store.py", "revocations.py", "claim_store.py"}
+    allowed = {"store.py", "revocations.py", "claim_store.py", "budget_store.py"}
     strays = [
         _name(path)
         for path, tree in trees.items()
@@ -96,6 +96,7 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "approvals.py",
         "attempts.py",
         "believing.py",
+        "budget_store.py",
         "calls.py",
         "caller.py",
         "catalogue.py",

@@ -64,18 +64,19 @@ _READERS: Final[Mapping[str, Reader]] = {
     **unix_crypt.READERS,
 }
 _KEYED_READERS: Final[Mapping[str, KeyedReader]] = {**firebase.KEYED_READERS, **peppered.KEYED_READERS}
-# Any text at all may be one of these.
-_DECLARED_ONLY: Final = frozenset({"plaintext", *peppered.KEYED_READERS})
+# Any text at all may be one of these, or any word of thirteen letters, or the text of another scheme.
+_DECLARED_ONLY: Final = frozenset({"plaintext", "des-crypt", *peppered.KEYED_READERS})
 # Known by their marks, and read by nothing here.
 _UNSUPPORTED: Final[Mapping[str, re.Pattern[str]]] = {
     "crypt-scrypt": re.compile(r"\$7\$[./0-9A-Za-z]{11,}\$[./0-9A-Za-z]{43}", re.ASCII),
-    "django-crypt": re.compile(r"crypt\$\$[./0-9A-Za-z]{13}", re.ASCII),
     "yescrypt": re.compile(r"\$y\$[./0-9A-Za-z]+\$[./0-9A-Za-z]*\$[./0-9A-Za-z]{43}", re.ASCII),
 }
 _UNUSABLE_TEXTS: Final = frozenset({"", "*", "*LK*", "*NP*"})
 _UNUSABLE_MARK: Final = "!"
 
-WEAK_SCHEMES: Final = frozenset({*digests.READERS, "md5-crypt", "apache-md5-crypt"})
+WEAK_SCHEMES: Final = frozenset(
+    {*digests.READERS, "apache-md5-crypt", "des-crypt", "django-crypt", "md5-crypt"}
+)
 """The schemes whose hashes are found by guessing as fast as a machine can: no salt, or next to no work."""
 
 
@@ -103,8 +104,8 @@ def detect(text: str) -> frozenset[str]:
     """Return every scheme that writes texts such as this one; none, if nothing known does.
 
     More than one means that somebody has to say which. Marks of accounts without a password are `unusable`. Schemes
-    whose texts are those of others (plaintext, peppers) are never among them, and some that are, nothing here can
-    verify: `crypt-scrypt`, `django-crypt` and `yescrypt`.
+    whose texts prove nothing (plaintext, DES-crypt, peppers) are never among them, and two that are, nothing here can
+    verify: `crypt-scrypt` and `yescrypt`.
     """
     if text in _UNUSABLE_TEXTS or text.startswith(_UNUSABLE_MARK):
         return frozenset({UNUSABLE})
