@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from ostiary.features.legacy.reasons import Reason
 from tests.features.legacy.systems import spoiling
 from tests.features.legacy.systems.making import NOW, Damage, Draw, Identity, Person, Recipe
 from tests.features.legacy.systems.schemas import columns_in, on_both
+
+from ostiary.features.legacy.reasons import Reason
 
 if TYPE_CHECKING:
     from tests.features.legacy.systems.making import Writing
@@ -156,9 +157,7 @@ def _spoil(dialect: str, seed: int, writing: Writing) -> None:
 
 _DAMAGES: Final = {
     dialect: (
-        Damage(
-            Reason.COLUMN_UNMAPPED, "sessions", "pin", ('ALTER TABLE "sessions" ADD COLUMN "pin" text',)
-        ),
+        Damage(Reason.COLUMN_UNMAPPED, "sessions", "pin", ('ALTER TABLE "sessions" ADD COLUMN "pin" text',)),
         Damage(Reason.TABLE_MISSING, "sessions", None, ('DROP TABLE "sessions"',)),
     )
     for dialect in _DDL

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
-from ostiary.features.legacy.reasons import Reason
 from tests.features.legacy.systems import hashes
+
+from ostiary.features.legacy.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     Add = Callable[..., tuple[str, Any]]
 
-MEGABYTE: Final = "M" * (1 << 20)
+MEGABYTE: Final = 1 << 20
 _NFC: Final = "jos\u00e9.twin@example.org"
 _NFD: Final = "jose\u0301.twin@example.org"
 
@@ -46,12 +47,12 @@ def spoil_passwords(writing: Writing, add: Add, *, is_ambiguous: bool = True) ->
     writing.find(*add(password=hashes.AMBIGUOUS), reason)
 
 
-def spoil_names(writing: Writing, add: Add, dialect: str) -> None:
+def spoil_names(writing: Writing, add: Add, dialect: str, *, longest: int = MEGABYTE) -> None:
     """Add people with names that nothing can hold."""
-    writing.find(*add(name=MEGABYTE), Reason.ROW_TOO_LARGE)
+    writing.find(*add(name="M" * longest), Reason.ROW_TOO_LARGE)
     if dialect != "postgresql":
         writing.find(*add(name="nul\0nul"), Reason.VALUE_UNSTORABLE)
-    add(name="𝔄𝔡𝔞 🏳️‍🌈")
+    add(name="\U0001d504\U0001d521\U0001d51e 🏳️‍🌈")
 
 
 def spoil_times(writing: Writing, add: Add, dialect: str) -> None:

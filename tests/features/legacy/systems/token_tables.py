@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from ostiary.features.legacy.reasons import Reason
 from tests.features.legacy.systems import hashes, spoiling
 from tests.features.legacy.systems.making import NOW, Damage, Draw, Identity, Person, Recipe
 from tests.features.legacy.systems.schemas import columns_in, on_both
+
+from ostiary.features.legacy.reasons import Reason
 
 if TYPE_CHECKING:
     from tests.features.legacy.systems.making import Writing
@@ -96,7 +97,12 @@ def _token(writing: Writing, table: str, key: int, owner: int, token: str, *, is
 def _spoil(dialect: str, seed: int, writing: Writing) -> None:
     def add(**given: Any) -> tuple[str, int]:
         key = writing.next_number()
-        row = {"email": spoiling.unique("spoilt", key), "name": "Spoilt", "created_at": NOW, "updated_at": NOW}
+        row = {
+            "email": spoiling.unique("spoilt", key),
+            "name": "Spoilt",
+            "created_at": NOW,
+            "updated_at": NOW,
+        }
         row |= {"email_verified": False, "password": hashes.hashed("bcrypt", key)[1]}
         writing.add("users", id=key, **(row | given))
         return "users", key
