@@ -102,7 +102,11 @@ def _spoil_with(write: Callable[[Row], Row]) -> Callable[[str, int, Writing], No
         def add(**given: Any) -> tuple[str, str]:
             number = writing.next_number()
             row: Row = {"email": spoiling.unique("spoilt", number)}
-            for name, column in (("phone", "phoneNumber"), ("name", "displayName"), ("created_at", "createdAt")):
+            for name, column in (
+                ("phone", "phoneNumber"),
+                ("name", "displayName"),
+                ("created_at", "createdAt"),
+            ):
                 if name in given:
                     row[column] = given.pop(name)
             row = _user(Draw(seed, number), **(row | given))

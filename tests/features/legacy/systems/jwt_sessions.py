@@ -157,9 +157,7 @@ def _spoil(dialect: str, seed: int, writing: Writing) -> None:
 
 _DAMAGES: Final = {
     dialect: (
-        Damage(
-            Reason.COLUMN_UNMAPPED, "sessions", "pin", ('ALTER TABLE "sessions" ADD COLUMN "pin" text',)
-        ),
+        Damage(Reason.COLUMN_UNMAPPED, "sessions", "pin", ('ALTER TABLE "sessions" ADD COLUMN "pin" text',)),
         Damage(Reason.TABLE_MISSING, "sessions", None, ('DROP TABLE "sessions"',)),
     )
     for dialect in _DDL

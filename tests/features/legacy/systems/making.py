@@ -145,7 +145,9 @@ class Draw:
     @property
     def created_at(self) -> datetime:
         """When they came."""
-        return datetime(2020, 1, 1, tzinfo=UTC) + timedelta(minutes=self.number % 3_000_000, microseconds=123_456)
+        return datetime(2020, 1, 1, tzinfo=UTC) + timedelta(
+            minutes=self.number % 3_000_000, microseconds=123_456
+        )
 
     @property
     def ip_address(self) -> str:

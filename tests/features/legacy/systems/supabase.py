@@ -190,9 +190,7 @@ def _user(writing: Writing, key: str, **given: Any) -> None:
     writing.add("auth.users", id=key, **(row | given))
 
 
-def _identities(
-    draw: Draw, writing: Writing, owner: str, email: str | None
-) -> frozenset[tuple[str, str]]:
+def _identities(draw: Draw, writing: Writing, owner: str, email: str | None) -> frozenset[tuple[str, str]]:
     def add(provider: str, provider_id: str) -> None:
         writing.add(
             "auth.identities",
@@ -229,9 +227,7 @@ def _session(draw: Draw, writing: Writing, owner: str, place: int, **given: Any)
 def _one_time(draw: Draw, writing: Writing, owner: str, kind: str, **given: Any) -> str:
     token = draw.token(kind)[:56]
     row = {"token_hash": token, "created_at": NOW - _HOUR / 2, "updated_at": NOW, "relates_to": draw.email}
-    writing.add(
-        "auth.one_time_tokens", id=draw.uuid(kind), user_id=owner, token_type=kind, **(row | given)
-    )
+    writing.add("auth.one_time_tokens", id=draw.uuid(kind), user_id=owner, token_type=kind, **(row | given))
     return token
 
 

@@ -97,7 +97,12 @@ def _token(writing: Writing, table: str, key: int, owner: int, token: str, *, is
 def _spoil(dialect: str, seed: int, writing: Writing) -> None:
     def add(**given: Any) -> tuple[str, int]:
         key = writing.next_number()
-        row = {"email": spoiling.unique("spoilt", key), "name": "Spoilt", "created_at": NOW, "updated_at": NOW}
+        row = {
+            "email": spoiling.unique("spoilt", key),
+            "name": "Spoilt",
+            "created_at": NOW,
+            "updated_at": NOW,
+        }
         row |= {"email_verified": False, "password": hashes.hashed("bcrypt", key)[1]}
         writing.add("users", id=key, **(row | given))
         return "users", key
