@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
     from ostiary.foundation.storage import Connections, Database, Parameter, Query, Statements, Transaction
@@ -48,6 +48,10 @@ class _CountedTransaction(_CountedStatements):
 
     def on_commit(self, callback: Callable[[], None]) -> None:
         self._transaction.on_commit(callback)
+
+    async def load(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Parameter]]) -> None:
+        self._counter.round_trips += 1
+        await self._transaction.load(table, columns, rows)
 
 
 _counted_by: ContextVar[object] = ContextVar("counted_by", default=None)

@@ -112,6 +112,34 @@ async def test_every_type_comes_back_as_it_went_in(things):
     assert found.is_on is True
 
 
+async def test_many_rows_are_loaded_at_once(things):
+    """Rows that are loaded come back as those that are inserted, with what the transaction does beside."""
+    loaded = [
+        Thing(UUID(int=number), f"thing {number} 🚪", None, number, NOON, b"\0", {"n": number}, False)
+        for number in range(1, 300)
+    ]
+    rows = [[getattr(thing, name) for name in COLUMNS.split(", ")] for thing in loaded]
+
+    async with things.transaction() as tx:
+        await tx.load("things", COLUMNS.split(", "), rows)
+        await tx.execute(ADD, UUID(int=1000), "beside", None)
+
+    assert await things.fetch_one(FIND, UUID(int=299)) == loaded[-1]
+    assert len(await things.fetch_all(LABELS)) == 300
+
+
+async def test_a_load_that_breaks_a_rule_keeps_nothing(things):
+    """A row that is there already refuses the whole load, by the name of the rule, and the transaction is lost."""
+    await things.execute(ADD, TWO, "first", None)
+
+    with pytest.raises(UniqueViolation) as refused:
+        async with things.transaction() as tx:
+            await tx.load("things", ["id", "label"], [[ONE, "one"], [TWO, "two"]])
+
+    assert refused.value.constraint == "pk_things_id"
+    assert await things.fetch_all(LABELS) == ["first"]
+
+
 async def test_null_comes_back_as_none(things):
     """What was None stays None in every type."""
     found = await things.fetch_one(INSERT, ONE, "x", None, 0, None, None, None, None)

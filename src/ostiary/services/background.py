@@ -18,7 +18,6 @@ from ostiary.features.maintenance import (
     Stopped,
     Task,
     every,
-    holder_name,
     purge_task,
     standard_tasks,
 )
@@ -26,6 +25,7 @@ from ostiary.features.mfa import CONFIRM_WITHIN
 from ostiary.features.privacy import ERASURE_PREFIX, ErasuresFailed
 from ostiary.foundation.errors import Unavailable
 from ostiary.foundation.ids import format_id
+from ostiary.foundation.processes import holder_name
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -17,6 +17,7 @@ from ostiary.features.administration import (
     RoleAdministration,
 )
 from ostiary.features.factors import FactorChanges, FactorManagement, LostFactors, PasskeyManagement
+from ostiary.features.legacy import Legacy, Tools
 from ostiary.features.managed_registration import ManagedRegistration
 from ostiary.features.onboarding import Onboarding
 from ostiary.features.privacy import PersonalExport, Privacy
@@ -81,6 +82,7 @@ class Journeys:
     messaging: Messaging
     key_care: KeyCare
     restore_guard: RestoreGuard
+    legacy: Legacy
 
 
 def build_journeys(
@@ -196,6 +198,19 @@ def build_journeys(
             sending=proofs.sending,
             flows=grants.flows,
             audit=audit,
+        ),
+        legacy=Legacy(
+            Tools(
+                database=database,
+                clock=ground.clock,
+                entropy=ground.entropy,
+                keys=ground.keys,
+                vault=facts.vault,
+                second_factors=proofs.second_factors,
+                passwords=proofs.passwords,
+                bearer_key=ground.keys.derive("legacy bearers"),
+                session_lifetime=ground.settings.tokens.refresh_lifetime,
+            )
         ),
         legacy_sign_in=LegacySignIn(
             database,

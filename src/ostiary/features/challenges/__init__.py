@@ -8,6 +8,7 @@ here, never through the owner (S0).
 from ostiary.features.challenges.address_proofs import CHANGE, VERIFY, AddressProofs
 from ostiary.features.challenges.model import (
     CODE_ATTEMPTS,
+    TOKEN_KIND,
     Challenge,
     Consumed,
     Format,
@@ -21,6 +22,7 @@ from ostiary.features.challenges.service import Challenges
 __all__ = [
     "CHANGE",
     "CODE_ATTEMPTS",
+    "TOKEN_KIND",
     "VERIFY",
     "AddressProofs",
     "Challenge",

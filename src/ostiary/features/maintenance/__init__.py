@@ -18,7 +18,7 @@ from ostiary.features.maintenance.model import (
     TaskFigures,
 )
 from ostiary.features.maintenance.schedule import Schedule, Task, TaskStatus, daily, every, weekly
-from ostiary.features.maintenance.service import Maintenance, UnknownTask, holder_name
+from ostiary.features.maintenance.service import Maintenance, UnknownTask
 from ostiary.features.maintenance.statistics import Statistics
 from ostiary.features.maintenance.tasks import purge_task, standard_tasks
 
@@ -43,7 +43,6 @@ __all__ = [
     "UnknownTask",
     "daily",
     "every",
-    "holder_name",
     "purge_task",
     "standard_tasks",
     "weekly",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import platform
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -39,11 +37,6 @@ class UnknownTask(OstiaryError):
 
     def __init__(self, names: Iterable[str]) -> None:
         super().__init__(f"There is no such task. These there are: {', '.join(names)}.")
-
-
-def holder_name(entropy: Entropy) -> str:
-    """Return a name for this worker that operators can follow: host, process, and a random part."""
-    return f"{platform.node() or 'unknown'}:{os.getpid()}:{entropy.token_bytes(3).hex()}"
 
 
 class Maintenance:

@@ -24,9 +24,13 @@ from ostiary.features.mfa.model import (
 from ostiary.features.mfa.recovery_codes import CODES
 from ostiary.features.mfa.resets import OPEN_FOR, FactorResets
 from ostiary.features.mfa.service import SecondFactors
+from ostiary.features.mfa.totp import DIGITS as CODE_DIGITS
+from ostiary.features.mfa.totp import STEP as CODE_STEP
 
 __all__ = [
     "CODES",
+    "CODE_DIGITS",
+    "CODE_STEP",
     "CONFIRM_WITHIN",
     "MAX_TOTP_FACTORS",
     "MESSAGE_KINDS",

@@ -85,7 +85,7 @@ class SecondFactors:
         """
         factor_id = new_id(now, self._entropy)
         secret = self._entropy.token_bytes(totp.SECRET_SIZE)
-        sealed = seal(self._secret_key, secret, _place(factor_id), entropy=self._entropy)
+        sealed = self.sealed(factor_id, secret)
         await tx.execute(store.FORGET_UNCONFIRMED, identity_id)
         values = (factor_id, identity_id, sealed, label or _DEFAULT_LABEL, now, MAX_TOTP_FACTORS)
         if await tx.execute(store.ADD_TOTP, *values) == 0:
@@ -186,6 +186,10 @@ class SecondFactors:
     async def purge_unconfirmed(self, tx: Transaction, *, begun_by: datetime, limit: int) -> int:
         """Delete up to `limit` TOTP factors that were begun by then and never confirmed; return how many."""
         return await tx.execute(store.PURGE_UNCONFIRMED, begun_by, limit)
+
+    def sealed(self, factor_id: UUID, secret: bytes) -> bytes:
+        """Seal the secret of an authenticator app to its row."""
+        return seal(self._secret_key, secret, _place(factor_id), entropy=self._entropy)
 
     def _opened(self, factor_id: UUID, sealed: bytes) -> bytes:
         return unseal(self._secret_key, sealed, _place(factor_id))

@@ -16,7 +16,7 @@ from ostiary.features.vault.model import (
     parse_account_id,
 )
 from ostiary.features.vault.resealing import Resealing
-from ostiary.features.vault.sealing import SealedTokens
+from ostiary.features.vault.sealing import OpenTokens, SealedTokens
 from ostiary.features.vault.service import Vault
 from ostiary.features.vault.store import VaultFigures
 
@@ -27,6 +27,7 @@ __all__ = [
     "KeptToken",
     "LinkedAccount",
     "LinkedBy",
+    "OpenTokens",
     "RefreshClaims",
     "Resealing",
     "SealedTokens",

@@ -55,7 +55,7 @@ class Vault:
         """
         account_id = new_id(now, self._entropy)
         given = tokens or UpstreamTokens()
-        key_id, sealed = self._seal(account_id, identity_id, open_tokens(given))
+        key_id, sealed = self.sealed(account_id, identity_id, open_tokens(given))
         tx.defer(
             store.LINK,
             account_id,
@@ -95,7 +95,7 @@ class Vault:
         if tokens is None or not any(open_tokens(tokens)):
             tx.defer(store.SEEN, account_id, identity_id, given, linked_by, now)
             return
-        key_id, sealed = self._seal(account_id, identity_id, open_tokens(tokens))
+        key_id, sealed = self.sealed(account_id, identity_id, open_tokens(tokens))
         tx.defer(
             store.KEEP,
             account_id,
@@ -183,7 +183,7 @@ class Vault:
             return
         sealed = SealedTokens(row.access_token, row.refresh_token, row.id_token)
         opened = await self.opened(tx, row.id, row.identity_id, sealed)
-        key_id, sealed = self._seal(row.id, to_identity, opened)
+        key_id, sealed = self.sealed(row.id, to_identity, opened)
         await tx.execute(store.MOVE, account_id, to_identity, *sealed, key_id, now)
 
     async def clear_expired_use(
@@ -211,9 +211,10 @@ class Vault:
         keys = await self._keys.named(source, sealed.named_keys())
         return unseal_tokens(keys, account_id, identity_id, sealed)
 
-    def _seal(
+    def sealed(
         self, account_id: UUID, identity_id: UUID, tokens: OpenTokens
     ) -> tuple[UUID | None, SealedTokens]:
+        """Return the columns of an account's tokens, sealed, and the data key that opens them; nothing of nothing."""
         if not any(tokens):
             return None, SealedTokens()
         key = self._keys.current

@@ -7,7 +7,8 @@ SQLite the value itself. Nothing here knows what a table is for.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from ostiary.foundation.errors import OstiaryError
 
@@ -92,6 +93,24 @@ class Change:
     values: Row | None = field(default=None)
     insert: bool = False
     """Whether the row is made where there is none; otherwise only an existing row is changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileTable:
+    """A table that an export holds, and where in the file its rows are.
+
+    `path` leads to the rows of a JSON document, or from a line of NDJSON further down: `users[]` are the elements of the
+    array `users`, `[]` those of the document itself, and `users[].providers[]` those of an array within each of them, which
+    also have the columns `#parent` (the key of the enclosing row, its values joined by commas) and `#index`. It is empty for
+    the lines themselves, and for CSV. `columns` names those of a CSV file without a header.
+    """
+
+    name: str
+    file: Path
+    format: Literal["json", "ndjson", "csv"]
+    path: str
+    key: tuple[str, ...]
+    columns: tuple[str, ...] = ()
 
 
 class Snapshot(Protocol):

@@ -21,12 +21,10 @@ from ostiary.foundation.storage.database import (
     Connections,
     OutcomeUnknown,
     Query,
-    ReferenceViolation,
-    RuleViolation,
-    UniqueViolation,
     Unstorable,
     only_reads,
 )
+from ostiary.foundation.storage.postgresql_errors import READ_ONLY, translated, unreachable
 from ostiary.foundation.storage.rows import compile_reader, decode_jsonb, encode_jsonb
 from ostiary.foundation.storage.state import DividedByZero, TransactionState, as_one_statement
 from ostiary.foundation.writer import FAILURES, Writer, is_writer
@@ -45,12 +43,6 @@ _DIALECT: Final = "postgresql"
 _HAS_TRANSACTION_TIMEOUT: Final = 17
 # The server gives up first, and says what happened; the client's own limit is for a server that is silent.
 _CLIENT_MARGIN: Final = timedelta(seconds=1)
-_READ_ONLY: Final = "25006"
-# Classes and codes of PostgreSQL's appendix A that pass by themselves: connection, read-only after a failover,
-# ended by a time limit, deadlock and serialisation, resources, lock not available, shutdown, input/output.
-_PASSING: Final = ("08", _READ_ONLY, "25P03", "25P04", "40", "53", "55P03", "57", "58")
-_DATA: Final = "22"
-_INTEGRITY: Final = ("23", "P0001")
 
 
 # A dump that was read back has other oids, a cluster that was set back in time goes on in another time line.
@@ -214,10 +206,10 @@ class PostgreSQL(_Verbs):
             lost = _is_lost(connection)
             if commits and not _is_answer(error, lost=lost):
                 raise OutcomeUnknown from None
-            if isinstance(error, asyncpg.PostgresError) and error.sqlstate == _READ_ONLY:
+            if isinstance(error, asyncpg.PostgresError) and error.sqlstate == READ_ONLY:
                 await self._forget_connections()
             # `from None` throughout: the driver quotes rows and parameters in its messages.
-            raise _translated(error, lost=lost) from None
+            raise translated(error, lost=lost) from None
         except asyncio.CancelledError:
             if commits:
                 _hang_up(connection)
@@ -239,7 +231,7 @@ class PostgreSQL(_Verbs):
     async def commit(self, connection: Connection) -> None:
         """End the transaction of a connection. Raises `OutcomeUnknown` when the answer did not come."""
         if _is_lost(connection):
-            raise _unreachable("the connection was lost")
+            raise unreachable("the connection was lost")
         await self.ask(connection, PoolConnectionProxy.execute, "COMMIT", commits=True)
 
     async def _acquire(self) -> Connection:
@@ -249,7 +241,7 @@ class PostgreSQL(_Verbs):
             async with asyncio.timeout(self._statement_timeout.total_seconds()):
                 return await self._pool.acquire()
         except (*FAILURES, ValueError) as error:
-            raise _unreachable(type(error).__name__) from None
+            raise unreachable(type(error).__name__) from None
 
     async def _give_back(self, connection: Connection) -> None:
         if self._pool is None:
@@ -291,6 +283,22 @@ class _Transaction(_Verbs):
     def on_commit(self, callback: Callable[[], None]) -> None:
         """Call `callback` right after a successful COMMIT, and never otherwise."""
         self.state.callbacks.append(callback)
+
+    async def load(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Parameter]]) -> None:
+        """Insert many rows by COPY."""
+
+        async def copy(connection: Connection, table: str) -> None:
+            await connection.copy_records_to_table(
+                table, schema_name="ostiary", columns=columns, records=rows
+            )
+
+        self.state.check()
+        try:
+            await self._begin()
+            await self._database.ask(self._connection, copy, table)
+        except BaseException:
+            self.state.failed = True
+            raise
 
     async def finish(self) -> None:
         """Make what was deferred, and make everything final: by COMMIT, or by the one statement there is."""
@@ -367,32 +375,3 @@ def _is_answer(error: BaseException, *, lost: bool) -> bool:
     if isinstance(error, asyncpg.PostgresError) and error.severity_en is not None:
         return error.severity_en == "ERROR"
     return not lost and not isinstance(error, OSError | asyncpg.PostgresConnectionError)
-
-
-def _unreachable(reason: str) -> Unavailable:
-    return Unavailable(
-        f"The database cannot be reached ({reason}): check that it runs and that its URL is right, or try again."
-    )
-
-
-def _translated(error: Exception, *, lost: bool) -> Exception:
-    """Return our word for a failure of the driver, or the error itself if it is a mistake in a query."""
-    match error:
-        case asyncpg.UniqueViolationError():
-            return UniqueViolation(error.constraint_name or "unnamed")
-        case asyncpg.ForeignKeyViolationError() | asyncpg.RestrictViolationError():
-            return ReferenceViolation()
-        case asyncpg.DivisionByZeroError():
-            return DividedByZero()
-        case asyncpg.PostgresError():
-            return _by_sqlstate(error)
-    return _unreachable(type(error).__name__) if lost or isinstance(error, OSError) else error
-
-
-def _by_sqlstate(error: asyncpg.PostgresError) -> Exception:
-    state = error.sqlstate or ""
-    if state.startswith(_PASSING):
-        return Unavailable(f"The database could not do this now ({type(error).__name__}); try again shortly.")
-    if state.startswith(_DATA):
-        return Unstorable()
-    return RuleViolation() if state.startswith(_INTEGRITY) else error

@@ -21,13 +21,10 @@ from ostiary.foundation.storage.database import (
     TRANSACTION_LIMIT,
     Connections,
     OutcomeUnknown,
-    ReferenceViolation,
-    RuleViolation,
-    UniqueViolation,
-    Unstorable,
     only_reads,
 )
 from ostiary.foundation.storage.rows import compile_reader, encode
+from ostiary.foundation.storage.sqlite_errors import is_input_or_output, translated
 from ostiary.foundation.storage.state import TransactionState
 
 if TYPE_CHECKING:
@@ -49,26 +46,6 @@ _READER_WAIT: Final = timedelta(milliseconds=100)
 _THREAD_LIMIT: Final = _WRITER_WAIT + timedelta(seconds=1)
 
 _DRIVER_ERRORS: Final = (sqlite3.Error, OverflowError, UnicodeEncodeError)
-_IO_ERROR: Final = sqlite3.SQLITE_IOERR
-_PASSING: Final = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_READONLY,
-        _IO_ERROR,
-    }
-)
-_PRIMARY_CODE: Final = 0xFF
-_UNIQUE: Final = {
-    sqlite3.SQLITE_CONSTRAINT_UNIQUE: "uq",
-    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY: "pk",
-    sqlite3.SQLITE_CONSTRAINT_ROWID: "pk",
-}
 
 
 class _Answer(NamedTuple):
@@ -194,7 +171,7 @@ class SQLite(_Verbs):
         try:
             return _run(self._reader, query, values)
         except _DRIVER_ERRORS as error:
-            raise _translated(error) from None
+            raise translated(error) from None
 
     async def _take_turn(self) -> ThreadPoolExecutor:
         try:
@@ -220,7 +197,7 @@ class SQLite(_Verbs):
             raise OutcomeUnknown from None
         except _DRIVER_ERRORS as error:
             # `from None` throughout: a driver's message may quote a value.
-            raise _translated(error) from None
+            raise translated(error) from None
 
 
 class _Transaction(_Verbs):
@@ -245,6 +222,17 @@ class _Transaction(_Verbs):
             values = [encode(parameter) for parameter in parameters]
             begun, self._begun = self._begun, True
             return await self._database.in_thread(_run if begun else _begin_and_run, query, values)
+        except BaseException:
+            self.state.failed = True
+            raise
+
+    async def load(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Parameter]]) -> None:
+        """Insert many rows by one prepared statement."""
+        self.state.check()
+        try:
+            values = [[encode(value) for value in row] for row in rows]
+            begun, self._begun = self._begun, True
+            await self._database.in_thread(_load, _insertion(table, columns), values, begun)
         except BaseException:
             self.state.failed = True
             raise
@@ -303,7 +291,7 @@ def _commit(connection: sqlite3.Connection) -> None:
     try:
         connection.execute("COMMIT")
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & _PRIMARY_CODE == _IO_ERROR:
+        if is_input_or_output(error):
             raise OutcomeUnknown from None
         raise
 
@@ -311,6 +299,22 @@ def _commit(connection: sqlite3.Connection) -> None:
 def _begin_and_run(connection: sqlite3.Connection, query: Query[Any], values: Sequence[Any]) -> _Answer:
     _begin(connection)
     return _run(connection, query, values)
+
+
+def _insertion(table: str, columns: Sequence[str]) -> str:
+    places = ", ".join("?" * len(columns))
+    return f"INSERT INTO ostiary_{table} ({', '.join(columns)}) VALUES ({places})"
+
+
+def _load(
+    connection: sqlite3.Connection,
+    text: str,
+    rows: Sequence[Sequence[Any]],
+    begun: bool,  # noqa: FBT001 - handed over by position
+) -> None:
+    if not begun:
+        _begin(connection)
+    connection.executemany(text, rows)
 
 
 def _finish(
@@ -363,38 +367,3 @@ def _run(connection: sqlite3.Connection, query: Query[Any], values: Sequence[Any
 
 def _not_open() -> Unavailable:
     return Unavailable("The database is not open.")
-
-
-def _translated(error: Exception) -> Exception:
-    """Return our word for a failure of the driver, or the error itself if it is a mistake in a query."""
-    match error:
-        case sqlite3.IntegrityError():
-            return _violation(error)
-        case sqlite3.OperationalError() if error.sqlite_errorcode & _PRIMARY_CODE in _PASSING:
-            return Unavailable(
-                f"The database file could not be used just now ({error.sqlite_errorname}); try again shortly."
-            )
-        case OverflowError() | UnicodeEncodeError() | sqlite3.DataError():
-            return Unstorable()
-    return error
-
-
-def _violation(error: sqlite3.IntegrityError) -> OstiaryError:
-    code = error.sqlite_errorcode
-    if code in _UNIQUE:
-        return UniqueViolation(_constraint_name(_UNIQUE[code], str(error)))
-    return ReferenceViolation() if code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY else RuleViolation()
-
-
-def _constraint_name(prefix: str, message: str) -> str:
-    """Name a broken rule of uniqueness as PostgreSQL does, by the naming convention of the schema.
-
-    SQLite says `UNIQUE constraint failed: ostiary_users.a, ostiary_users.b`, or, for an index over expressions,
-    `UNIQUE constraint failed: index 'ostiary_uq_users_a'`.
-    """
-    place = message.partition(": ")[2]
-    if place.startswith("index "):
-        return place.removeprefix("index ").strip("'").removeprefix("ostiary_")
-    table = place.partition(".")[0].removeprefix("ostiary_")
-    columns = [column.rpartition(".")[2] for column in place.split(", ")]
-    return "_".join([prefix, table, *columns])

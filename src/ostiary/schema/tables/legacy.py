@@ -49,6 +49,17 @@ legacy_roots = table(
     Column("counts", DOCUMENT, nullable=False),
 )
 
+# Whose identity each one is over there.
+legacy_identities = table(
+    "legacy_identities",
+    Column("identity_id", UUID, primary_key=True),
+    Column(
+        "migration_id", UUID, ForeignKey("ostiary.legacy_migrations.id", ondelete="CASCADE"), nullable=False
+    ),
+    Column("root_key", TEXT, nullable=False),
+    Index(None, "migration_id", "root_key"),
+)
+
 # What was found about a row over there: why it was not taken over, or not all of it.
 legacy_findings = table(
     "legacy_findings",

@@ -15,6 +15,8 @@ from ostiary.schema.migrations.operations import (
 
 revision = "0005"
 down_revision = "0004"
+# It only adds: what that release runs, runs here.
+serves_from = "0004"
 
 
 def upgrade() -> None:
@@ -22,12 +24,19 @@ def upgrade() -> None:
         op.add_column("identities", sa.Column(column, TEXT), schema=SCHEMA)
     _legacy_migrations()
     _legacy_roots()
+    _legacy_identities()
     _legacy_findings()
     _legacy_bearers()
 
 
 def downgrade() -> None:
-    for table in ("legacy_bearers", "legacy_findings", "legacy_roots", "legacy_migrations"):
+    for table in (
+        "legacy_bearers",
+        "legacy_findings",
+        "legacy_identities",
+        "legacy_roots",
+        "legacy_migrations",
+    ):
         op.drop_table(table, schema=SCHEMA)
     for column in ("shadow_hash", "shadow_scheme"):
         op.drop_column("identities", column, schema=SCHEMA)
@@ -72,6 +81,18 @@ def _legacy_roots() -> None:
         foreign_key("legacy_roots", "migration_id", "legacy_migrations"),
         primary_key("legacy_roots", "migration_id", "root_key"),
     )
+
+
+def _legacy_identities() -> None:
+    create_table(
+        "legacy_identities",
+        sa.Column("identity_id", UUID, nullable=False),
+        sa.Column("migration_id", UUID, nullable=False),
+        sa.Column("root_key", TEXT, nullable=False),
+        foreign_key("legacy_identities", "migration_id", "legacy_migrations"),
+        primary_key("legacy_identities", "identity_id"),
+    )
+    create_index("legacy_identities", "migration_id", "root_key")
 
 
 def _legacy_findings() -> None:

@@ -1,0 +1,30 @@
+"""Legacy: the accounts of another system, moved here: rehearsed, watched, verified, undoable.
+
+Owns the `legacy_…` tables but for what was handed out (`legacy_bearers`). A profile says, as data, what each table and
+column over there is here; whatever it does not say stops a migration before it writes anything.
+"""
+
+from ostiary.features.legacy.model import Decisions, Duplicates, ExitCode, LegacyError, Migration, State
+from ostiary.features.legacy.plan import Plan
+from ostiary.features.legacy.profile import InvalidProfileFile, Profile, load_profile, packaged_profiles
+from ostiary.features.legacy.running import Pace, Progress
+from ostiary.features.legacy.service import Legacy
+from ostiary.features.legacy.work import Tools
+
+__all__ = [
+    "Decisions",
+    "Duplicates",
+    "ExitCode",
+    "InvalidProfileFile",
+    "Legacy",
+    "LegacyError",
+    "Migration",
+    "Pace",
+    "Plan",
+    "Profile",
+    "Progress",
+    "State",
+    "Tools",
+    "load_profile",
+    "packaged_profiles",
+]

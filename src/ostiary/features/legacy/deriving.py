@@ -1,0 +1,169 @@
+"""What an owner over there becomes here: a pure function of their rows, the profile and the decisions.
+
+The same rows become the same records with the same ids, whoever reads them, however often and in whatever order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from ostiary.features.legacy import belongings
+from ostiary.features.legacy.fields import Fields, Shared
+from ostiary.features.legacy.identities import Identifying
+from ostiary.features.legacy.model import (
+    Aggregate,
+    Decisions,
+    Derived,
+    Finding,
+    MadeIdentity,
+    RowCounts,
+)
+from ostiary.features.legacy.profile import Make
+from ostiary.features.legacy.reasons import Reason, Severity
+from ostiary.foundation.crypto import mac
+
+if TYPE_CHECKING:
+    from ostiary.features.legacy.model import SourceRow
+    from ostiary.features.legacy.profile import Profile
+    from ostiary.features.passwords import PasswordHash, Readability
+
+_CLAIM_SIZE: Final = 16
+_TAIL: Final = (1 << 62) - 1
+_LATEST: Final = (1 << 48) - 1
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+@dataclass(slots=True)
+class Progress:
+    """One owner on the way: what is made so far, what became of each row, and what others hold."""
+
+    aggregate: Aggregate
+    shared: Shared
+    lost: Collection[bytes]
+    """Claims that somebody else keeps."""
+    out: Derived = field(default_factory=Derived)
+    owners: dict[str, MadeIdentity] = field(default_factory=dict)
+    """The identities by entity type, the first of each."""
+    made_of: dict[int, bool] = field(default_factory=dict)
+    """By row: whether something was made of it; False where it was dropped by a rule."""
+    claimed: set[bytes] = field(default_factory=set)
+
+    def note(
+        self, reason: Reason, row: SourceRow, column: str | None = None, claim: bytes | None = None
+    ) -> None:
+        """Remember something about a row."""
+        self.out.findings.append(Finding(reason, row.table, row.key, column, claim))
+
+    def took(self, row: SourceRow) -> None:
+        """Remember that something was made of a row."""
+        self.made_of[id(row)] = True
+
+    def passed(self, row: SourceRow) -> None:
+        """Remember that a rule drops a row, if nothing was made of it."""
+        self.made_of.setdefault(id(row), False)
+
+
+class Deriving:
+    """One migration's way from there to here.
+
+    `key` is the migration's own, of 32 bytes; `now` decides what has expired, and is the same for the whole migration;
+    `session_lifetime` is that of a session whose end nobody has set over there.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        decisions: Decisions,
+        *,
+        key: bytes,
+        now: datetime,
+        readability: Callable[[PasswordHash], Readability],
+        session_lifetime: timedelta,
+    ) -> None:
+        self.profile = profile
+        self.decisions = decisions
+        self.now = now
+        self.session_lifetime = session_lifetime
+        self.zone = ZoneInfo(profile.time_zone)
+        self._key = key
+        self._records = [Fields(profile, record) for record in profile.records]
+        self.roles = belongings.Roles(self._records)
+        self._identifying = Identifying(self, readability)
+        self._makers = {
+            Make.ROLE: self.roles.make,
+            Make.EMAIL_ADDRESS: self._identifying.add_address,
+            Make.PASSWORD: self._identifying.add_password,
+            Make.ACCOUNT: belongings.Accounts(self).make,
+            Make.SESSION: belongings.Sessions(self).make,
+            Make.CHALLENGE: belongings.Challenges(self).make,
+            Make.TOTP: belongings.Totps(self).make,
+            Make.PASSKEY: belongings.Passkeys(self).make,
+        }
+        self._order = tuple(self._makers)
+
+    def derive(self, aggregate: Aggregate, shared: Shared, *, lost: Collection[bytes] = ()) -> Derived:
+        """Return what an owner becomes, and what was found about their rows. `lost` are claims that others keep."""
+        progress = Progress(aggregate, shared, lost)
+        for fields in self._records:
+            if fields.record.make is Make.IDENTITY:
+                self._identifying.make_all(progress, fields)
+        for kind in self._order:
+            for fields in self._records:
+                if fields.record.make is kind:
+                    self._make_all(progress, fields)
+        self._identifying.finish(progress)
+        self._count(progress)
+        return progress.out
+
+    def claim(self, kind: str, *parts: str) -> bytes:
+        """Return the keyed digest of something that one owner only can have."""
+        return mac(self._key, "\0".join(("claim", kind, *parts)).encode())[:_CLAIM_SIZE]
+
+    def made_id(self, kind: str, *parts: str, at: datetime | None) -> UUID:
+        """Return the id of a record: a UUIDv7 (RFC 9562 §5.7) of when it was made, its tail keyed to what it is made of."""
+        since = (at or self.now).timestamp() * 1000
+        milliseconds = min(max(0, int(since)), _LATEST)
+        tail = int.from_bytes(mac(self._key, "\0".join(("id", kind, *parts)).encode())[:10])
+        return UUID(
+            int=milliseconds << 80 | 0x7 << 76 | (tail >> 62 & 0xFFF) << 64 | 0b10 << 62 | tail & _TAIL
+        )
+
+    def _make_all(self, progress: Progress, fields: Fields) -> None:
+        make = self._makers[fields.record.make]
+        wanted = fields.record.identity
+        for row in progress.aggregate.rows.get(fields.record.from_, ()):
+            if not fields.wants(row):
+                continue
+            owner = progress.owners.get(wanted) if wanted else next(iter(progress.owners.values()), None)
+            if owner is None:
+                progress.note(Reason.OWNER_QUARANTINED, row)
+            else:
+                make(progress, fields, row, owner)
+
+    def _count(self, progress: Progress) -> None:
+        """Say of every row what became of it; each is exactly one thing."""
+        kept_out = {
+            (finding.table, finding.key)
+            for finding in progress.out.findings
+            if finding.reason.severity is not Severity.WARNING
+        }
+        for name, rows in progress.aggregate.rows.items():
+            counts = progress.out.counts[name] = RowCounts()
+            table = self.profile.tables[name]
+            has_records = bool(self.profile.records_of(name))
+            for row in rows:
+                made = progress.made_of.get(id(row))
+                if made or not has_records:
+                    counts.mapped += 1
+                elif made is None and (name, row.key) not in kept_out and table.rest is None:
+                    progress.note(Reason.ROW_UNMATCHED, row)
+                    counts.quarantined += 1
+                elif (name, row.key) in kept_out:
+                    counts.quarantined += 1
+                else:
+                    counts.dropped += 1
