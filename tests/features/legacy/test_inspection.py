@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 from tests.features.legacy.systems import build
-from tests.features.legacy.test_profiles import DATABASES, tables_at
+from tests.features.legacy.systems.reading import DATABASES, tables_at
 
 from ostiary.features.legacy.inspection import draft, matching, unmapped
 from ostiary.features.legacy.profile import field_of, load_profile, parse_profile

@@ -6,7 +6,7 @@ from itertools import islice
 
 import pytest
 from tests.features.legacy.systems import SYSTEMS, build
-from tests.features.legacy.test_profiles import DATABASES, PLACES, layout_of
+from tests.features.legacy.systems.reading import DATABASES, PLACES, layout_of
 
 from ostiary.features.legacy.profile import load_profile
 from ostiary.features.legacy.reasons import Reason
