@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.features.legacy.systems import NOW, SYSTEMS, build
+from tests.features.legacy.systems import NOW, build
+from tests.features.legacy.systems.hashes import FIREBASE
+from tests.features.legacy.systems.reading import PLACES
 
-from ostiary.features.legacy import Decisions, Duplicates, Plan, load_profile
+from ostiary.features.legacy import Decisions, Plan, load_profile
 from ostiary.features.legacy.sources import layout_of
 from ostiary.foundation.foreign import source_at
 from ostiary.testing import auth_for_tests
 
 pytestmark = pytest.mark.anyio
 
-PLACES = [(name, dialect) for name in SYSTEMS for dialect in build(name, "clean").dialects]
+PASSWORDS = {
+    "weak_hash_for_tests": True,
+    "memory_kib": 8,
+    "time_cost": 1,
+    "imported": {
+        "firebase": {
+            "signer_key": FIREBASE["signer_key"],
+            "salt_separator": FIREBASE["salt_separator"],
+            "rounds": FIREBASE["rounds"],
+            "mem_cost": FIREBASE["memory_cost"],
+        }
+    },
+}
 
 
 @pytest.fixture
 async def target(migrated_sqlite_url, tmp_path):
     """A started installation that nobody uses yet, at the moment the systems are made for."""
-    async with auth_for_tests(database_url=migrated_sqlite_url, data=tmp_path) as started:
+    async with auth_for_tests(database_url=migrated_sqlite_url, data=tmp_path, passwords=PASSWORDS) as started:
         started.clock.move(NOW - started.clock.now())
         yield started
 

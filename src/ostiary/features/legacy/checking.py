@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ostiary.features.legacy.profile import Profile
     from ostiary.foundation.foreign import Table
 
-_FILES: Final = "files"
 _ADDRESSES: Final = frozenset({"email", "phone"})
 
 
@@ -53,24 +52,6 @@ def discrepancies(profile: Profile, tables: Mapping[str, Table]) -> list[Discrep
     ]
 
 
-def unproven_keys(profile: Profile, tables: Mapping[str, Table]) -> list[tuple[str, tuple[str, ...]]]:
-    """Return what has to name one row only, without the source promising it: tables, and their columns."""
-    found: dict[tuple[str, tuple[str, ...]], None] = {}
-    for name, spoken in profile.owned.items():
-        if name not in tables:
-            continue
-        # Files are refused as they are opened if two rows have the same key.
-        if spoken.key and profile.source != _FILES and not _is_unique(tables[name], spoken.key):
-            found[name, spoken.key] = None
-        owner = spoken.owner
-        if owner is None or owner.table not in tables:
-            continue
-        named = profile.tables[owner.table].key or tables[owner.table].key
-        if named != (owner.target,) and not _is_unique(tables[owner.table], (owner.target,)):
-            found[owner.table, (owner.target,)] = None
-    return [*found]
-
-
 def tables_with_telling_keys(profile: Profile, tables: Mapping[str, Table]) -> frozenset[str]:
     """Return the tables whose keys are secrets or addresses of people."""
     telling: dict[str, set[str]] = {name: set(spoken.secrets) for name, spoken in profile.tables.items()}
@@ -89,7 +70,3 @@ def tables_with_telling_keys(profile: Profile, tables: Mapping[str, Table]) -> f
         for name, columns in telling.items()
         if name in tables and columns & set(profile.tables[name].key or tables[name].key)
     )
-
-
-def _is_unique(table: Table, columns: tuple[str, ...]) -> bool:
-    return any(set(one) <= set(columns) for one in (table.key, *table.unique) if one)

@@ -34,7 +34,7 @@ RECORD_BYTES: Final = 500
 OWNER_BYTES: Final = 300
 """What an owner's place in the map takes, beside the sealed originals."""
 _KEY_SIZE: Final = 32
-_LONGEST_KEY: Final = 200
+_LONGEST_KEY: Final = 4096
 _DIGEST_SIZE: Final = 8
 
 
