@@ -180,6 +180,7 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "merkle.py",
         "observing.py",
         "observing_store.py",
+        "patterns.py",
         "plan.py",
         "planning.py",
         "profile.py",
