@@ -181,6 +181,7 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "observing.py",
         "observing_store.py",
         "patterns.py",
+        "overview.py",
         "plan.py",
         "planning.py",
         "profile.py",
@@ -192,7 +193,6 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "verifying.py",
         "way_back.py",
         "way_back_store.py",
-        "observing_store.py",
         "work.py",
     }
     strangers = [_name(path) for path in (SOURCE / "features").glob("*/*.py") if path.name not in roles]

@@ -36,7 +36,9 @@ PASSWORDS = {
 @pytest.fixture
 async def target(migrated_sqlite_url, tmp_path):
     """A started installation that nobody uses yet, at the moment the systems are made for."""
-    async with auth_for_tests(database_url=migrated_sqlite_url, data=tmp_path, passwords=PASSWORDS) as started:
+    async with auth_for_tests(
+        database_url=migrated_sqlite_url, data=tmp_path, passwords=PASSWORDS
+    ) as started:
         started.clock.move(NOW - started.clock.now())
         yield started
 
