@@ -124,6 +124,15 @@ class Legacy:
                 await rolling_back.to_drafted()
             return found
 
+    async def check_contractible(self, *, least_soak: timedelta, verified_within: timedelta) -> None:
+        """Refuse what is too early to contract, before anybody is asked. Raises `LegacyError`."""
+        require_contractible(
+            await self.under_way(),
+            least_soak=least_soak,
+            verified_within=verified_within,
+            now=self.tools.clock.now(),
+        )
+
     async def contract(
         self,
         source: Source,
@@ -134,14 +143,8 @@ class Legacy:
         tell: Callable[[str, int], None],
     ) -> None:
         """Erase over there what is here now; the archive is kept for a while. Raises `LegacyError` when it is too early."""
-        migration = await self.under_way()
-        require_contractible(
-            migration,
-            least_soak=least_soak,
-            verified_within=verified_within,
-            now=self.tools.clock.now(),
-        )
-        async with self.holding(migration, source) as (work, lease):
+        await self.check_contractible(least_soak=least_soak, verified_within=verified_within)
+        async with self.holding(await self.under_way(), source) as (work, lease):
             await contract(work, lease, keep=keep_archive, tell=tell)
 
     async def status(self, source: Source | None = None) -> Overview | None:
