@@ -4,11 +4,13 @@ Owns the `legacy_…` tables but for what was handed out (`legacy_bearers`). A p
 column over there is here; whatever it does not say stops a migration before it writes anything.
 """
 
+from ostiary.features.legacy.inspection import draft, matching, missing, unmapped
 from ostiary.features.legacy.model import Decisions, Duplicates, ExitCode, LegacyError, Migration, State
 from ostiary.features.legacy.plan import Plan
 from ostiary.features.legacy.profile import InvalidProfileFile, Profile, load_profile, packaged_profiles
 from ostiary.features.legacy.running import Pace, Progress
 from ostiary.features.legacy.service import Legacy
+from ostiary.features.legacy.sources import layout_of
 from ostiary.features.legacy.work import Tools
 
 __all__ = [
@@ -25,6 +27,11 @@ __all__ = [
     "Progress",
     "State",
     "Tools",
+    "draft",
+    "layout_of",
     "load_profile",
+    "matching",
+    "missing",
     "packaged_profiles",
+    "unmapped",
 ]
