@@ -41,6 +41,14 @@ def passwords():
     made.close()
 
 
+@pytest.fixture
+def passwords_without_parameters():
+    """Readers of hashes that know no project."""
+    made = Passwords(entropy=Entropy())
+    yield made
+    made.close()
+
+
 class Outcome:
     """What became of everybody, by the key of their root row; the findings; and the rows nobody owns."""
 
@@ -174,3 +182,15 @@ async def test_everything_spoilt_is_found(place, passwords, name, dialect):
     assert expected - outcome.found == set()
     assert heavy - expected == set()
     assert {person.key for person in system.people()} <= set(outcome.derived)
+
+
+@pytest.mark.parametrize("name", ["firebase-export", "firebase-export-csv"])
+async def test_parameters_that_are_not_configured_are_named(tmp_path, passwords_without_parameters, name):
+    """While the parameters of a project are not configured, everybody with a password there is found."""
+    system = build(name, "clean", seed=1)
+
+    outcome = await outcome_of(system, tmp_path, passwords_without_parameters)
+
+    assert {found.key for found in outcome.found if found.reason is Reason.HASH_PARAMETERS_MISSING} == {
+        person.key for person in system.people() if person.identities[0].password is not None
+    }

@@ -331,11 +331,10 @@ async def test_a_capture_that_cannot_be_made_leaves_nothing(application, source,
 
 
 async def test_closed_tables_refuse_changes_with_the_message(captured, source):
-    """Inserts, deletes and changes of closed columns are refused; other columns, and values as they were, are not."""
+    """Values in closed columns and all of closed tables are refused; other columns, and values as they were, are not."""
     await source.capture.close_tables({"user": ["email"], "token": []}, "It's at ostiary now: 100% moved.")
     refused = [
         "UPDATE \"user\" SET email = 'new' WHERE id = 1",
-        'DELETE FROM "user" WHERE id = 1',
         "INSERT INTO \"user\" VALUES (9, 'n', 'n')",
         "UPDATE token SET t = 'new' WHERE id = 100",
         "DELETE FROM account WHERE id = 10",
@@ -346,7 +345,8 @@ async def test_closed_tables_refuse_changes_with_the_message(captured, source):
 
     await captured.run(
         "UPDATE \"user\" SET name = 'still mine', email = email WHERE id = 1",
-        'DELETE FROM "user" WHERE id = 77',
+        "INSERT INTO \"user\" (id, name) VALUES (8, 'a profile alone')",
+        'DELETE FROM "user" WHERE id = 8',
     )
     assert await source.capture.changed(10) == []
     assert not await source.capture.is_installed()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from ostiary.features.identities import Channel
-from ostiary.features.legacy import store
+from ostiary.features.legacy import store, way_back_store
 from ostiary.features.legacy.aggregates import encode_rows
 from ostiary.features.legacy.claims import claims_of, holders_here, rank
 from ostiary.features.legacy.fields import Shared
@@ -46,6 +46,8 @@ class Batch:
     """By key as text, the version at which it was gone."""
     derived: dict[str, Derived] = field(default_factory=dict)
     lost: dict[str, set[bytes]] = field(default_factory=dict)
+    known: dict[str, dict[str, UUID]] = field(default_factory=dict)
+    """By key, the identities of those who were here before they were over there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +87,15 @@ class Applying:
         """Fill in what the owners of a batch become, all of them or those with these keys."""
         for key in batch.aggregates if keys is None else keys:
             batch.derived[key] = self.deriving.derive(
-                batch.aggregates[key], batch.shared, lost=batch.lost.get(key, ())
+                batch.aggregates[key],
+                batch.shared,
+                lost=batch.lost.get(key, ()),
+                known=batch.known.get(key, {}),
             )
 
     async def apply(self, tx: Transaction, batch: Batch, read: ReadOwners, *, now: datetime) -> Applied:
         """Make what a derived batch becomes; `read` reads further owners, as of the same moment."""
+        await self._recognise(tx, batch)
         await self._settle(tx, batch, read)
         keys = [*batch.derived, *batch.gone]
         before = {row.root_key: row for row in await tx.fetch_all(store.ROOTS, self.migration_id, keys)}
@@ -103,7 +109,9 @@ class Applying:
         ]
         replaced = [before[key] for key in (*fresh, *gone) if key in before]
         released = await self._take_back(tx, batch, replaced, gone)
-        await self._make(tx, batch, fresh, gone, {row.root_key for row in replaced}, now)
+        if batch.known:
+            await tx.execute(store.FORGET_IDENTITIES, self.migration_id, [*batch.known])
+        await self._make(tx, batch, fresh, gone, {row.root_key for row in replaced} | batch.known.keys(), now)
         again = await self._waiting(tx, released) if released else []
         return Applied(len(fresh) + len(gone), _difference(batch, fresh, replaced), again)
 
@@ -116,6 +124,13 @@ class Applying:
         encoded = encode_rows(aggregate, self._owners.shapes)
         place = associated_data("legacy_roots", "archive", self.migration_id, aggregate.text)
         return mac(self._digest_key, encoded), seal(self._archive_key, encoded, place, entropy=self._entropy)
+
+    async def _recognise(self, tx: Transaction, batch: Batch) -> None:
+        """Give those who were born here and went back with everything the identity they have."""
+        adopted = await tx.fetch_all(way_back_store.ADOPTED, self.migration_id, [*batch.derived])
+        for one in adopted:
+            batch.known.setdefault(one.root_key, {})[one.entity_type] = one.identity_id
+        self.derive(batch, {one.root_key for one in adopted})
 
     async def _settle(self, tx: Transaction, batch: Batch, read: ReadOwners) -> None:
         """Decide who keeps what several claim: whoever was there first, and before all somebody who was born here."""
@@ -206,7 +221,7 @@ class Applying:
             there = await self._update(tx, derived) if key in known else False
             for table, made in self._loading.rows(derived, with_identities=not there, role_ids=ids).items():
                 rows.setdefault(table, []).extend(made)
-            self._add_map(rows, batch.aggregates[key], derived, now)
+            self._add_map(rows, batch, key, now)
         for key in gone:
             rows.setdefault("legacy_roots", []).append(
                 (self.migration_id, key, batch.gone[key], None, None, {}, {})
@@ -229,7 +244,9 @@ class Applying:
                 await tx.execute(store.UPDATE_PROFILE[table], identity.id, *values, identity.updated_at)
         return bool(derived.identities)
 
-    def _add_map(self, rows: dict[str, Rows], aggregate: Aggregate, derived: Derived, now: datetime) -> None:
+    def _add_map(self, rows: dict[str, Rows], batch: Batch, key: str, now: datetime) -> None:
+        aggregate, derived = batch.aggregates[key], batch.derived[key]
+        adopted = {*batch.known.get(key, {}).values()}
         digest, archive = self.archived(aggregate)
         counts = {name: [one.mapped, one.quarantined, one.dropped] for name, one in derived.counts.items()}
         rows.setdefault("legacy_roots", []).append(
@@ -239,7 +256,8 @@ class Applying:
             )
         )
         rows.setdefault("legacy_identities", []).extend(
-            (identity.id, self.migration_id, aggregate.text) for identity in derived.identities
+            (identity.id, self.migration_id, aggregate.text, identity.id in adopted)
+            for identity in derived.identities
         )
         seen = set()
         for finding in derived.findings:

@@ -41,6 +41,7 @@ class Tools:
     vault: Vault
     second_factors: SecondFactors
     passwords: Passwords
+    sessions: Sessions
     bearer_key: bytes
     session_lifetime: timedelta
 

@@ -115,10 +115,13 @@ def closing(catalogue: Catalogue, table: str, columns: Sequence[str], message: s
     refuse = f"EXECUTE FUNCTION ostiary_capture.refuse({literal(message)})"
     is_stranger = "pg_catalog.current_setting('ostiary.writing', true) IS DISTINCT FROM 'on'"
     is_changed = " OR ".join(f"OLD.{quoted(c)}::text IS DISTINCT FROM NEW.{quoted(c)}::text" for c in columns)
+    has_value = " OR ".join(f"NEW.{quoted(c)} IS NOT NULL" for c in columns)
     condition = f"{is_stranger} AND ({is_changed})" if columns else is_stranger
+    events = "INSERT" if columns else "INSERT OR DELETE"
+    inserted = f"{is_stranger} AND ({has_value})" if columns else is_stranger
     yield (
-        f"CREATE TRIGGER ostiary_capture_closed_rows AFTER INSERT OR DELETE ON {relation} "
-        f"FOR EACH ROW WHEN ({is_stranger}) {refuse}; {_always(relation, 'ostiary_capture_closed_rows')}"
+        f"CREATE TRIGGER ostiary_capture_closed_rows AFTER {events} ON {relation} "
+        f"FOR EACH ROW WHEN ({inserted}) {refuse}; {_always(relation, 'ostiary_capture_closed_rows')}"
     )
     yield (
         f"CREATE TRIGGER ostiary_capture_closed_values AFTER UPDATE ON {relation} "
