@@ -11,8 +11,7 @@ from tests.features.legacy.systems import NOW, build
 from tests.features.legacy.systems.hashes import FIREBASE
 from tests.features.legacy.systems.reading import PLACES
 
-from ostiary.features.legacy import Decisions, Plan, load_profile
-from ostiary.features.legacy.sources import layout_of
+from ostiary.features.legacy import Decisions, Plan, layout_of, load_profile
 from ostiary.foundation.foreign import source_at
 from ostiary.testing import auth_for_tests
 

@@ -12,6 +12,7 @@ from ostiary.features.legacy.profile import InvalidProfileFile, Profile, load_pr
 from ostiary.features.legacy.rolling_back import WhatGoesBack
 from ostiary.features.legacy.running import Pace, Progress
 from ostiary.features.legacy.service import Legacy
+from ostiary.features.legacy.sources import layout_of
 from ostiary.features.legacy.work import Tools
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Tools",
     "WhatGoesBack",
     "draft",
+    "layout_of",
     "load_profile",
     "matching",
     "missing",
