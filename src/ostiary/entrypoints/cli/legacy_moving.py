@@ -1,26 +1,30 @@
-"""`ostiary legacy run`, `cutover`, `rollback`, `contract`, `status` and `quarantine`: a planned migration, and the way back."""
+"""`ostiary legacy run`, `cutover`, `rollback`, `contract` and `status`: a planned migration, and the way back."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 import sys
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from ostiary.app import Ostiary
 from ostiary.entrypoints.cli.legacy_progress import ProgressDisplay
-from ostiary.entrypoints.cli.legacy_sources import Files, SourceUrl, opened_source, pairs
-from ostiary.entrypoints.cli.output import confirm, confirm_by_typing, print_bars, print_json, print_line, print_table
+from ostiary.entrypoints.cli.legacy_sources import Files, SourceUrl, opened_source
+from ostiary.entrypoints.cli.output import (
+    confirm,
+    print_bars,
+    print_json,
+    print_line,
+    print_table,
+)
 from ostiary.features.legacy import (
-    Decisions,
-    Duplicates,
     ExitCode,
     LegacyError,
     Pace,
@@ -29,7 +33,7 @@ from ostiary.features.legacy import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from ostiary.features.legacy import Overview, Progress, WhatGoesBack
     from ostiary.foundation.foreign import Source
@@ -38,8 +42,7 @@ Json = Annotated[bool, Parameter(help="Print JSON and nothing else.")]
 Yes = Annotated[bool, Parameter(help="Do it without asking.")]
 DryRun = Annotated[bool, Parameter(name="--dry-run", help="Say what would be done, and do nothing.")]
 
-quarantine = App(name="quarantine", help="Look at rows that were not taken over, and decide about them.")
-_SHOWN: int = 20
+_SHOWN: Final = 20
 
 
 async def run(
@@ -48,12 +51,16 @@ async def run(
     source: SourceUrl = None,
     files: Files = (),
     batch: Annotated[int, Parameter(help="How many owners are taken over in one transaction.")] = 1000,
-    max_rps: Annotated[int | None, Parameter(name="--max-rps", help="At most so many owners a second.")] = None,
+    max_rps: Annotated[
+        int | None, Parameter(name="--max-rps", help="At most so many owners a second.")
+    ] = None,
     max_lag: Annotated[
-        float | None, Parameter(name="--max-lag", help="Wait while a replica of ours is further behind, in seconds.")
+        float | None,
+        Parameter(name="--max-lag", help="Wait while a replica of ours is further behind, in seconds."),
     ] = None,
     until: Annotated[
-        Literal["capturing", "backfilled"], Parameter(help="How far to go: only begin to note changes, or all the way.")
+        Literal["capturing", "backfilled"],
+        Parameter(help="How far to go: only begin to note changes, or all the way."),
     ] = "backfilled",
     json: Json = False,
 ) -> int:
@@ -66,9 +73,9 @@ async def run(
     agreed = Plan.read(plan)
     pace = Pace(batch, max_rps, None if max_lag is None else timedelta(seconds=max_lag))
     async with opened_source(source, files, agreed.profile) as opened, Ostiary(run_worker=False) as auth:
-        with ProgressDisplay(quiet=json) as progress, _stopping() as stop:
+        with ProgressDisplay(quiet=json) as progress, stopping() as stop:
             state = await auth.services.legacy.run(
-                agreed, opened, pace=pace, until=State(until), tell=_teller(progress, json=json), stop=stop
+                agreed, opened, pace=pace, until=State(until), tell=teller(progress, json=json), stop=stop
             )
         found = await auth.services.legacy.status(opened)
     if json:
@@ -82,7 +89,9 @@ async def cutover(
     *,
     source: SourceUrl = None,
     files: Files = (),
-    plan: Annotated[Path | None, Parameter(help="The folder of the plan; exports are read as it says.")] = None,
+    plan: Annotated[
+        Path | None, Parameter(help="The folder of the plan; exports are read as it says.")
+    ] = None,
     verified_within: Annotated[
         float, Parameter(name="--verified-within", help="How many minutes ago it may have been verified.")
     ] = 60.0,
@@ -94,19 +103,21 @@ async def cutover(
     Until `contract` everything can go back. Example: `ostiary legacy cutover --source postgresql://mover@db.internal/shop`.
     """
     confirm("From now on only Ostiary changes credentials and sessions. Cut over?", yes=yes)
-    async with _opened(source, files, plan) as opened, Ostiary(run_worker=False) as auth:
-        with ProgressDisplay(quiet=json) as progress, _stopping() as stop:
+    async with opened_as_planned(source, files, plan) as opened, Ostiary(run_worker=False) as auth:
+        with ProgressDisplay(quiet=json) as progress, stopping() as stop:
             await auth.services.legacy.cut_over(
                 opened,
                 verified_within=timedelta(minutes=verified_within),
-                tell=_teller(progress, json=json),
+                tell=teller(progress, json=json),
                 stop=stop,
             )
         found = await auth.services.legacy.status(opened)
     if json:
         print_json({"event": "done", "state": State.SOAKING, "status": _facts(found)})
     else:
-        print_line("Cut over. The other system refuses changes of credentials now; `ostiary legacy rollback` gives them back.")
+        print_line(
+            "Cut over. The other system refuses changes of credentials now; `ostiary legacy rollback` gives them back."
+        )
     return ExitCode.DONE
 
 
@@ -114,11 +125,15 @@ async def rollback(
     *,
     to: Annotated[
         Literal["capturing", "drafted"],
-        Parameter(help="`capturing`: the other system takes over, and it can go forward again. `drafted`: as if never begun."),
+        Parameter(
+            help="`capturing`: the other system takes over, and it can go forward again. `drafted`: as if never begun."
+        ),
     ] = "capturing",
     source: SourceUrl = None,
     files: Files = (),
-    plan: Annotated[Path | None, Parameter(help="The folder of the plan; exports are read as it says.")] = None,
+    plan: Annotated[
+        Path | None, Parameter(help="The folder of the plan; exports are read as it says.")
+    ] = None,
     dry_run: DryRun = False,
     yes: Yes = False,
     json: Json = False,
@@ -127,7 +142,7 @@ async def rollback(
 
     Examples: `ostiary legacy rollback --dry-run`; `ostiary legacy rollback --to drafted --yes`.
     """
-    async with _opened(source, files, plan) as opened, Ostiary(run_worker=False) as auth:
+    async with opened_as_planned(source, files, plan) as opened, Ostiary(run_worker=False) as auth:
         legacy = auth.services.legacy
         with ProgressDisplay(quiet=json) as progress:
             foreseen = await legacy.what_goes_back(opened, tell=_counter(progress, "comparing"))
@@ -146,7 +161,9 @@ async def rollback(
     if json:
         print_json(asdict(done) | {"to": to})
     else:
-        print_line(f"Done: {done.rows_changed:,} rows written, {done.born:,} made over there. It stands at {to}.")
+        print_line(
+            f"Done: {done.rows_changed:,} rows written, {done.born:,} made over there. It stands at {to}."
+        )
     return ExitCode.DONE
 
 
@@ -154,8 +171,12 @@ async def contract(
     *,
     source: SourceUrl = None,
     files: Files = (),
-    plan: Annotated[Path | None, Parameter(help="The folder of the plan; exports are read as it says.")] = None,
-    min_soak: Annotated[float, Parameter(name="--min-soak", help="How many days it has to have soaked.")] = 7.0,
+    plan: Annotated[
+        Path | None, Parameter(help="The folder of the plan; exports are read as it says.")
+    ] = None,
+    min_soak: Annotated[
+        float, Parameter(name="--min-soak", help="How many days it has to have soaked.")
+    ] = 7.0,
     verified_within: Annotated[
         float, Parameter(name="--verified-within", help="How many minutes ago it may have been verified.")
     ] = 60.0,
@@ -175,11 +196,13 @@ async def contract(
     def tell(table: str, rows: int) -> None:
         erased[table] = rows
 
-    async with _opened(source, files, plan) as opened, Ostiary(run_worker=False) as auth:
+    async with opened_as_planned(source, files, plan) as opened, Ostiary(run_worker=False) as auth:
         await auth.services.legacy.check_contractible(
             least_soak=timedelta(days=min_soak), verified_within=timedelta(minutes=verified_within)
         )
-        confirm_by_typing("Secrets over there are erased for good; only the archive has them.", "contract", yes=yes)
+        confirm(
+            "Secrets over there are erased for good; only the archive has them.", yes=yes, word="contract"
+        )
         await auth.services.legacy.contract(
             opened,
             least_soak=timedelta(days=min_soak),
@@ -191,7 +214,9 @@ async def contract(
         print_json({"state": State.CONTRACTED, "erased": erased, "archive_days": keep_archive})
     else:
         print_table("Erased over there", ("table", "rows"), erased.items())
-        print_line(f"For {keep_archive:g} days it can be put back with `ostiary legacy rollback`; then it is gone.")
+        print_line(
+            f"For {keep_archive:g} days it can be put back with `ostiary legacy rollback`; then it is gone."
+        )
     return ExitCode.DONE
 
 
@@ -216,106 +241,33 @@ async def status(*, source: SourceUrl = None, json: Json = False) -> int:
     return ExitCode.DONE
 
 
-@quarantine.command(name="list")
-async def list_(
-    *,
-    reason: Annotated[str, Parameter(help="Only rows of this reason.")] = "",
-    table: Annotated[str, Parameter(help="Only rows of this table.")] = "",
-    limit: Annotated[int, Parameter(help="How many at the most.")] = 100,
-    json: Json = False,
-) -> None:
-    """List rows that were not taken over, or not all of them, and why; keys only, never a value.
-
-    Example: `ostiary legacy quarantine list --reason EMAIL_INVALID`.
-    """
-    await _list(reason, table, "", limit, json=json)
-
-
-@quarantine.command
-async def show(table: str, key: str, *, json: Json = False) -> None:
-    """Show what was found about one row.
-
-    Example: `ostiary legacy quarantine show user 4411`.
-    """
-    await _list("", table, key, _SHOWN, json=json)
-
-
-@quarantine.command
-async def resolve(
-    *,
-    reason: Annotated[str, Parameter(help="Rows of this reason.")] = "",
-    table: Annotated[str, Parameter(help="Rows of this table.")] = "",
-    key: Annotated[str, Parameter(help="The row with this key.")] = "",
-    hash_schemes: Annotated[
-        tuple[str, ...], Parameter(name="--hash-scheme", negative=(), help="TABLE.COLUMN=SCHEME; once for each.")
-    ] = (),
-    duplicates: Annotated[
-        Literal["first", "hold"] | None, Parameter(help="Who keeps what two owners claim.")
-    ] = None,
-    phone_region: Annotated[
-        str | None, Parameter(help="The country of numbers that are written without its code.")
-    ] = None,
-    source: SourceUrl = None,
-    files: Files = (),
-    plan: Annotated[Path | None, Parameter(help="The folder of the plan; exports are read as it says.")] = None,
-    json: Json = False,
-) -> int:
-    """Look at rows again: after they were corrected over there, or by a decision that is added to the plan's.
-
-    Examples: `ostiary legacy quarantine resolve --reason HASH_AMBIGUOUS --hash-scheme user.password=ntlm`;
-    `ostiary legacy quarantine resolve --table user --key 4411`.
-    """
-    decisions = Decisions(
-        hash_schemes=pairs("--hash-scheme", hash_schemes),
-        duplicates=None if duplicates is None else Duplicates(duplicates),
-        phone_region=phone_region,
-    )
-    async with _opened(source, files, plan) as opened, Ostiary(run_worker=False) as auth:
-        with ProgressDisplay(quiet=json) as progress, _stopping() as stop:
-            again = await auth.services.legacy.resolve(
-                opened,
-                decisions,
-                reason=reason,
-                table=table,
-                key=key,
-                tell=_teller(progress, json=False),
-                stop=stop,
-            )
-        found = await auth.services.legacy.status()
-    left = {} if found is None else found.findings
-    if json:
-        print_json({"owners": again, "left": left})
-    else:
-        print_line(f"{again:,} owners were looked at again; {sum(left.values()):,} findings are left.")
-    return ExitCode.DONE
-
-
 @asynccontextmanager
-async def _opened(source: str | None, files: tuple[str, ...], plan: Path | None) -> AsyncIterator[Source]:
+async def opened_as_planned(
+    source: str | None, files: tuple[str, ...], plan: Path | None
+) -> AsyncIterator[Source]:
+    """Open the source; where it is an export, as the plan in this folder says."""
     profile = None if plan is None else Plan.read(plan).profile
     async with opened_source(source, files, profile) as opened:
         yield opened
 
 
-class _stopping:  # noqa: N801 - used as a function
+@contextmanager
+def stopping() -> Iterator[asyncio.Event]:
     """While it is entered, an interruption is a wish to stop after the batch at hand."""
-
-    def __enter__(self) -> asyncio.Event:
-        self._stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with suppress(NotImplementedError, RuntimeError):
-                loop.add_signal_handler(number, self._stop.set)
-        return self._stop
-
-    def __exit__(self, *_error: object) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with suppress(NotImplementedError, RuntimeError):
-                loop.remove_signal_handler(number)
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
 
 
-def _teller(progress: ProgressDisplay, *, json: bool) -> Callable[[Progress], None]:
+def teller(progress: ProgressDisplay, *, json: bool) -> Callable[[Progress], None]:
+    """Return what shows each batch of a run, or prints it as a line of JSON."""
+
     def tell(told: Progress) -> None:
         if json:
             sys.stdout.write(msgspec.json.encode({"event": "batch", **asdict(told)}).decode() + "\n")
@@ -341,19 +293,6 @@ def _counter(progress: ProgressDisplay, phase: str) -> Callable[[int], None]:
     return tell
 
 
-async def _list(reason: str, table: str, key: str, limit: int, *, json: bool) -> None:
-    async with Ostiary(run_worker=False) as auth:
-        found = await auth.services.legacy.findings(reason=reason, table=table, key=key, limit=limit)
-    if json:
-        print_json([asdict(row) for row in found])
-        return
-    print_table(
-        f"{len(found)} findings",
-        ("table", "key", "reason", "column", "what it means", "what to do"),
-        ((row.source_table, row.source_key, row.reason, row.column_name, row.meaning, row.fix) for row in found),
-    )
-
-
 def _facts(found: Overview | None) -> dict[str, Any] | None:
     return None if found is None else asdict(found)
 
@@ -365,7 +304,10 @@ def _show(found: Overview) -> None:
         ("changed over there and waiting", found.pending),
         ("accounts made", f"{found.identities:,}"),
         ("passwords as they were over there", f"{found.not_rehashed:,}"),
-        ("passwords changed here", f"{found.changed_password:,}, of which {found.with_shadow:,} work over there, too"),
+        (
+            "passwords changed here",
+            f"{found.changed_password:,}, of which {found.with_shadow:,} work over there, too",
+        ),
         ("verified", found.verified_at),
         ("cut over", found.cut_over_at),
         ("archive until", found.archive_until),
@@ -381,7 +323,9 @@ def _show(found: Overview) -> None:
         )
     if found.findings:
         bars = sorted(found.findings.items(), key=lambda one: -one[1])
-        print_bars("Held back, by reason", [(name, float(number)) for name, number in bars], write="{:,.0f}".format)
+        print_bars(
+            "Held back, by reason", [(name, float(number)) for name, number in bars], write="{:,.0f}".format
+        )
 
 
 def _show_way_back(foreseen: WhatGoesBack) -> None:
