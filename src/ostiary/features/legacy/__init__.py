@@ -9,22 +9,38 @@ from ostiary.features.legacy.plan import Plan
 from ostiary.features.legacy.profile import InvalidProfileFile, Profile, load_profile, packaged_profiles
 from ostiary.features.legacy.running import Pace, Progress
 from ostiary.features.legacy.service import Legacy
+from ostiary.features.legacy.verification import (
+    Canary,
+    Checked,
+    Counted,
+    Level,
+    Mismatch,
+    Step,
+    Verification,
+)
 from ostiary.features.legacy.work import Tools
 
 __all__ = [
+    "Canary",
+    "Checked",
+    "Counted",
     "Decisions",
     "Duplicates",
     "ExitCode",
     "InvalidProfileFile",
     "Legacy",
     "LegacyError",
+    "Level",
     "Migration",
+    "Mismatch",
     "Pace",
     "Plan",
     "Profile",
     "Progress",
     "State",
+    "Step",
     "Tools",
+    "Verification",
     "load_profile",
     "packaged_profiles",
 ]

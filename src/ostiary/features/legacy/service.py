@@ -12,13 +12,15 @@ from ostiary.features.legacy.leasing import Lease
 from ostiary.features.legacy.model import ExitCode, LegacyError, Migration, State
 from ostiary.features.legacy.plan import Plan, fingerprint
 from ostiary.features.legacy.running import Pace, Progress, Running
+from ostiary.features.legacy.verifying import Verifying
 from ostiary.features.legacy.work import Tools, Work
 from ostiary.foundation.ids import new_id
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
+    from ostiary.features.legacy.verification import Canary, Level, Tell, Verification
     from ostiary.foundation.foreign import Source
 
 
@@ -57,6 +59,27 @@ class Legacy:
         migration = await self._begun(plan, source)
         async with self.holding(migration, source) as (work, lease):
             return await Running(work, lease, pace=pace, tell=tell, stop=stop).run(until=until)
+
+    async def verify(
+        self,
+        source: Source,
+        level: Level,
+        *,
+        sample: float | None = None,
+        canaries: Sequence[Canary] = (),
+        tell: Tell,
+    ) -> Verification:
+        """Compare both sides of the migration that is under way, as `Verifying.verify` does; the source is open."""
+        migration = await self.under_way()
+        async with self.holding(migration, source) as (work, lease):
+            return await Verifying(work).verify(
+                level,
+                sample=sample,
+                canaries=canaries,
+                on_progress=tell,
+                lease=lease,
+                now=self.tools.clock.now(),
+            )
 
     @asynccontextmanager
     async def holding(self, migration: Migration, source: Source) -> AsyncIterator[tuple[Work, Lease]]:

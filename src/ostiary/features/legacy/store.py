@@ -158,7 +158,7 @@ _IDS: Final = {
 }
 
 
-def _among(text: str, column: str, *, into: type[Any] | None = None) -> Query[Any]:
+def among(text: str, column: str, *, into: type[Any] | None = None) -> Query[Any]:
     """Build a statement about the rows whose column is one of the given ids."""
     return Query(
         postgresql=f"{text} {column} IN {_IDS['postgresql']}",
@@ -168,7 +168,7 @@ def _among(text: str, column: str, *, into: type[Any] | None = None) -> Query[An
 
 
 DELETE: Final = {
-    name: _among(f"DELETE FROM ostiary.{name} WHERE", "id")
+    name: among(f"DELETE FROM ostiary.{name} WHERE", "id")
     for name in (
         *("identities", "linked_accounts", "sessions", "challenges", "totp_factors", "passkeys"),
         "login_history",
@@ -178,7 +178,7 @@ DELETE: Final = {
 GRANTED_BY: Final = "legacy"
 """Who granted the roles that came along."""
 
-UNGRANT = _among(f"DELETE FROM ostiary.role_grants WHERE granted_by = '{GRANTED_BY}' AND", "identity_id")
+UNGRANT = among(f"DELETE FROM ostiary.role_grants WHERE granted_by = '{GRANTED_BY}' AND", "identity_id")
 
 # An identity that is here already stays, with whatever it has got here; what is known over there replaces what was.
 UPDATE_IDENTITY: Query[Any] = Query(
@@ -206,7 +206,7 @@ UPDATE_PROFILE: Final = {
 }
 
 # Before any address is given to somebody, those who lose theirs let go of it.
-RELEASE = _among("UPDATE ostiary.identities SET email_normalized = NULL, phone = NULL WHERE", "id")
+RELEASE = among("UPDATE ostiary.identities SET email_normalized = NULL, phone = NULL WHERE", "id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +323,7 @@ class Address:
     deleted_at: datetime | None
 
 
-ADDRESSES: Query[Address] = _among(
+ADDRESSES: Query[Address] = among(
     "SELECT id, entity_type, email_normalized, phone, deleted_at FROM ostiary.identities WHERE",
     "id",
     into=Address,
