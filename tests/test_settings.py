@@ -231,3 +231,41 @@ def test_misspelt_variables_are_found(monkeypatch):
     monkeypatch.setenv("OSTIARY_TOKENS__ACCESS_LIFETIME", "1h")
 
     assert unknown_variables() == ["OSTIARY_TOKEN__ACCESS_LIFETIME"]
+
+
+def test_parameters_of_imported_hashes_are_read_by_name(monkeypatch):
+    """What another system kept outside its hashes is one JSON object, or a variable each, and never printed."""
+    monkeypatch.setenv(
+        "OSTIARY_PASSWORDS__IMPORTED",
+        '{"shop": {"signer_key": "AAEC", "salt_separator": "Bw==", "rounds": 7, "mem_cost": 12}}',
+    )
+    shop = load().passwords.imported["shop"]
+    monkeypatch.delenv("OSTIARY_PASSWORDS__IMPORTED")
+    monkeypatch.setenv("OSTIARY_PASSWORDS__IMPORTED__BLOG__PEPPER", "a pepper")
+
+    settings = load()
+
+    assert shop.signer_key.get_secret_value() == b"\x00\x01\x02"
+    assert shop.salt_separator.get_secret_value() == b"\x07"
+    assert (shop.rounds, shop.mem_cost) == (7, 12)
+    assert settings.passwords.imported["blog"].pepper.get_secret_value() == "a pepper"
+    assert "a pepper" not in repr(settings)
+    assert unknown_variables() == []
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ('{"shop": {}}', "SHOP: each name needs a signer_key or a pepper"),
+        ('{"shop": {"signer_key": "not base64"}}', "SHOP__SIGNER_KEY: write bytes in base64"),
+        ('{"shop": {"pepper": "p", "rounds": 9}}', "SHOP__ROUNDS: Input should be less than or equal to 8"),
+        ('{"shop": {"pepper": "p", "papper": "p"}}', "SHOP__PAPPER: Extra inputs are not permitted"),
+        ('{"the shop": {"pepper": "p"}}', "THE SHOP"),
+    ],
+)
+def test_parameters_of_imported_hashes_that_cannot_be_used_are_refused(monkeypatch, value, problem):
+    """A name without a secret, bytes that are none, more work than allowed and misspelt names stop the start."""
+    monkeypatch.setenv("OSTIARY_PASSWORDS__IMPORTED", value)
+
+    with pytest.raises(InvalidSettings, match=problem):
+        load()

@@ -439,15 +439,14 @@ async def test_pwd_08_a_reset_while_the_provider_is_asked_is_not_outrun(installe
         services = running.auth.services
         await client.post("/v1/login", json=wish())
         identity = await services.identities.find("user", parse_email(EMAIL))
-        newer = await services.passwords.hash(Secret(NEWER))
+        newer = await services.passwords.renew(Secret(NEWER), None)
         request = services.outbound.request
 
         async def reset_meanwhile(*arguments, **named):
             reply = await request(*arguments, **named)
             async with services.database.transaction() as tx:
-                await services.identities.set_password(
-                    tx, identity.id, text=newer.text, scheme=newer.scheme, now=running.clock.now()
-                )
+                locked = await services.identities.lock_for_change(tx, identity.id)
+                await services.identities.set_password(tx, locked, newer, now=running.clock.now())
             return reply
 
         monkeypatch.setattr(services.outbound, "request", reset_meanwhile)

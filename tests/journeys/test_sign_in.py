@@ -15,7 +15,7 @@ from tests.factories import ORIGIN, WRONG, attempt, count, delivered, insert, ma
 from ostiary.features.account import ProofRefused
 from ostiary.features.audit import SYSTEM
 from ostiary.features.flows import SignedIn
-from ostiary.features.identities import Status, parse_email
+from ostiary.features.identities import NewPassword, Status, parse_email
 from ostiary.features.outbox import Template
 from ostiary.features.sessions import Authentication, Caller, SignInOvertaken
 from ostiary.features.sign_in import Refusal, Refused
@@ -205,8 +205,9 @@ async def test_pwd_06_an_imported_hash_is_replaced_at_the_next_sign_in(auth, ali
     """After one sign-in only Argon2id is left, and the password still opens."""
     text, scheme = imported()
     async with auth.services.database.transaction() as tx:
+        locked = await auth.services.identities.lock_for_change(tx, alice.identity_id)
         await auth.services.identities.set_password(
-            tx, alice.identity_id, text=text, scheme=scheme, now=auth.clock.now()
+            tx, locked, NewPassword(text, scheme), now=auth.clock.now()
         )
 
     assert isinstance(await attempt(auth, EMAIL), SignedIn)

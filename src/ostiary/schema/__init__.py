@@ -26,19 +26,20 @@ if TYPE_CHECKING:
     )
     from ostiary.schema.drafting import create
     from ostiary.schema.drift import Difference
-    from ostiary.schema.revision import current
+    from ostiary.schema.revision import Deployed, deployed
 
 HEAD: Final = "0005"
 """The revision this release needs; start-up compares it with the stored one without loading the migrations."""
 
 _LOADED_ON_USE: Final = {
+    "Deployed": "revision",
     "Difference": "drift",
     "Status": "commands",
     "Step": "commands",
     "check": "commands",
     "create": "drafting",
-    "current": "revision",
     "deploy": "commands",
+    "deployed": "revision",
     "downgrade": "commands",
     "reset": "commands",
     "resolve": "commands",
@@ -47,6 +48,7 @@ _LOADED_ON_USE: Final = {
 
 __all__ = [
     "HEAD",
+    "Deployed",
     "Difference",
     "SchemaError",
     "Status",
@@ -54,8 +56,8 @@ __all__ = [
     "UnknownRevision",
     "check",
     "create",
-    "current",
     "deploy",
+    "deployed",
     "downgrade",
     "guard_profile_table",
     "include_object",

@@ -14,7 +14,14 @@ from ostiary.schema.connection import DEPENDED_ON, connect
 from ostiary.schema.drift import Difference, differences
 from ostiary.schema.errors import SchemaError
 from ostiary.schema.history import History
-from ostiary.schema.revision import VERSION_TABLE, has_version_table, stored_revision
+from ostiary.schema.revision import (
+    SERVES_FROM,
+    VERSION_TABLE,
+    Deployed,
+    has_serves_from,
+    has_version_table,
+    stored,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,21 +77,22 @@ class Step:
 async def deploy(url: str, *, on_step: Callable[[Step], None] | None = None) -> list[str]:
     """Apply every pending revision and return those this call applied, oldest first.
 
-    `on_step` is told of each statement before it runs; an exception of it rolls the revision back. Raises
-    `SchemaError`, also for a database that a newer release has deployed.
+    A database of a newer release that serves this one too is left as it is. `on_step` is told of each statement
+    before it runs; an exception of it rolls the revision back. Raises `SchemaError`, also for any other database
+    that a newer release has deployed.
     """
     history = History()
     applied: list[str] = []
     async with connect(url, create=True) as connection:
         while True:
             async with connection.transaction():
-                pending = _pending(history, await stored_revision(connection))
+                pending = _pending(history, await stored(connection))
                 if not pending:
                     return applied
                 statements = [
                     *await _claim(connection),
                     *history.upgrade(pending[0], connection.dialect),
-                    *_record(pending[0], connection.dialect),
+                    *_record(history, pending[0], connection.dialect),
                 ]
                 for number, statement in enumerate(statements, start=1):
                     if on_step is not None:
@@ -97,8 +105,8 @@ async def status(url: str) -> Status:
     """Say which revision a database is at and what is pending. Raises `UnknownRevision`."""
     history = History()
     async with connect(url) as connection:
-        current = await stored_revision(connection)
-    return Status(current, history.head, _pending(history, current))
+        found = await stored(connection)
+    return Status(found.revision, history.head, _pending(history, found))
 
 
 async def check(url: str) -> list[Difference]:
@@ -121,13 +129,16 @@ async def downgrade(url: str, revision: str | None) -> list[str]:
     undone: list[str] = []
     # All of it or nothing: what a host depends on may belong to the oldest of them.
     async with connect(url) as connection, connection.transaction():
-        done = history.position(await stored_revision(connection))
+        done = history.position((await stored(connection)).revision)
+        # The table may be one an earlier release made.
+        for statement in await _claim(connection) if done > keep else []:
+            await connection.execute(statement)
         for place in range(done, keep, -1):
             last = history.revisions[place - 1]
             before = history.revisions[place - 2] if place > 1 else None
             for statement in [
                 *history.downgrade(last, connection.dialect),
-                *_record(before, connection.dialect),
+                *_record(history, before, connection.dialect),
             ]:
                 await connection.execute(statement)
             await _refuse_dangling(connection)
@@ -144,13 +155,13 @@ async def resolve(url: str, revision: str, *, applied: bool) -> None:
     history = History()
     place = history.position(revision)
     async with connect(url) as connection, connection.transaction():
-        if place != history.position(await stored_revision(connection)) + applied:
+        if place != history.position((await stored(connection)).revision) + applied:
             raise SchemaError(
                 "Only the next pending revision can be marked as applied, and only the current one as not"
                 " applied: see the status. Nothing was changed."
             )
         before = history.revisions[place - 2] if place > 1 else None
-        recorded = _record(revision if applied else before, connection.dialect)
+        recorded = _record(history, revision if applied else before, connection.dialect)
         for statement in [*await _claim(connection), *recorded]:
             await connection.execute(statement)
 
@@ -168,17 +179,21 @@ async def reset(url: str, env: str) -> list[str]:
     return await deploy(url)
 
 
-def _pending(history: History, current: str | None) -> list[str]:
-    return history.revisions[history.position(current) :]
+def _pending(history: History, found: Deployed) -> list[str]:
+    if found.serves(history.head):
+        return []
+    return history.revisions[history.position(found.revision) :]
 
 
 async def _claim(connection: Connection) -> list[str]:
     """Return what makes the place where the revision is stored, as far as it is missing."""
     if await has_version_table(connection):
-        return []
+        if await has_serves_from(connection):
+            return []
+        return [f"ALTER TABLE {VERSION_TABLE[connection.dialect]} ADD COLUMN {SERVES_FROM} VARCHAR(32)"]
     version_table = (
         f"CREATE TABLE {VERSION_TABLE[connection.dialect]} (version_num VARCHAR(32) NOT NULL,"
-        " CONSTRAINT ostiary_alembic_version_pkc PRIMARY KEY (version_num))"
+        f" {SERVES_FROM} VARCHAR(32), CONSTRAINT ostiary_alembic_version_pkc PRIMARY KEY (version_num))"
     )
     if connection.dialect == "sqlite":
         return [version_table]
@@ -187,11 +202,16 @@ async def _claim(connection: Connection) -> list[str]:
     return [version_table] if exists else ["CREATE SCHEMA ostiary", version_table]
 
 
-def _record(revision: str | None, dialect: str) -> list[str]:
-    """Return what stores the revision; without one, what removes the place it was stored in."""
+def _record(history: History, revision: str | None, dialect: str) -> list[str]:
+    """Return what stores the revision and whom it serves; without one, what removes the place they were stored in."""
     table = VERSION_TABLE[dialect]
     if revision is not None:
-        return [f"DELETE FROM {table}", f"INSERT INTO {table} (version_num) VALUES ('{revision}')"]
+        oldest = history.serves_from(revision)
+        values = f"'{revision}', {'NULL' if oldest is None else repr(oldest)}"
+        return [
+            f"DELETE FROM {table}",
+            f"INSERT INTO {table} (version_num, {SERVES_FROM}) VALUES ({values})",
+        ]
     return [f"DROP TABLE {table}", *([_DROP_EMPTY_SCHEMA] if dialect == "postgresql" else [])]
 
 

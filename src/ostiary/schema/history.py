@@ -63,6 +63,11 @@ class History:
             )
         return self.revisions.index(revision) + 1
 
+    def serves_from(self, revision: str) -> str | None:
+        """Return the oldest revision whose release works on this one too, as its file declares; None if none does."""
+        declared: str | None = getattr(self._module(revision), "serves_from", None)
+        return declared
+
     def upgrade(self, revision: str, dialect: str) -> list[str]:
         """Return the SQL that leads from the revision before to `revision`."""
         return _named(self.upgrade_as_written_for(revision, ddl_dialect(dialect)), dialect)

@@ -12,7 +12,7 @@ from ostiary.features.legacy_bearers import LegacyBearers
 from ostiary.features.managed_passwords import ManagedPasswords
 from ostiary.features.mfa import FactorKind, FactorResets, SecondFactors
 from ostiary.features.passkeys import Passkeys, RelyingParty
-from ostiary.features.passwords import Argon2Parameters, Passwords, Policy
+from ostiary.features.passwords import Argon2Parameters, ImportedParameters, Passwords, Policy
 from ostiary.features.upstream import Upstream
 from ostiary.services.managed_passwords import managed_passwords_of, own_refreshes_of
 from ostiary.services.providers import providers_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ostiary.foundation.entropy import Entropy
     from ostiary.services.ground import Ground
     from ostiary.services.records import Records
-    from ostiary.settings import Settings
+    from ostiary.settings import ImportedSettings, Settings
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,18 @@ def _passwords(settings: Settings, entropy: Entropy) -> Passwords:
         ),
         policy=Policy.strict() if strict else Policy(min_length=wanted.min_length),
         peppers=wanted.peppers,
+        imported={name: _imported(section) for name, section in wanted.imported.items()},
         threads=wanted.threads,
         queue_limit=wanted.queue_limit,
         weak_hash_for_tests=wanted.weak_hash_for_tests,
+    )
+
+
+def _imported(wanted: ImportedSettings) -> ImportedParameters:
+    return ImportedParameters(
+        signer_key=wanted.signer_key.get_secret_value() if wanted.signer_key else b"",
+        salt_separator=wanted.salt_separator.get_secret_value() if wanted.salt_separator else b"",
+        rounds=wanted.rounds,
+        memory_cost=wanted.mem_cost,
+        pepper=wanted.pepper.get_secret_value().encode() if wanted.pepper else b"",
     )

@@ -19,6 +19,7 @@ from ostiary.foundation.errors import OstiaryError
 from ostiary.settings.providers import ProviderSections, ProviderSettings
 from ostiary.settings.sections import (
     FactorSettings,
+    ImportedSettings,
     MailSettings,
     MaintenanceSettings,
     MessageSettings,
@@ -39,6 +40,7 @@ from ostiary.settings.values import Keys, Networks, Origins, parse_keys
 
 __all__ = [
     "PREFIX",
+    "ImportedSettings",
     "InvalidSettings",
     "ProviderSettings",
     "Settings",
@@ -51,6 +53,7 @@ __all__ = [
 PREFIX: Final = "OSTIARY_"
 _SHORTEST_RESET_WAIT: Final = timedelta(hours=1)
 _FIRST_PASSED: Final = 3
+_NAMED_SECTIONS: Final = (f"{PREFIX}PROVIDERS__", f"{PREFIX}PASSWORDS__IMPORTED__")
 
 
 class InvalidSettings(OstiaryError):
@@ -311,13 +314,13 @@ def unknown_variables() -> list[str]:
         if isinstance(field.default, Section):
             inner = type(field.default).model_fields.items()
             known |= {f"{PREFIX}{name}__{within.alias or own}".upper() for own, within in inner}
-    # A provider's section has the name it is given; what is misspelt inside it is refused by the settings themselves.
+    # These sections have the names they are given; what is misspelt inside one is refused by the settings themselves.
     return sorted(
         name
         for name in os.environ
         if name.upper().startswith(PREFIX)
         and name.upper() not in known
-        and not name.upper().startswith(f"{PREFIX}PROVIDERS__")
+        and not name.upper().startswith(_NAMED_SECTIONS)
     )
 
 

@@ -8,7 +8,17 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from ostiary.settings.values import Duration, KeyNames, Keys, Names, Networks, OptionalDuration, Origins
+from ostiary.settings.values import (
+    Duration,
+    ImportedName,
+    KeyNames,
+    Keys,
+    Names,
+    Networks,
+    OptionalDuration,
+    Origins,
+    SecretBase64,
+)
 
 
 class Section(BaseModel):
@@ -57,6 +67,30 @@ class SessionSettings(Section):
     """How long after proving who they are somebody may do sensitive things."""
 
 
+class ImportedSettings(Section):
+    """What a system made all of its hashes with, and kept outside them, `OSTIARY_PASSWORDS__IMPORTED__<NAME>__…`.
+
+    The scheme of such a hash ends with its name, as in `firebase-scrypt+key:NAME`.
+    """
+
+    signer_key: SecretBase64 | None = None
+    """Firebase, SuperTokens: `base64_signer_key` of the project the hashes came from."""
+    salt_separator: SecretBase64 | None = None
+    """Firebase: `base64_salt_separator`."""
+    rounds: int = Field(default=8, ge=1, le=8)
+    """Firebase: `rounds`."""
+    mem_cost: int = Field(default=14, ge=1, le=17)
+    """Firebase: `mem_cost`."""
+    pepper: SecretStr | None = None
+    """Devise: its pepper; Flask-Security: `SECURITY_PASSWORD_SALT`."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.signer_key is None and self.pepper is None:
+            raise ValueError("each name needs a signer_key or a pepper, or its hashes need no name")
+        return self
+
+
 class PasswordSettings(Section):
     """Passwords and their hashes."""
 
@@ -72,6 +106,8 @@ class PasswordSettings(Section):
     """How many may wait to be hashed before new ones are turned away with 503."""
     peppers: Keys = Field(default={}, repr=False)
     """Optional keys mixed into every password, newest first, `1:<base64>`."""
+    imported: dict[ImportedName, ImportedSettings] = Field(default={}, repr=False)
+    """What other systems kept outside their hashes, by a name; or all of it at once, as one JSON object."""
     managed_by: str | None = None
     """The provider that is asked about accounts without a password here, by its name; its MANAGED has to be on."""
     migrate_from_managed: bool = False

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SecretBytes
 from pydantic_settings import NoDecode
 
 _DURATION: Final = re.compile(r"(\d+)\s*(ms|s|m|h|d)")
@@ -76,6 +76,15 @@ def _keys(value: object) -> object:
     return parse_keys(value) if isinstance(value, str) else value
 
 
+def _base64(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("write bytes in base64, letter for letter as they were exported") from None
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 OptionalDuration = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))]
@@ -84,3 +93,5 @@ Origins = Annotated[list[Annotated[str, BeforeValidator(_origin)]], NoDecode, Be
 Names = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
 Keys = Annotated[dict[int, bytes], NoDecode, BeforeValidator(_keys)]
 KeyNames = Annotated[dict[int, str], NoDecode, BeforeValidator(_key_names)]
+SecretBase64 = Annotated[SecretBytes, BeforeValidator(_base64)]
+ImportedName = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.schema import plain
 
 from ostiary.foundation.crypto import Keyring
 from ostiary.foundation.storage import Query, database_at
+from ostiary.schema import HEAD
+from ostiary.schema.history import History
 from ostiary.settings import parse_keys
 
 PASSWORD = "a long phrase only Ada knows\n"
@@ -130,6 +133,7 @@ def test_a_generated_key_is_one_the_settings_take(run):
 
 def test_the_schema_is_deployed_checked_and_undone(run, monkeypatch, database_url):
     """status, deploy, check, resolve, downgrade and reset, as S2's commands do."""
+    revisions = History().revisions
     monkeypatch.setenv("OSTIARY_DATABASE_URL", database_url)
     before = run("schema", "deploy", "--json").json()
     after = run("schema", "status", "--json")
@@ -139,11 +143,11 @@ def test_the_schema_is_deployed_checked_and_undone(run, monkeypatch, database_ur
     undone = run("schema", "downgrade", "base", "--yes", "--json").json()
     pending = run("schema", "status", "--json")
 
-    assert before == reset.json() == {"applied": ["0001", "0002", "0003", "0004"]}
+    assert before == reset.json() == {"applied": revisions}
     assert again == {"applied": []}
     assert (after.code, after.json()["pending"], checked.code) == (0, [], 0)
-    assert undone == {"undone": ["0004", "0003", "0002", "0001"]}
-    assert (pending.code, pending.json()["pending"]) == (1, ["0001", "0002", "0003", "0004"])
+    assert undone == {"undone": revisions[::-1]}
+    assert (pending.code, pending.json()["pending"]) == (1, revisions)
 
 
 def test_drift_is_found_and_printed(run, configured, monkeypatch):
@@ -216,6 +220,23 @@ def test_doctor_is_content_with_a_healthy_installation(run, configured, place):
     assert {finding["ok"] for finding in healthy.json()} == {True}
     assert ill.code == 1
     assert [finding["what"] for finding in ill.json() if not finding["ok"]] == ["root key"]
+
+
+@pytest.mark.parametrize(("serves_from", "content"), [(f"'{HEAD}'", True), ("NULL", False)])
+def test_f15_doctor_knows_a_newer_schema_that_serves_this_release(
+    run, configured, dialect, serves_from, content
+):
+    """A database of a newer release is fine when it says that this one may work on it, and is not measured by ours."""
+    run("user", "list")
+    table = "ostiary_alembic_version" if dialect == "sqlite" else "ostiary.ostiary_alembic_version"
+    newer = f"UPDATE {table} SET version_num = '9999', serves_from = {serves_from}"
+    asyncio.run(plain.run(configured, newer))
+
+    findings = {finding["what"]: finding for finding in run("doctor", "--json").json()}
+
+    assert findings["revision"]["ok"] is content
+    assert ("schema" in findings) is not content
+    assert findings["revision"]["detail"] == f"at 9999, needs {HEAD}"
 
 
 def test_doctor_finds_misspelt_variables(run, configured, monkeypatch):

@@ -13,7 +13,7 @@ from tests.factories import count, insert, registered, rotate
 
 from ostiary.features.audit import store as audit_store
 from ostiary.features.challenges import store as challenges_store
-from ostiary.features.identities import store as identities_store
+from ostiary.features.identities import budget_store
 from ostiary.features.maintenance import Finished, Outcome
 from ostiary.features.maintenance import store as maintenance_store
 from ostiary.features.sessions import Refusal, Refused, Revocations, Rotated, revocations
@@ -368,7 +368,7 @@ PURGES = {
     "revocations": revocations.PURGE,
     "challenges": challenges_store.PURGE,
     "rate limits": limits.PURGE,
-    "unknown identifiers": identities_store.PURGE_UNKNOWN,
+    "unknown identifiers": budget_store.PURGE_UNKNOWN,
     "runs": maintenance_store.PURGE,
     "expired sessions": sessions_store.PURGE_EXPIRED,
     "ended sessions": sessions_store.PURGE_ENDED,

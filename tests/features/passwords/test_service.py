@@ -258,6 +258,26 @@ async def test_abu_04_the_dummy_costs_what_a_hash_costs(build, peppers):
     assert passwords._dummy.scheme == stored.scheme
 
 
+@pytest.fixture
+def called():
+    """The names of the functions that threads call which begin from now on, in order."""
+    names = []
+    threading.setprofile(lambda frame, event, _: event == "call" and names.append(frame.f_code.co_name))
+    yield names
+    threading.setprofile(None)
+
+
+async def test_abu_04_a_wrong_password_for_a_weak_hash_costs_a_whole_one(build, called):
+    """Guessing at an account whose imported hash is quick takes as long as at one that does not exist."""
+    passwords = build(threads=1)
+    stored = PasswordHash("8846f7eaee8fb117ad06bdd830b7586c", "ntlm")
+
+    assert await passwords.verify(Secret("password"), stored) == OUTDATED
+    assert called.count("hash_secret_raw") == 0
+    assert await passwords.verify(Secret("some other password"), stored) == REFUSED
+    assert called.count("hash_secret_raw") == 1
+
+
 async def test_f19_overload_is_said_at_once(crowded):
     """A service with no place left refuses to hash or verify instead of queueing without end."""
     with pytest.raises(HashingOverloaded):

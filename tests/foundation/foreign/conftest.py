@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -45,6 +46,12 @@ class Application:
             return [tuple(row) for row in await connection.fetch(statement)]
         finally:
             await connection.close()
+
+
+def as_role(url, role):
+    """Return the URL of the same database for another role."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=f"{role}@{parts.netloc.rpartition('@')[2]}").geturl()
 
 
 @pytest.fixture

@@ -285,10 +285,10 @@ async def _database(settings: Settings) -> AsyncIterator[tuple[Database, Keyring
     """Open the database and nothing else: a look at the records starts no installation and changes nothing."""
     # Looked for first, so that what is missing is said whatever the database is like.
     key_service_at(settings, Entropy(), SystemClock(), make=False)
-    revision = await schema.current(settings.database)
-    if revision != schema.HEAD:
+    found = await schema.deployed(settings.database)
+    if not found.serves(schema.HEAD):
         raise schema.SchemaError(
-            f"The database is at revision {revision or 'none'}, and this release needs {schema.HEAD}: "
+            f"The database is at revision {found.revision or 'none'}, and this release needs {schema.HEAD}: "
             "run `ostiary schema deploy`, then try again."
         )
     database = database_at(settings.database)

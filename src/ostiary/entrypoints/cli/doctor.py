@@ -70,17 +70,19 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     if (settings.data / KEY_FILE).exists():
         yield _private("root key", settings.data / KEY_FILE)
     try:
-        revision = await schema.current(settings.database)
+        found = await schema.deployed(settings.database)
+        is_current = found.serves(schema.HEAD)
         yield Finding("database", ok=True, detail="reachable")
-        yield Finding("revision", revision == schema.HEAD, f"at {revision}, needs {schema.HEAD}")
-        differences = await schema.check(settings.database)
-        yield Finding(
-            "schema", not differences, "; ".join(map(str, differences)) or "as this release wants it"
-        )
+        yield Finding("revision", is_current, f"at {found.revision}, needs {schema.HEAD}")
+        if not is_current or found.revision == schema.HEAD:
+            differences = await schema.check(settings.database)
+            yield Finding(
+                "schema", not differences, "; ".join(map(str, differences)) or "as this release wants it"
+            )
         yield await _clock(settings)
-        yield await _root_keys(settings, is_current=revision == schema.HEAD)
+        yield await _root_keys(settings, is_current=is_current)
         yield _transports(settings)
-        if revision == schema.HEAD:
+        if is_current:
             yield await _messages(settings)
     except OstiaryError as error:
         yield Finding("database or keys", ok=False, detail=str(error))

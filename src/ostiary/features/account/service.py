@@ -74,7 +74,7 @@ class Account:
             return proven
         eased = await self._is_mfa_enforced(self._database, proven, now)
         self._check(new, proven, mfa_enforced=eased)
-        hashed = await self._passwords.hash(new)
+        renewed = await self._passwords.renew(new, proven)
         proof, authenticated_at = _kept(caller)
         async with self._database.transaction() as tx:
             if not await self._is_unchanged(tx, proven):
@@ -85,9 +85,7 @@ class Account:
             if eased:
                 # The last factor may have gone while the password was hashed.
                 self._check(new, proven, mfa_enforced=await self._is_mfa_enforced(tx, proven, now))
-            await self._identities.set_password(
-                tx, caller.identity_id, text=hashed.text, scheme=hashed.scheme, now=now
-            )
+            await self._identities.set_password(tx, proven, renewed, now=now)
             epoch = await self._sessions.end_all(
                 tx,
                 caller.identity_id,
@@ -278,11 +276,10 @@ class Account:
         self._passwords.check(new, context=context, mfa_enforced=mfa_enforced)
 
     async def _is_unchanged(self, tx: Transaction, proven: Credentials) -> bool:
-        """Lock the identity, and say whether it still has the password and epoch that were proven."""
+        """Lock the identity, and say whether it still has the password, its shadow and the epoch that were proven."""
         locked = await self._identities.lock_for_change(tx, proven.id)
-        return locked.token_epoch == proven.token_epoch and equal(
-            (locked.password_hash or "").encode(), (proven.password_hash or "").encode()
-        )
+        is_same = locked.token_epoch == proven.token_epoch and locked.shadowed == proven.shadowed
+        return is_same and equal((locked.password_hash or "").encode(), (proven.password_hash or "").encode())
 
     async def _end(
         self, tx: Transaction, caller: Caller, session_id: UUID, reason: EndReason, now: datetime

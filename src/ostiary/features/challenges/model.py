@@ -60,12 +60,12 @@ _LINK_LIFETIMES: Final[Mapping[Purpose, timedelta]] = MappingProxyType(
         Purpose.MERGE: timedelta(minutes=10),
     }
 )
-_LINK_LIFETIME: Final = timedelta(minutes=30)
+LINK_LIFETIME: Final = timedelta(minutes=30)
 
 
 def lifetime_of(purpose: Purpose, form: Format) -> timedelta:
     """Return how long a challenge lives unless its issuer says otherwise."""
-    return _CODE_LIFETIME if form is Format.CODE else _LINK_LIFETIMES.get(purpose, _LINK_LIFETIME)
+    return _CODE_LIFETIME if form is Format.CODE else _LINK_LIFETIMES.get(purpose, LINK_LIFETIME)
 
 
 @dataclass(frozen=True, slots=True)

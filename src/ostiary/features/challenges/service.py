@@ -8,6 +8,7 @@ from ostiary.features.challenges import store
 from ostiary.features.challenges.model import (
     CODE_ATTEMPTS,
     CODE_DIGITS,
+    LINK_LIFETIME,
     TOKEN_KIND,
     Challenge,
     Consumed,
@@ -162,10 +163,12 @@ class Challenges:
     ) -> Reissued | None:
         """Give a live link of this identity a new secret, by one statement; the one before opens nothing any more.
 
-        It lives no longer for that. None when there is no such link, or it is used or expired.
+        It lives no longer for that, and no longer than any link that proves an address or opens an account (REC-01). None
+        when there is no such link, or it is used or expired.
         """
         token = BearerSecret.new(TOKEN_KIND, challenge_id, self._entropy)
-        live = await tx.fetch_one(store.REISSUE, challenge_id, identity_id, token.digest, now)
+        latest = now + LINK_LIFETIME
+        live = await tx.fetch_one(store.REISSUE, challenge_id, identity_id, token.digest, now, latest)
         return None if live is None else Reissued(live.purpose, token.text, live.expires_at)
 
     async def destinations(self, tx: Transaction, identity_id: UUID) -> Sequence[str]:

@@ -133,10 +133,11 @@ CONSUME = Query(
 )
 
 
-# $1 the challenge, $2 its owner, $3 the digest of its new secret, $4 the moment.
+# $1 the challenge, $2 its owner, $3 the digest of its new secret, $4 the moment, $5 when it ends at the latest.
 REISSUE = Query(
     f"""
-    UPDATE ostiary.challenges AS challenges SET secret_digest = $3
+    UPDATE ostiary.challenges AS challenges
+       SET secret_digest = $3, expires_at = CASE WHEN expires_at < $5 THEN expires_at ELSE $5 END
      WHERE id = $1 AND identity_id = $2 AND format = 'link' AND consumed_at IS NULL AND expires_at > $4
        AND NOT EXISTS {_ALL_ENDED}
     RETURNING purpose, expires_at

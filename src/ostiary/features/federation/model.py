@@ -89,6 +89,8 @@ class Known:
     locale: str | None
     password_hash: str | None = field(repr=False)
     password_scheme: str | None
+    shadow_scheme: str | None
+    shadow_hash: str | None = field(repr=False)
 
     @property
     def is_active(self) -> bool:
@@ -115,6 +117,8 @@ class Known:
             locale=self.locale,
             password_hash=self.password_hash,
             password_scheme=self.password_scheme,
+            shadow_scheme=self.shadow_scheme,
+            shadow_hash=self.shadow_hash,
         )
 
 

@@ -13,7 +13,7 @@ _KNOWN: Final = """
     SELECT account.id AS account_id, account.profile, identity.email_verified_at, identity.deleted_at,
            identity.id, identity.entity_type, identity.entity_id, identity.status, identity.token_epoch,
            identity.must_change_password, identity.email, identity.phone, identity.locale, identity.password_hash,
-           identity.password_scheme
+           identity.password_scheme, identity.shadow_scheme, identity.shadow_hash
       FROM ostiary.identities AS identity
       LEFT JOIN ostiary.linked_accounts AS account
              ON account.identity_id = identity.id AND account.provider = $1 AND account.provider_account_id = $2

@@ -32,10 +32,16 @@ from ostiary.features.identities.model import (
     Identity,
     IdentityFilter,
     Lockout,
+    NewPassword,
     Raised,
     Status,
 )
-from ostiary.features.identities.service import IdentifierTaken, Identities, IdentityNotFound
+from ostiary.features.identities.service import (
+    IdentifierTaken,
+    Identities,
+    IdentityNotFound,
+    ShadowMissing,
+)
 
 __all__ = [
     "IDENTITY_PREFIX",
@@ -56,9 +62,11 @@ __all__ = [
     "InvalidAddress",
     "Lockout",
     "NewIdentity",
+    "NewPassword",
     "OnRegistered",
     "PhoneNumber",
     "Raised",
+    "ShadowMissing",
     "Status",
     "UnknownEntityType",
     "parse_address",

@@ -106,11 +106,42 @@ class Credentials:
     locale: str | None
     password_hash: str | None = field(repr=False)
     password_scheme: str | None
+    shadow_scheme: str | None
+    shadow_hash: str | None = field(repr=False)
 
     @property
     def recipient(self) -> Recipient:
         """How messages reach the owner."""
         return Recipient(self.email, self.phone, self.locale)
+
+    @property
+    def shadowed(self) -> OldHash | None:
+        """The hash that a shadow of another password is made like; None for whoever came from nowhere, or has none left."""
+        is_old = self.password_scheme == self.shadow_scheme
+        text = self.shadow_hash or (self.password_hash if is_old else None)
+        return OldHash(text, self.shadow_scheme) if text and self.shadow_scheme else None
+
+
+@dataclass(frozen=True, slots=True)
+class OldHash:
+    """A hash as the system made it that somebody came from, and may yet go back to."""
+
+    text: str = field(repr=False)
+    scheme: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewPassword:
+    """What is kept of a new password: its hash, and its shadow, a hash that the system somebody came from can read.
+
+    The shadow was made like `like`. None, where there is nothing to make it like, or it cannot be written so: then its
+    owner needs a reset should that system come back.
+    """
+
+    text: str = field(repr=False)
+    scheme: str
+    like: OldHash | None = None
+    shadow: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from ostiary.features.identities import store
+from ostiary.features.identities import budget_store, store
 from ostiary.features.identities.addresses import Channel, EmailAddress, PhoneNumber
 from ostiary.features.identities.entity_types import NewIdentity
 from ostiary.features.identities.model import (
@@ -14,6 +14,7 @@ from ostiary.features.identities.model import (
     Identity,
     IdentityFilter,
     Lockout,
+    NewPassword,
     Raised,
     Status,
 )
@@ -53,6 +54,14 @@ class IdentityNotFound(OstiaryError):
 
     def __init__(self) -> None:
         super().__init__("No account has this id; it may have been deleted.")
+
+
+class ShadowMissing(OstiaryError):
+    """A new password was not made for `owner`, whose old system has to be able to read it too."""
+
+    def __init__(self, owner: Credentials) -> None:
+        super().__init__("A password of this account has to be written for the system it came from too.")
+        self.owner = owner
 
 
 class Identities:
@@ -162,9 +171,9 @@ class Identities:
         An identifier nobody holds has the same budget and costs the same one statement (ABU-01, ABU-04).
         """
         if isinstance(identifier, EmailAddress):
-            query, value = store.RESERVE_BY_EMAIL, identifier.normalized
+            query, value = budget_store.RESERVE_BY_EMAIL, identifier.normalized
         else:
-            query, value = store.RESERVE_BY_PHONE, identifier.e164
+            query, value = budget_store.RESERVE_BY_PHONE, identifier.e164
         subject = self._subject(entity_type, identifier)
         row = await self._database.fetch_one(
             query, entity_type, value, subject, now, *self._budget(), now + self._forget_after
@@ -174,7 +183,7 @@ class Identities:
     async def reserve_attempt_by_id(self, identity_id: UUID, *, now: datetime) -> Attempt:
         """Count one attempt of somebody already known, against the same budget."""
         return _attempt(
-            await self._database.fetch_one(store.RESERVE_BY_ID, identity_id, now, *self._budget())
+            await self._database.fetch_one(budget_store.RESERVE_BY_ID, identity_id, now, *self._budget())
         )
 
     async def lock_for_change(self, tx: Transaction, identity_id: UUID) -> Credentials:
@@ -245,15 +254,23 @@ class Identities:
         tx.defer(store.COMPLETE_SIGN_IN, identity_id, epoch, now, otherwise=overtaken)
 
     async def set_password(
-        self, tx: Transaction, identity_id: UUID, *, text: str, scheme: str, now: datetime
+        self, tx: Transaction, locked: Credentials, new: NewPassword, *, now: datetime
     ) -> None:
-        """Replace the password hash; a required change is thereby done."""
-        await tx.execute(store.SET_PASSWORD, identity_id, text, scheme, now)
+        """Replace the password of whom `tx` has locked, and its shadow; a required change is thereby done.
+
+        Raises `ShadowMissing` when `new` was made for somebody else, or before they changed.
+        """
+        if new.like != locked.shadowed:
+            raise ShadowMissing(locked)
+        await tx.execute(store.SET_PASSWORD, locked.id, new.text, new.scheme, now, new.shadow)
 
     async def rehash_password(
         self, tx: Transaction, credentials: Credentials, *, text: str, scheme: str, now: datetime
     ) -> None:
-        """Replace the hash that was just verified by a stronger one, unless it has changed meanwhile (PWD-06)."""
+        """Replace the hash that was just verified by a stronger one, unless it has changed meanwhile (PWD-06).
+
+        What the system somebody came from can read stays as their shadow.
+        """
         await tx.execute(store.REHASH_PASSWORD, credentials.id, credentials.password_hash, text, scheme, now)
 
     async def adopt_password(
@@ -264,7 +281,7 @@ class Identities:
 
     async def forget_unknown(self, tx: Transaction, entity_type: str, identifier: Address) -> None:
         """Forget the guesses at an identifier nobody holds, whose owner elsewhere has just proven who they are."""
-        await tx.execute(store.FORGET_UNKNOWN, self._subject(entity_type, identifier))
+        await tx.execute(budget_store.FORGET_UNKNOWN, self._subject(entity_type, identifier))
 
     async def require_password_change(self, tx: Transaction, identity_id: UUID, *, now: datetime) -> None:
         """Demand a new password at the next sign-in, on evidence that the old one is known (PWD-08)."""
@@ -322,7 +339,7 @@ class Identities:
 
         The next guess at such an identifier is the first again (docs/decisions/0011).
         """
-        return await tx.execute(store.PURGE_UNKNOWN, expired_by, limit)
+        return await tx.execute(budget_store.PURGE_UNKNOWN, expired_by, limit)
 
     def _subject(self, entity_type: str, identifier: Address) -> bytes:
         return mac(self._unknown_key, associated_data(entity_type, identifier.key))
@@ -341,7 +358,7 @@ def _by_id(raised: Raised) -> UUID:
     return raised.id
 
 
-def _attempt(row: store.AttemptRow | None) -> Attempt:
+def _attempt(row: budget_store.AttemptRow | None) -> Attempt:
     if row is None:  # the identity was deleted after its token was checked
         return Attempt(granted=False, credentials=None, locked_until=None)
     return Attempt(granted=row.granted, credentials=row.credentials(), locked_until=row.locked_until)

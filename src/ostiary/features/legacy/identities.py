@@ -196,11 +196,9 @@ class Identifying:
         declared = reading.text("password_scheme") or self._declared.get(
             f"{fields.record.from_}.{fields.column('password')}"
         )
-        fitting = frozenset({declared}) if declared else detect(written)
+        fitting = frozenset({declared}) if declared else self._detected(written)
         if _UNUSABLE in fitting:
             return
-        if len(fitting) > 1 and self._allowed:
-            fitting = fitting & self._allowed or fitting
         if len(fitting) != 1:
             reading.note(Reason.HASH_AMBIGUOUS if fitting else Reason.HASH_UNREADABLE, "password")
             return
@@ -212,6 +210,11 @@ class Identifying:
         if scheme.partition("+")[0] in WEAK_SCHEMES:
             reading.note(Reason.HASH_WEAK, "password")
         made.password_hash, made.password_scheme = written, scheme
+
+    def _detected(self, written: str) -> frozenset[str]:
+        """Say which schemes a hash may be of: of those the system uses, or else of all."""
+        among = detect(written, among=self._allowed) if self._allowed else frozenset()
+        return among or detect(written)
 
     def _set_state(self, reading: Reading, made: MadeIdentity) -> None:
         now = self._deriving.now

@@ -16,7 +16,10 @@ _MINIMUM_COSTS: Final = ((19 * 1024, 2), (46 * 1024, 1))
 
 @dataclass(frozen=True, slots=True)
 class PasswordHash:
-    """A hash as it is stored: its own text, verbatim, and the name of the scheme that reads it."""
+    """A hash as it is stored: its own text, verbatim, and the name of the scheme that reads it.
+
+    What was mixed in and is kept elsewhere is named behind the scheme: `argon2id+pepper:1`, `firebase-scrypt+key:NAME`.
+    """
 
     text: str = field(repr=False)
     scheme: str

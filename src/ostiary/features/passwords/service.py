@@ -6,10 +6,12 @@ Promises that a wrong password, a missing one and one that cannot be read cost t
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from ostiary.features.identities import NewPassword
 from ostiary.features.passwords import schemes
 from ostiary.features.passwords.errors import UnacceptablePassword, UnsafeSettings
 from ostiary.features.passwords.hashing import HashingPool
@@ -26,6 +28,7 @@ from ostiary.foundation.crypto import KEY_SIZE, mac
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ostiary.features.identities import Credentials
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.secret import Secret
 
@@ -101,6 +104,23 @@ class Passwords:
         encoded = self._policy.encode(password)
         salt = self._entropy.token_bytes(schemes.SALT_SIZE)
         return await self._pool.run(partial(self._hash, encoded, salt))
+
+    async def renew(
+        self, password: Secret, owner: Credentials | None, *, made: NewPassword | None = None
+    ) -> NewPassword:
+        """Return what to keep of a new password of `owner`, or of somebody not known yet.
+
+        For whoever came from a system that may come back, a hash like theirs is made beside ours; for nobody else. `made`
+        spares ours where it was made for the same password already. Raises as `hash` does.
+        """
+        if made is None:
+            hashed = await self.hash(password)
+            made = NewPassword(hashed.text, hashed.scheme)
+        like = owner.shadowed if owner is not None else None
+        if like == made.like:
+            return made
+        written = await self.hash_like(password, PasswordHash(like.text, like.scheme)) if like else None
+        return replace(made, like=like, shadow=written.text if written else None)
 
     async def verify(self, password: Secret, stored: PasswordHash | None) -> Verification:
         """Say whether `password` is the one `stored` was made from, and whether to store a new hash.

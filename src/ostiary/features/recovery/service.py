@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ostiary.features.audit import NOBODY, Action, Event, Origin
@@ -9,6 +10,7 @@ from ostiary.features.challenges import Format, Purpose
 from ostiary.features.identities import (
     IDENTITY_PREFIX,
     EmailAddress,
+    ShadowMissing,
     Status,
     parse_email,
     parse_identifier,
@@ -21,14 +23,15 @@ from ostiary.features.sessions import EndReason
 from ostiary.foundation.ids import format_id
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
     from uuid import UUID
 
     from ostiary.features.audit import Audit
     from ostiary.features.challenges import AddressProofs, Challenges, Consumed, Sending
-    from ostiary.features.identities import Credentials, EntityTypes, Identities, PhoneNumber
+    from ostiary.features.identities import Credentials, EntityTypes, Identities, NewPassword, PhoneNumber
     from ostiary.features.outbox import Outbox
-    from ostiary.features.passwords import PasswordHash, Passwords
+    from ostiary.features.passwords import Passwords
     from ostiary.features.sessions import Sessions
     from ostiary.foundation.secret import Secret
     from ostiary.foundation.storage import Database, Transaction
@@ -103,10 +106,10 @@ class Recovery:
         self._passwords.check(new_password)
         if isinstance(proof, CodeReset):
             return await self._reset_by_code(proof, new_password, origin, now)
-        hashed = await self._passwords.hash(new_password)
-        async with self._database.transaction() as tx:
-            used = await self._challenges.consume(tx, Purpose.RESET_PASSWORD, proof.token, now=now)
-            return await self._apply(tx, used, new_password, hashed, origin, now)
+        use = partial(
+            self._challenges.consume, purpose=Purpose.RESET_PASSWORD, presented=proof.token, now=now
+        )
+        return await self._use(use, new_password, origin, now)
 
     async def _reset_by_code(
         self, proof: CodeReset, new_password: Secret, origin: Origin, now: datetime
@@ -117,25 +120,44 @@ class Recovery:
         attempt = await self._identities.reserve_attempt(proof.entity_type, address, now=now)
         if not attempt.granted:
             return Refused(Refusal.LOCKED, attempt.retry_after(now))
-        hashed = await self._passwords.hash(new_password)
         known = attempt.credentials
-        async with self._database.transaction() as tx:
-            used = await self._challenges.consume_code(
-                tx,
-                Purpose.RESET_PASSWORD,
-                proof.code,
-                identity_id=known.id if known else None,
-                destination=address.key,
-                now=now,
-            )
-            return await self._apply(tx, used, new_password, hashed, origin, now)
+        use = partial(
+            self._challenges.consume_code,
+            purpose=Purpose.RESET_PASSWORD,
+            presented=proof.code,
+            identity_id=known.id if known else None,
+            destination=address.key,
+            now=now,
+        )
+        return await self._use(use, new_password, origin, now)
+
+    async def _use(
+        self,
+        use: Callable[[Transaction], Awaitable[Consumed | None]],
+        new_password: Secret,
+        origin: Origin,
+        now: datetime,
+    ) -> Refused | None:
+        """Hash the password, then use the proof up and set it.
+
+        Whose it is only a right proof says. For an owner who came from a system that may come back, that transaction is
+        taken back, the password is hashed for that system too, and all is done again: so nobody else pays for it, and a
+        wrong proof costs the same for everybody (ABU-04).
+        """
+        new = await self._passwords.renew(new_password, None)
+        while True:
+            try:
+                async with self._database.transaction() as tx:
+                    return await self._apply(tx, await use(tx), new_password, new, origin, now)
+            except ShadowMissing as missing:
+                new = await self._passwords.renew(new_password, missing.owner, made=new)
 
     async def _apply(
         self,
         tx: Transaction,
         used: Consumed | None,
         new_password: Secret,
-        hashed: PasswordHash,
+        new: NewPassword,
         origin: Origin,
         now: datetime,
     ) -> Refused | None:
@@ -148,7 +170,7 @@ class Recovery:
             return self._refuse(tx, owner.id, reason, origin, now)
         # Raising here gives the link back: nothing of this transaction is kept.
         self._passwords.check(new_password, context=[owner.email] if owner.email else [])
-        await self._identities.set_password(tx, owner.id, text=hashed.text, scheme=hashed.scheme, now=now)
+        await self._identities.set_password(tx, owner, new, now=now)
         await self._sessions.end_all(tx, owner.id, reason=EndReason.PASSWORD_RESET, now=now)
         await self._identities.unlock(tx, owner.id, now=now)
         await self._prove(tx, owner.id, address, now)

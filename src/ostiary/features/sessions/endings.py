@@ -110,7 +110,7 @@ ENDINGS: Final[Mapping[EndReason, Ending]] = MappingProxyType(
             "Proving again who one is", *_NAMED, Cookie.REPLACED, Linked.KEPT, cancels_flows=False
         ),
         EndReason.EXCHANGED: Ending(
-            "Exchanged for a session here", *_NAMED, Cookie.REPLACED, Linked.KEPT, cancels_flows=False
+            "Exchanged for a session here", *_NAMED, Cookie.DEAD, Linked.KEPT, cancels_flows=False
         ),
         EndReason.PASSWORD_CHANGED: Ending(
             "Password change", *_ALL, Cookie.REPLACED, _LAST, cancels_flows=True

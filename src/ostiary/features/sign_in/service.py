@@ -127,14 +127,12 @@ class SignIn:
                 Refusal.PASSWORD_CHANGE_REQUIRED, reserved, origin=origin, now=now
             )
         self._passwords.check(attempt.new_password, context=_context(credentials))
-        hashed = await self._passwords.hash(attempt.new_password)
+        new = await self._passwords.renew(attempt.new_password, credentials)
         async with self._database.transaction() as tx:
             locked = await self._identities.lock_for_change(tx, credentials.id)
             if locked != credentials:
                 return Refused(Refusal.WRONG_PASSWORD)
-            await self._identities.set_password(
-                tx, credentials.id, text=hashed.text, scheme=hashed.scheme, now=now
-            )
+            await self._identities.set_password(tx, locked, new, now=now)
             self._outbox.notify(tx, credentials.recipient, Template.PASSWORD_CHANGED, now=now)
             self._audit.record(tx, _event(Action.IDENTITY_PASSWORD_CHANGED, credentials.id, origin), now=now)
             epoch = await self._sessions.end_all(

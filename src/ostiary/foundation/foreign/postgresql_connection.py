@@ -37,7 +37,8 @@ SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 3; SET LOCAL lc_m
 SET LOCAL xmloption = 'content'; SET LOCAL standard_conforming_strings = on; SET LOCAL row_security = off;
 SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
 """
-_READ: Final = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_EXACT}"
+# The moment is that of the first look, not that of BEGIN.
+_READ: Final = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_EXACT} SELECT 1"
 # Writing: whoever waits for a lock holds up everybody behind, so not for long; and closed tables let us in.
 _WRITE: Final = (
     f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {_EXACT}"

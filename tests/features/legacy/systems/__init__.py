@@ -20,15 +20,26 @@ from tests.features.legacy.systems import (
     devise,
     django,
     firebase_export,
+    jwt_sessions,
     keycloak_export,
     laravel,
     nextauth,
     supabase,
     token_tables,
     token_vault,
-    jwt_sessions,
 )
-from tests.features.legacy.systems.making import CLEAN, NOW, Damage, Draw, Found, Person, Recipe, Row, Writing, chunks
+from tests.features.legacy.systems.making import (
+    CLEAN,
+    NOW,
+    Damage,
+    Draw,
+    Found,
+    Person,
+    Recipe,
+    Row,
+    Writing,
+    chunks,
+)
 from tests.features.legacy.systems.writing import damage_database, dialect_of, write_database, write_files
 
 if TYPE_CHECKING:

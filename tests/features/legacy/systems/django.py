@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from ostiary.features.legacy.reasons import Reason
 from tests.features.legacy.systems import factors, hashes, spoiling
 from tests.features.legacy.systems.making import NOW, Damage, Draw, Identity, Person, Recipe
 from tests.features.legacy.systems.schemas import columns_in, on_both
+
+from ostiary.features.legacy.reasons import Reason
 
 if TYPE_CHECKING:
     from tests.features.legacy.systems.making import Writing

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from ostiary.features.legacy.reasons import Reason
 from tests.features.legacy.systems import hashes, spoiling
 from tests.features.legacy.systems.making import NOW, Damage, Draw, File, Identity, Person, Recipe
+
+from ostiary.features.legacy.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,9 +6,10 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from ostiary.features.legacy.reasons import Reason
 from tests.features.legacy.systems import factors, hashes, spoiling
 from tests.features.legacy.systems.making import NOW, Damage, Draw, File, Identity, Person, Recipe
+
+from ostiary.features.legacy.reasons import Reason
 
 if TYPE_CHECKING:
     from tests.features.legacy.systems.making import Row, Writing

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
-from ostiary.features.legacy.reasons import Reason
 from tests.features.legacy.systems import hashes
+
+from ostiary.features.legacy.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable

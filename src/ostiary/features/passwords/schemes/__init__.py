@@ -32,7 +32,7 @@ from ostiary.features.passwords.schemes.argon2 import (
 from ostiary.features.passwords.schemes.readings import LONGEST_TEXT, Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from ostiary.features.passwords.model import ImportedParameters
     from ostiary.features.passwords.schemes.readings import Check, KeyedReader, Reader
@@ -64,18 +64,20 @@ _READERS: Final[Mapping[str, Reader]] = {
     **unix_crypt.READERS,
 }
 _KEYED_READERS: Final[Mapping[str, KeyedReader]] = {**firebase.KEYED_READERS, **peppered.KEYED_READERS}
-# Any text at all may be one of these.
-_DECLARED_ONLY: Final = frozenset({"plaintext", *peppered.KEYED_READERS})
+# Any text at all may be one of these, or any word of thirteen letters, or the text of another scheme.
+_DECLARED_ONLY: Final = frozenset({"plaintext", "des-crypt", *peppered.KEYED_READERS})
+_DETECTABLE: Final = frozenset(_READERS.keys() | _KEYED_READERS.keys()) - _DECLARED_ONLY
 # Known by their marks, and read by nothing here.
 _UNSUPPORTED: Final[Mapping[str, re.Pattern[str]]] = {
     "crypt-scrypt": re.compile(r"\$7\$[./0-9A-Za-z]{11,}\$[./0-9A-Za-z]{43}", re.ASCII),
-    "django-crypt": re.compile(r"crypt\$\$[./0-9A-Za-z]{13}", re.ASCII),
     "yescrypt": re.compile(r"\$y\$[./0-9A-Za-z]+\$[./0-9A-Za-z]*\$[./0-9A-Za-z]{43}", re.ASCII),
 }
 _UNUSABLE_TEXTS: Final = frozenset({"", "*", "*LK*", "*NP*"})
 _UNUSABLE_MARK: Final = "!"
 
-WEAK_SCHEMES: Final = frozenset({*digests.READERS, "md5-crypt", "apache-md5-crypt"})
+WEAK_SCHEMES: Final = frozenset(
+    {*digests.READERS, "apache-md5-crypt", "des-crypt", "django-crypt", "md5-crypt"}
+)
 """The schemes whose hashes are found by guessing as fast as a machine can: no salt, or next to no work."""
 
 
@@ -99,18 +101,25 @@ def read(scheme: str, text: str) -> Check | None:
     return answer.check if isinstance(answer, Reading) else None
 
 
-def detect(text: str) -> frozenset[str]:
-    """Return every scheme that writes texts such as this one; none, if nothing known does.
+def detect(text: str, *, among: Collection[str] = ()) -> frozenset[str]:
+    """Return every scheme that writes texts such as this one, or of those named in `among`; none, if nothing known does.
 
     More than one means that somebody has to say which. Marks of accounts without a password are `unusable`. Schemes
-    whose texts are those of others (plaintext, peppers) are never among them, and some that are, nothing here can
-    verify: `crypt-scrypt`, `django-crypt` and `yescrypt`.
+    whose texts prove nothing (plaintext, DES-crypt, peppers) are never among them, and two that are, nothing here can
+    verify: `crypt-scrypt` and `yescrypt`.
     """
     if text in _UNUSABLE_TEXTS or text.startswith(_UNUSABLE_MARK):
         return frozenset({UNUSABLE})
-    names = (_READERS.keys() | _KEYED_READERS.keys()) - _DECLARED_ONLY
+    names = _DETECTABLE.intersection(among) if among else _DETECTABLE
     readable = {name for name in names if reading(name, text) is not Readability.UNREADABLE}
-    return frozenset(readable | {name for name, known in _UNSUPPORTED.items() if known.fullmatch(text)})
+    return frozenset(
+        readable
+        | {
+            name
+            for name, known in _UNSUPPORTED.items()
+            if (not among or name in among) and known.fullmatch(text)
+        }
+    )
 
 
 def _is_text(text: str) -> bool:

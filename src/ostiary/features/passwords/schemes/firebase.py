@@ -83,7 +83,7 @@ def _read_firebase(text: str, parameters: ImportedParameters | None) -> Reading 
     digest, salt = (decode_base64(_from_urls(value) if is_for_urls else value) for value in values)
     if not _are_whole(salt, digest):
         return Readability.UNREADABLE
-    if parameters is None or not parameters.signer_key:
+    if parameters is None or len(parameters.signer_key) != len(digest):
         return Readability.NEEDS_PARAMETERS
 
     def encode(data: bytes) -> str:
@@ -110,7 +110,7 @@ def _read_supertokens(text: str, parameters: ImportedParameters | None) -> Readi
     digest, salt, costs, separator = decode_base64(match[1]), decode_base64(match[2]), match[3], match[6]
     if not _are_whole(salt, digest, separator):
         return Readability.UNREADABLE
-    if parameters is None or not parameters.signer_key:
+    if parameters is None or len(parameters.signer_key) != len(digest):
         return Readability.NEEDS_PARAMETERS
     known = ImportedParameters(
         signer_key=parameters.signer_key,

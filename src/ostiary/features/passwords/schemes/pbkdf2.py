@@ -80,7 +80,7 @@ def _unhex(text: str) -> bytes:
 class _Format:
     """A way to write iterations, salt and digest, between `$` and other marks.
 
-    Where a salt `is_text`, its characters are what was hashed.
+    Some hash the characters of a salt, some the bytes they stand for: `decode_salt` says which.
     """
 
     pattern: re.Pattern[str]

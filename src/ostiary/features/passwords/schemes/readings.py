@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     KeyedReader = Callable[[str, ImportedParameters | None], "Reading | Readability"]
 
 # No format is longer; what is goes into no expression and no parser.
-LONGEST_TEXT: Final = 4096
+LONGEST_TEXT: Final = 8192
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What `crypt` and its relatives write: MD5-crypt, Apache's variant of it, SHA-crypt, phpass and Drupal 7.
+"""What `crypt` and its relatives write: DES-crypt, MD5-crypt, Apache's variant of it, SHA-crypt, phpass and Drupal 7.
 
 Written after the published descriptions (Poul-Henning Kamp's MD5-crypt, Ulrich Drepper's SHA-crypt 0.6, Solar
 Designer's phpass): Python has them no more. Kratos writes two of them under names of its own.
@@ -13,8 +13,17 @@ from typing import TYPE_CHECKING, Final
 
 from ostiary.features.passwords.model import Readability
 from ostiary.features.passwords.schemes.bcrypt import read_bcrypt
+from ostiary.features.passwords.schemes.des import des_crypt
 from ostiary.features.passwords.schemes.encodings import UNIX_ALPHABET, encode_unix, unix_salt
-from ostiary.features.passwords.schemes.readings import Reading, behind, either, marked, refusal, salted
+from ostiary.features.passwords.schemes.readings import (
+    Reading,
+    behind,
+    either,
+    marked,
+    refusal,
+    salted,
+    unsalted,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,6 +55,23 @@ _SHA_ORDERS: Final = {
 _PHPASS = re.compile(r"(\$[PH]\$([./0-9A-Za-z]))([./0-9A-Za-z]{8})([./0-9A-Za-z]{22})", re.ASCII)
 _DRUPAL = re.compile(r"(\$S\$([./0-9A-Za-z]))([./0-9A-Za-z]{8})([./0-9A-Za-z]{43})", re.ASCII)
 _PHPASS_ROUNDS: Final = range(1 << 7, (1 << 20) + 1)
+_DES_TEXT = re.compile(r"([./0-9A-Za-z]{2})([./0-9A-Za-z]{11})", re.ASCII)
+
+
+def _read_des_crypt(text: str) -> Reading | Readability:
+    match = _DES_TEXT.fullmatch(text)
+    if match is None:
+        return Readability.UNREADABLE
+    low, high = (UNIX_ALPHABET.index(character) for character in match[1])
+    return unsalted(partial(_des_crypt, salt=high << 6 | low), match[2].encode("ascii"))
+
+
+def _des_crypt(password: bytes, *, salt: int) -> bytes:
+    # No `crypt` was ever handed a NUL; it would have meant the end.
+    if b"\0" in password:
+        return b""
+    bits = des_crypt(password, salt) << 2
+    return "".join(UNIX_ALPHABET[bits >> 60 - 6 * place & 63] for place in range(11)).encode("ascii")
 
 
 def _read_md5_crypt(text: str, *, prefixes: frozenset[str]) -> Reading | Readability:
@@ -156,6 +182,7 @@ def _md5_hex(password: bytes) -> bytes:
 
 _read_drupal = partial(_read_portable, pattern=_DRUPAL, algorithm="sha512")
 _UNIX: Final[Mapping[str, Reader]] = {
+    "des-crypt": _read_des_crypt,
     "md5-crypt": partial(_read_md5_crypt, prefixes=frozenset({"$1$", "$md5-crypt$"})),
     "sha256-crypt": partial(_read_sha_crypt, algorithm="sha256"),
     "sha512-crypt": partial(_read_sha_crypt, algorithm="sha512"),
@@ -163,6 +190,7 @@ _UNIX: Final[Mapping[str, Reader]] = {
 READERS: Final[Mapping[str, Reader]] = {
     **_UNIX,
     "apache-md5-crypt": partial(_read_md5_crypt, prefixes=frozenset({"$apr1$"})),
+    "django-crypt": behind(_read_des_crypt, prefix="crypt$$"),
     # What Drupal 6 had hashed with MD5 was hashed once more, and marked.
     "drupal7": either(_read_drupal, behind(_read_drupal, prefix="U", prepare=_md5_hex)),
     "ldap-crypt": marked(either(read_bcrypt, *_UNIX.values()), "CRYPT"),

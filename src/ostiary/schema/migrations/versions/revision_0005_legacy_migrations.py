@@ -15,6 +15,8 @@ from ostiary.schema.migrations.operations import (
 
 revision = "0005"
 down_revision = "0004"
+# It only adds: what that release runs, runs here.
+serves_from = "0004"
 
 
 def upgrade() -> None:
