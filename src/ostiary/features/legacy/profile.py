@@ -283,7 +283,7 @@ FIELDS: Final[Mapping[Make, Mapping[str, str]]] = {
     },
 }
 
-_REQUIRED: Final[Mapping[Make, frozenset[str]]] = {
+REQUIRED: Final[Mapping[Make, frozenset[str]]] = {
     Make.IDENTITY: frozenset({"entity_type", "entity_id"}),
     Make.EMAIL_ADDRESS: frozenset({"email"}),
     Make.PASSWORD: frozenset({"password"}),
@@ -386,7 +386,7 @@ def _problems_of_record(profile: Profile, record: Record) -> list[str]:
     found = [
         f"{place} there is no field {name!r}; there are {', '.join(known)}." for name in given - set(known)
     ]
-    found += [f"{place} the field {name!r} is missing." for name in _REQUIRED[record.make] - given]
+    found += [f"{place} the field {name!r} is missing." for name in REQUIRED[record.make] - given]
     for name, field in record.fields.items():
         whole = field_of(field)
         if sum(part is not None for part in (whole.column, whole.is_, whole.lookup, whole.compose)) != 1:

@@ -6,11 +6,9 @@ has to come out of it, and which of its rows have to be found with which reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -43,7 +41,8 @@ from tests.features.legacy.systems.making import (
 from tests.features.legacy.systems.writing import damage_database, dialect_of, write_database, write_files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from ostiary.features.legacy.reasons import Reason
 

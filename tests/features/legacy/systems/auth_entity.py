@@ -110,7 +110,9 @@ def _person(draw: Draw, writing: Writing) -> Person:
     ]
     if "vendor" in roles:
         vendor = draw.uuid("vendor")
-        writing.add("vendors", id=vendor, userId=key, storeName=f"Store {draw.number}", openingHours={"mon": "9"})
+        writing.add(
+            "vendors", id=vendor, userId=key, storeName=f"Store {draw.number}", openingHours={"mon": "9"}
+        )
         writing.add("vendor_menus", id=draw.number + 1, vendorId=vendor, title="Lunch")
         identities.append(Identity("vendor", vendor, **common))
     writing.add("user_address", id=draw.number + 1, userId=key, street="1 Example Street")
@@ -175,6 +177,8 @@ def _spoil(dialect: str, seed: int, writing: Writing) -> None:
     never = {"postgresql": "-infinity", "sqlite": "0000-00-00"}[dialect]
     writing.find("token", token(add()[1], expiresAt=never), Reason.TIME_INVALID)
     _spoil_roles(writing, add, seed)
+    # Its moments name no time zone.
+    writing.find(*add(), Reason.TIME_NAIVE)
     # Nobody with an id at a provider and none of its name, or the other way round, has an account there.
     add(provider="google", socialId=None)
     first, second = (add(provider="github", socialId="4711")[1] for _ in range(2))
@@ -208,7 +212,10 @@ def _spoil_roles(writing: Writing, add: Any, seed: int) -> None:
 _DAMAGES: Final = {
     dialect: (
         Damage(
-            Reason.COLUMN_UNMAPPED, "user", "legacy_pin", ('ALTER TABLE "user" ADD COLUMN legacy_pin varchar',)
+            Reason.COLUMN_UNMAPPED,
+            "user",
+            "legacy_pin",
+            ('ALTER TABLE "user" ADD COLUMN legacy_pin varchar',),
         ),
         Damage(Reason.COLUMN_MISSING, "user", "password", ('ALTER TABLE "user" DROP COLUMN password',)),
     )

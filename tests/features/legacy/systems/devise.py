@@ -120,7 +120,10 @@ RECIPE: Final = Recipe(
     damages={
         dialect: (
             Damage(
-                Reason.COLUMN_UNMAPPED, "users", "legacy_pin", ("ALTER TABLE users ADD COLUMN legacy_pin text",)
+                Reason.COLUMN_UNMAPPED,
+                "users",
+                "legacy_pin",
+                ("ALTER TABLE users ADD COLUMN legacy_pin text",),
             ),
             Damage(
                 Reason.COLUMN_MISSING,

@@ -157,9 +157,7 @@ def _person(draw: Draw, writing: Writing) -> Person:
     return Person(str(key), (identity,))
 
 
-def _addresses(
-    draw: Draw, writing: Writing, owner: int, *, is_verified: bool
-) -> frozenset[tuple[str, str]]:
+def _addresses(draw: Draw, writing: Writing, owner: int, *, is_verified: bool) -> frozenset[tuple[str, str]]:
     key = owner * 2
     row = {"id": key, "email": draw.email, "verified": is_verified, "primary": True, "user_id": owner}
     writing.add("account_emailaddress", **row)
@@ -265,7 +263,11 @@ def _spoil_more(writing: Writing, add: Any, seed: int) -> None:
     for key, kind, data in (
         (700_000_001, "totp", {"secret": "not base32: 0189"}),
         (700_000_002, "totp", {}),
-        (700_000_003, "webauthn", {"credential": {"rawId": "AAAA", "response": {"attestationObject": "AAAA"}}}),
+        (
+            700_000_003,
+            "webauthn",
+            {"credential": {"rawId": "AAAA", "response": {"attestationObject": "AAAA"}}},
+        ),
     ):
         writing.add("mfa_authenticator", id=key, type=kind, data=data, user_id=add()[1], created_at=NOW)
         writing.find("mfa_authenticator", key, Reason.FACTOR_INVALID)

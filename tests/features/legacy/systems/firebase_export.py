@@ -102,7 +102,11 @@ def _spoil_with(write: Callable[[Row], Row]) -> Callable[[str, int, Writing], No
         def add(**given: Any) -> tuple[str, str]:
             number = writing.next_number()
             row: Row = {"email": spoiling.unique("spoilt", number)}
-            for name, column in (("phone", "phoneNumber"), ("name", "displayName"), ("created_at", "createdAt")):
+            for name, column in (
+                ("phone", "phoneNumber"),
+                ("name", "displayName"),
+                ("created_at", "createdAt"),
+            ):
                 if name in given:
                     row[column] = given.pop(name)
             row = _user(Draw(seed, number), **(row | given))
@@ -110,12 +114,16 @@ def _spoil_with(write: Callable[[Row], Row]) -> Callable[[str, int, Writing], No
             return "users", str(row["localId"])
 
         spoiling.spoil_addresses(writing, add, has_phones=True, empty="")
-        spoiling.spoil_names(writing, add, "postgresql" if write is _in_columns else dialect)
+        if write is _in_columns:
+            # Python's reader takes no longer fields, and a NUL only of late.
+            spoiling.spoil_names(writing, add, "postgresql", longest=100_000)
+        else:
+            spoiling.spoil_names(writing, add, dialect)
         spoiling.spoil_times(writing, add, dialect)
         broken = {"passwordHash": "not base64!", "salt": "AAAA"}
         writing.find(*add(**broken), Reason.HASH_UNREADABLE)
         table, key = add(localId="k" * 600)
-        writing.find(table, key, Reason.ROW_TOO_LARGE)
+        writing.find(table, key, Reason.ROW_TOO_LARGE, Reason.VALUE_UNSTORABLE)
         if write is _in_columns:
             return
         account = {"providerId": "google.com", "rawId": ""}
@@ -123,7 +131,8 @@ def _spoil_with(write: Callable[[Row], Row]) -> Callable[[str, int, Writing], No
         writing.find("providerUserInfo", (key, 0), Reason.PROVIDER_MISSING)
         first, second = (add(providerUserInfo=[account | {"rawId": "4711"}])[1] for _ in range(2))
         writing.contest(Reason.ACCOUNT_DUP, "providerUserInfo", (first, 0), (second, 0))
-        key = add(localId="q" * 600, providerUserInfo=[account | {"rawId": "4712"}])[1]
+        table, key = add(localId="q" * 600, providerUserInfo=[account | {"rawId": "4712"}])
+        writing.find(table, key, Reason.ROW_TOO_LARGE, Reason.VALUE_UNSTORABLE)
         writing.find("providerUserInfo", (key, 0), Reason.OWNER_QUARANTINED)
 
     return spoil

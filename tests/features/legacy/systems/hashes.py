@@ -6,13 +6,16 @@ import base64
 import hashlib
 import json
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import bcrypt
 from argon2.low_level import Type, hash_secret
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CTR
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PASSWORDS: Final = ("correct horse 1", "Übung macht den Meister", "p@ss wörd 🔑", "x" * 71)
 _STANDARD: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -32,38 +35,41 @@ FIREBASE: Final = {
 """The parameters of the Firebase project, as its console shows them."""
 
 
-@cache
 def hashed(scheme: str, number: int) -> tuple[str, str]:
     """Return a password, and its hash under a scheme; a few of each are made, and come again."""
-    place = number % len(PASSWORDS)
+    return _hashed(scheme, number % len(PASSWORDS))
+
+
+@cache
+def _hashed(scheme: str, place: int) -> tuple[str, str]:
     password, salt = PASSWORDS[place], hashlib.sha256(f"{scheme}:{place}".encode()).digest()[:16]
     return password, _hash(scheme, password.encode(), salt)
 
 
 def _hash(scheme: str, password: bytes, salt: bytes) -> str:
-    match scheme:
-        case "bcrypt":
-            return _bcrypt(password, salt, "2b")
-        case "bcrypt-2y":
-            return _bcrypt(password, salt, "2y")
-        case "argon2id":
-            return _argon2(password, salt)
-        case "django-argon2":
-            return f"argon2{_argon2(password, salt)}"
-        case "django-bcrypt-sha256":
-            return f"bcrypt_sha256${_bcrypt(hashlib.sha256(password).hexdigest().encode(), salt, '2b')}"
-        case "keycloak":
-            return json.dumps(keycloak(password, salt))
-        case "firebase-scrypt":
-            return json.dumps(firebase(password, salt))
-        case "supabase-fbscrypt":
-            made = firebase(password, salt)
-            return (
-                f"$fbscrypt$v=1,n={FIREBASE['memory_cost']},r={FIREBASE['rounds']},p=1,ss={FIREBASE['salt_separator']}"
-                f",sk={FIREBASE['signer_key']}${made['salt']}${made['passwordHash']}"
-            )
-        case _:
-            return _django(scheme, password, salt.hex()[:12])
+    makers: dict[str, Callable[[bytes, bytes], str]] = {
+        "bcrypt": lambda password, salt: _bcrypt(password, salt, "2b"),
+        "bcrypt-2y": lambda password, salt: _bcrypt(password, salt, "2y"),
+        "argon2id": _argon2,
+        "django-argon2": lambda password, salt: f"argon2{_argon2(password, salt)}",
+        "django-bcrypt-sha256": _django_bcrypt_sha256,
+        "keycloak": lambda password, salt: json.dumps(keycloak(password, salt)),
+        "firebase-scrypt": lambda password, salt: json.dumps(firebase(password, salt)),
+        "supabase-fbscrypt": _supabase,
+    }
+    if scheme in makers:
+        return makers[scheme](password, salt)
+    return _django(scheme, password, salt.hex()[:12])
+
+
+def _django_bcrypt_sha256(password: bytes, salt: bytes) -> str:
+    return f"bcrypt_sha256${_bcrypt(hashlib.sha256(password).hexdigest().encode(), salt, '2b')}"
+
+
+def _supabase(password: bytes, salt: bytes) -> str:
+    made = firebase(password, salt)
+    known = f"n={FIREBASE['memory_cost']},r={FIREBASE['rounds']},p=1,ss={FIREBASE['salt_separator']}"
+    return f"$fbscrypt$v=1,{known},sk={FIREBASE['signer_key']}${made['salt']}${made['passwordHash']}"
 
 
 def _django(scheme: str, password: bytes, salt: str) -> str:

@@ -163,7 +163,12 @@ def _spoil(dialect: str, seed: int, writing: Writing) -> None:
     credential = _credential(draw, "password", columns["secretData"], costly)
     writing.find(*add_with(**credential), Reason.HASH_TOO_COSTLY)
     writing.find(*add_with(**_otp(draw, "x", secretEncoding="BASE32")), Reason.FACTOR_INVALID)
-    for unusual in ({"digits": 8}, {"period": 60}, {"algorithm": "HmacSHA512"}, {"subType": "hotp", "period": 0}):
+    for unusual in (
+        {"digits": 8},
+        {"period": 60},
+        {"algorithm": "HmacSHA512"},
+        {"subType": "hotp", "period": 0},
+    ):
         writing.find(*add_with(**_otp(draw, "some secret of twenty", **unusual)), Reason.FACTOR_INVALID)
     writing.find(*add_with(**_webauthn(draw, credentialPublicKey=None)), Reason.FACTOR_INVALID)
     writing.find(*add_with(**_credential(draw, "recovery-authn-codes", {}, {})), Reason.ROW_UNMATCHED)

@@ -93,9 +93,7 @@ def _person(draw: Draw, writing: Writing) -> Person:
     if draw.shows(3):
         writing.add("Session", sessionToken=draw.token("over"), userId=key, expires=NOW - _HOUR)
     if draw.shows(8):
-        writing.add(
-            "VerificationToken", identifier=draw.email, token=draw.token("link"), expires=NOW + _HOUR
-        )
+        writing.add("VerificationToken", identifier=draw.email, token=draw.token("link"), expires=NOW + _HOUR)
     identity = Identity(
         "user",
         key,
@@ -170,14 +168,16 @@ def _spoil(dialect: str, seed: int, writing: Writing) -> None:
     writing.find("Session", session(add()[1], never), Reason.TIME_INVALID)
     writing.find("Session", session(add()[1], NOW), Reason.EXPIRED)
     table, key = add(id="k" * 600)
-    writing.find(table, key, Reason.ROW_TOO_LARGE)
+    writing.find(table, key, Reason.ROW_TOO_LARGE, Reason.VALUE_UNSTORABLE)
     writing.find("Session", session(key), Reason.OWNER_QUARANTINED)
     draw = Draw(seed, writing.next_number())
     _account(draw, writing, add()[1], "github", providerAccountId="")
     writing.find("Account", ("github", ""), Reason.PROVIDER_MISSING)
     _account(draw, writing, add()[1], "google", expires_at=2_147_483_647)
     _account(Draw(seed, writing.next_number()), writing, add()[1], "oversized", access_token="t" * 100_000)
-    writing.find("Account", ("oversized", writing.rows["Account"][-1]["providerAccountId"]), Reason.ROW_TOO_LARGE)
+    writing.find(
+        "Account", ("oversized", writing.rows["Account"][-1]["providerAccountId"]), Reason.ROW_TOO_LARGE
+    )
     for place, given in enumerate(({"credentialID": "not base64!"}, {"credentialPublicKey": "?"})):
         draw = Draw(seed, SPOILT_KEYS + place)
         writing.find("Authenticator", _passkey(draw, writing, add()[1], **given), Reason.FACTOR_INVALID)

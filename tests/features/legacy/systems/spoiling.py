@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Add = Callable[..., tuple[str, Any]]
 
-MEGABYTE: Final = "M" * (1 << 20)
+MEGABYTE: Final = 1 << 20
 _NFC: Final = "jos\u00e9.twin@example.org"
 _NFD: Final = "jose\u0301.twin@example.org"
 
@@ -35,7 +35,7 @@ def spoil_addresses(writing: Writing, add: Add, *, has_phones: bool, empty: str 
     if has_phones:
         writing.find(*add(phone="call me"), Reason.PHONE_INVALID)
         writing.find(*add(phone="07700 900 12"), Reason.PHONE_INVALID)
-        _twins(writing, add, "phone", "+447700900999", "+44 (7700) 900-999")
+        _twins(writing, add, "phone", "+442079460999", "+44 (20) 7946-0999")
 
 
 def spoil_passwords(writing: Writing, add: Add, *, is_ambiguous: bool = True) -> None:
@@ -47,12 +47,12 @@ def spoil_passwords(writing: Writing, add: Add, *, is_ambiguous: bool = True) ->
     writing.find(*add(password=hashes.AMBIGUOUS), reason)
 
 
-def spoil_names(writing: Writing, add: Add, dialect: str) -> None:
+def spoil_names(writing: Writing, add: Add, dialect: str, *, longest: int = MEGABYTE) -> None:
     """Add people with names that nothing can hold."""
-    writing.find(*add(name=MEGABYTE), Reason.ROW_TOO_LARGE)
+    writing.find(*add(name="M" * longest), Reason.ROW_TOO_LARGE)
     if dialect != "postgresql":
         writing.find(*add(name="nul\0nul"), Reason.VALUE_UNSTORABLE)
-    add(name="𝔄𝔡𝔞 🏳️‍🌈")
+    add(name="\U0001d504\U0001d521\U0001d51e 🏳️‍🌈")
 
 
 def spoil_times(writing: Writing, add: Add, dialect: str) -> None:

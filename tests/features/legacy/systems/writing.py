@@ -94,9 +94,7 @@ def _quoted(table: str) -> str:
     return ".".join(f'"{part}"' for part in table.split("."))
 
 
-def _in_order(
-    recipe: Recipe, portions: Iterable[Mapping[str, list[Row]]]
-) -> Iterable[tuple[str, list[Row]]]:
+def _in_order(recipe: Recipe, portions: Iterable[Mapping[str, list[Row]]]) -> Iterable[tuple[str, list[Row]]]:
     for portion in portions:
         for table in recipe.tables:
             if table in portion:
@@ -105,7 +103,9 @@ def _in_order(
 
 async def _copied(rows: list[Row], columns: tuple[str, ...]) -> AsyncIterator[bytes]:
     for start in range(0, len(rows), 500):
-        lines = ("\t".join([_copy(row.get(column)) for column in columns]) for row in rows[start : start + 500])
+        lines = (
+            "\t".join([_copy(row.get(column)) for column in columns]) for row in rows[start : start + 500]
+        )
         yield ("\n".join(lines) + "\n").encode()
 
 
@@ -128,9 +128,7 @@ def _sqlite(value: Any, recipe: Recipe) -> Any:
     return json.dumps(value) if isinstance(value, list | dict) else value
 
 
-def write_files(
-    recipe: Recipe, folder: Path, portions: Iterable[Mapping[str, list[Row]]]
-) -> dict[str, Path]:
+def write_files(recipe: Recipe, folder: Path, portions: Iterable[Mapping[str, list[Row]]]) -> dict[str, Path]:
     """Write the files of an export and return where each one is, by the name the profile gives it."""
     paths = {name: folder / file.name for name, file in recipe.files.items()}
     for name, path in paths.items():
