@@ -70,9 +70,7 @@ async def moved(
     try:
         legacy = running.auth.services.legacy
         plan = await plan_of(profile, source, Decisions(duplicates=Duplicates.FIRST, hash_schemes={}))
-        await legacy.run(
-            plan, source, pace=Pace(batch_size=7), tell=lambda _: None, stop=asyncio.Event()
-        )
+        await legacy.run(plan, source, pace=Pace(batch_size=7), tell=lambda _: None, stop=asyncio.Event())
         yield Moved(running, system, source, there_url, here_url)
     finally:
         await source.close()
@@ -102,7 +100,9 @@ async def plan_of(profile: Profile, source: Source, decisions: Decisions) -> Pla
 def layout_of(profile: Profile, paths: dict[str, Path]) -> list[FileTable]:
     """Return where the tables of an export are."""
     return [
-        FileTable(name, paths[table.file or name], table.format or "json", table.path, table.key, table.columns)
+        FileTable(
+            name, paths[table.file or name], table.format or "json", table.path, table.key, table.columns
+        )
         for name, table in profile.tables.items()
         if (table.file or name) in paths
     ]
