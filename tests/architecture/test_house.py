@@ -64,7 +64,14 @@ def test_storage_is_imported_by_its_package_name_only(trees):
 
 def test_sql_stands_in_stores_and_foundation_only(trees):
     """All SQL of a feature is in its `store.py`, or in `revocations.py`, the store of the feed."""
-    allowed = {"store.py", "revocations.py", "claim_store.py", "observing_store.py", "budget_store.py"}
+    allowed = {
+        "store.py",
+        "revocations.py",
+        "claim_store.py",
+        "observing_store.py",
+        "way_back_store.py",
+        "budget_store.py",
+    }
     strays = [
         _name(path)
         for path, tree in trees.items()
@@ -173,6 +180,7 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "merkle.py",
         "observing.py",
         "observing_store.py",
+        "patterns.py",
         "plan.py",
         "planning.py",
         "profile.py",
@@ -183,6 +191,8 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "values.py",
         "verifying.py",
         "way_back.py",
+        "way_back_store.py",
+        "observing_store.py",
         "work.py",
     }
     strangers = [_name(path) for path in (SOURCE / "features").glob("*/*.py") if path.name not in roles]

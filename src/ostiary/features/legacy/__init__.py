@@ -4,6 +4,7 @@ Owns the `legacy_…` tables but for what was handed out (`legacy_bearers`). A p
 column over there is here; whatever it does not say stops a migration before it writes anything.
 """
 
+from ostiary.features.legacy.inspection import draft, matching, missing, unmapped
 from ostiary.features.legacy.model import Decisions, Duplicates, ExitCode, LegacyError, Migration, State
 from ostiary.features.legacy.plan import Plan
 from ostiary.features.legacy.profile import InvalidProfileFile, Profile, load_profile, packaged_profiles
@@ -41,6 +42,10 @@ __all__ = [
     "Step",
     "Tools",
     "Verification",
+    "draft",
     "load_profile",
+    "matching",
+    "missing",
     "packaged_profiles",
+    "unmapped",
 ]

@@ -7,12 +7,13 @@ joined them since. A reading that is older than the one before changes nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from ostiary.features.identities import Channel
-from ostiary.features.legacy import store
+from ostiary.features.legacy import store, way_back_store
 from ostiary.features.legacy.aggregates import encode_rows
+from ostiary.features.legacy.claims import claims_of, holders_here, rank
 from ostiary.features.legacy.fields import Shared
 from ostiary.features.legacy.loading import PROFILE_TABLES, load, made_ids, role_ids
 from ostiary.features.legacy.model import Aggregate, Derived
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ostiary.features.legacy.aggregates import Owners
+    from ostiary.features.legacy.claims import Holder
     from ostiary.features.legacy.deriving import Deriving
     from ostiary.features.legacy.loading import Loading, Rows
     from ostiary.features.legacy.model import MadeIdentity
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
     from ostiary.foundation.storage import Parameter, Transaction
 
     ReadOwners = Callable[[Sequence[str]], Awaitable[list[Aggregate]]]
-
-_BEFORE_ALL: Final = UUID(int=0)
 
 
 @dataclass(slots=True)
@@ -46,6 +46,8 @@ class Batch:
     """By key as text, the version at which it was gone."""
     derived: dict[str, Derived] = field(default_factory=dict)
     lost: dict[str, set[bytes]] = field(default_factory=dict)
+    known: dict[str, dict[str, UUID]] = field(default_factory=dict)
+    """By key, the identities of those who were here before they were over there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +87,15 @@ class Applying:
         """Fill in what the owners of a batch become, all of them or those with these keys."""
         for key in batch.aggregates if keys is None else keys:
             batch.derived[key] = self.deriving.derive(
-                batch.aggregates[key], batch.shared, lost=batch.lost.get(key, ())
+                batch.aggregates[key],
+                batch.shared,
+                lost=batch.lost.get(key, ()),
+                known=batch.known.get(key, {}),
             )
 
     async def apply(self, tx: Transaction, batch: Batch, read: ReadOwners, *, now: datetime) -> Applied:
         """Make what a derived batch becomes; `read` reads further owners, as of the same moment."""
+        await self._recognise(tx, batch)
         await self._settle(tx, batch, read)
         keys = [*batch.derived, *batch.gone]
         before = {row.root_key: row for row in await tx.fetch_all(store.ROOTS, self.migration_id, keys)}
@@ -103,7 +109,9 @@ class Applying:
         ]
         replaced = [before[key] for key in (*fresh, *gone) if key in before]
         released = await self._take_back(tx, batch, replaced, gone)
-        await self._make(tx, batch, fresh, gone, {row.root_key for row in replaced}, now)
+        if batch.known:
+            await tx.execute(store.FORGET_IDENTITIES, self.migration_id, [*batch.known])
+        await self._make(tx, batch, fresh, gone, {row.root_key for row in replaced} | batch.known.keys(), now)
         again = await self._waiting(tx, released) if released else []
         return Applied(len(fresh) + len(gone), _difference(batch, fresh, replaced), again)
 
@@ -117,19 +125,26 @@ class Applying:
         place = associated_data("legacy_roots", "archive", self.migration_id, aggregate.text)
         return mac(self._digest_key, encoded), seal(self._archive_key, encoded, place, entropy=self._entropy)
 
+    async def _recognise(self, tx: Transaction, batch: Batch) -> None:
+        """Give those who were born here and went back with everything the identity they have."""
+        adopted = await tx.fetch_all(way_back_store.ADOPTED, self.migration_id, [*batch.derived])
+        for one in adopted:
+            batch.known.setdefault(one.root_key, {})[one.entity_type] = one.identity_id
+        self.derive(batch, {one.root_key for one in adopted})
+
     async def _settle(self, tx: Transaction, batch: Batch, read: ReadOwners) -> None:
         """Decide who keeps what several claim: whoever was there first, and before all somebody who was born here."""
         unsettled = list(batch.derived)
         while unsettled:
             claims = _claims(self.deriving, batch, unsettled)
-            best: dict[bytes, tuple[UUID, str | None]] = {}
+            best: dict[bytes, Holder] = {}
             for claim, (identity_id, key) in await self._held(tx, claims, batch):
-                best[claim] = min(best.get(claim, (identity_id, key)), (identity_id, key), key=_rank)
+                best[claim] = min(best.get(claim, (identity_id, key)), (identity_id, key), key=rank)
             losing: set[str] = set()
             for key in batch.derived:
                 for claim, identity_id in _claims(self.deriving, batch, [key]).items():
                     rival = best.get(claim)
-                    if rival is None or _rank((identity_id, key)) <= _rank(rival):
+                    if rival is None or rank((identity_id, key)) <= rank(rival):
                         if rival is not None and rival[1] is not None and rival[1] != key:
                             batch.lost.setdefault(rival[1], set()).add(claim)
                             losing.add(rival[1])
@@ -145,32 +160,9 @@ class Applying:
 
     async def _held(
         self, tx: Transaction, claims: dict[bytes, UUID], batch: Batch
-    ) -> list[tuple[bytes, tuple[UUID, str | None]]]:
+    ) -> list[tuple[bytes, Holder]]:
         """Return who holds here what is claimed, unless they are looked at in this batch anyhow."""
-        claim, found = self.deriving.claim, []
-        derived = [*batch.derived.values()]
-        identities = [
-            identity for one in derived for identity in one.identities if identity.deleted_at is None
-        ]
-        emails = [[one.entity_type, one.email_normalized] for one in identities if one.email_normalized]
-        phones = [[one.entity_type, one.phone] for one in identities if one.phone]
-        accounts = [
-            [one.entity_type, one.provider, one.provider_account_id]
-            for each in derived
-            for one in each.accounts
-        ]
-        if emails:
-            for held in await tx.fetch_all(store.HOLDERS_OF_EMAIL, emails):
-                digest = claim(Channel.EMAIL, held.entity_type, held.value)
-                found.append((digest, (held.identity_id, held.root_key)))
-        if phones:
-            for held in await tx.fetch_all(store.HOLDERS_OF_PHONE, phones):
-                digest = claim(Channel.PHONE, held.entity_type, held.value)
-                found.append((digest, (held.identity_id, held.root_key)))
-        if accounts:
-            for linked in await tx.fetch_all(store.HOLDERS_OF_ACCOUNT, accounts):
-                digest = claim("account", linked.entity_type, linked.provider, linked.provider_account_id)
-                found.append((digest, (linked.identity_id, linked.root_key)))
+        found = await holders_here(tx, self.deriving, batch.derived.values())
         here = batch.derived.keys() | batch.gone.keys()
         return [(digest, holder) for digest, holder in found if holder[1] not in here and digest in claims]
 
@@ -229,7 +221,7 @@ class Applying:
             there = await self._update(tx, derived) if key in known else False
             for table, made in self._loading.rows(derived, with_identities=not there, role_ids=ids).items():
                 rows.setdefault(table, []).extend(made)
-            self._add_map(rows, batch.aggregates[key], derived, now)
+            self._add_map(rows, batch, key, now)
         for key in gone:
             rows.setdefault("legacy_roots", []).append(
                 (self.migration_id, key, batch.gone[key], None, None, {}, {})
@@ -252,7 +244,9 @@ class Applying:
                 await tx.execute(store.UPDATE_PROFILE[table], identity.id, *values, identity.updated_at)
         return bool(derived.identities)
 
-    def _add_map(self, rows: dict[str, Rows], aggregate: Aggregate, derived: Derived, now: datetime) -> None:
+    def _add_map(self, rows: dict[str, Rows], batch: Batch, key: str, now: datetime) -> None:
+        aggregate, derived = batch.aggregates[key], batch.derived[key]
+        adopted = {*batch.known.get(key, {}).values()}
         digest, archive = self.archived(aggregate)
         counts = {name: [one.mapped, one.quarantined, one.dropped] for name, one in derived.counts.items()}
         rows.setdefault("legacy_roots", []).append(
@@ -262,7 +256,8 @@ class Applying:
             )
         )
         rows.setdefault("legacy_identities", []).extend(
-            (identity.id, self.migration_id, aggregate.text) for identity in derived.identities
+            (identity.id, self.migration_id, aggregate.text, identity.id in adopted)
+            for identity in derived.identities
         )
         seen = set()
         for finding in derived.findings:
@@ -282,31 +277,11 @@ class Applying:
         return await tx.fetch_all(store.WAITING, *store.packed(sorted(released)), self.migration_id)
 
 
-def _rank(holder: tuple[UUID, str | None]) -> tuple[UUID, str]:
-    """Order who claims the same: ids begin with when somebody was made, over there; who was born here comes before all."""
-    identity_id, key = holder
-    return (_BEFORE_ALL, "") if key is None else (identity_id, key)
-
-
 def _claims(deriving: Deriving, batch: Batch, keys: Iterable[str]) -> dict[bytes, UUID]:
     """Return what owners claim, and for which identity."""
     found: dict[bytes, UUID] = {}
     for key in keys:
-        derived = batch.derived[key]
-        for identity in derived.identities:
-            if identity.deleted_at is not None:
-                continue
-            if identity.email_normalized is not None:
-                found[deriving.claim(Channel.EMAIL, identity.entity_type, identity.email_normalized)] = (
-                    identity.id
-                )
-            if identity.phone is not None:
-                found[deriving.claim(Channel.PHONE, identity.entity_type, identity.phone)] = identity.id
-        for account in derived.accounts:
-            claim = deriving.claim(
-                "account", account.entity_type, account.provider, account.provider_account_id
-            )
-            found[claim] = account.identity_id
+        found |= claims_of(deriving, batch.derived[key])
     return found
 
 

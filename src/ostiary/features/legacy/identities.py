@@ -114,7 +114,8 @@ class Identifying:
             return None
         created_at = reading.moment("created_at") or self._deriving.now
         made = MadeIdentity(
-            id=self._deriving.made_id("identity", entity_type, row.table, row.key, at=created_at),
+            id=progress.known.get(entity_type)
+            or self._deriving.made_id("identity", entity_type, row.table, row.key, at=created_at),
             entity_type=entity_type,
             entity_id=entity_id,
             created_at=created_at,

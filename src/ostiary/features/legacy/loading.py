@@ -77,7 +77,7 @@ _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             *("id", "identity_id", "session_id", "occurred_at", "provider", "method", "success"),
             *("ip_address", "user_agent", "session_ended_at"),
         ),
-        "legacy_identities": ("identity_id", "migration_id", "root_key"),
+        "legacy_identities": ("identity_id", "migration_id", "root_key", "is_adopted"),
         "legacy_roots": ("migration_id", "root_key", "version", "digest", "archive", "made", "counts"),
         "legacy_findings": (
             *("migration_id", "source_table", "source_key", "reason", "root_key", "severity"),

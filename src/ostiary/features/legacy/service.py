@@ -11,6 +11,7 @@ from ostiary.features.legacy import store
 from ostiary.features.legacy.leasing import Lease
 from ostiary.features.legacy.model import ExitCode, LegacyError, Migration, State
 from ostiary.features.legacy.plan import Plan, fingerprint
+from ostiary.features.legacy.planning import Planning
 from ostiary.features.legacy.running import Pace, Progress, Running
 from ostiary.features.legacy.verifying import Verifying
 from ostiary.features.legacy.work import Tools, Work
@@ -19,7 +20,10 @@ from ostiary.foundation.ids import new_id
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import AsyncIterator, Callable, Sequence
+    from pathlib import Path
 
+    from ostiary.features.legacy.model import Decisions
+    from ostiary.features.legacy.profile import Profile
     from ostiary.features.legacy.verification import Canary, Level, Tell, Verification
     from ostiary.foundation.foreign import Source
 
@@ -40,6 +44,24 @@ class Legacy:
         if found is None or found.state is State.CONTRACTED:
             raise LegacyError("No migration is under way: begin one with `ostiary legacy run --plan DIR`.")
         return found
+
+    async def plan(
+        self,
+        source: Source,
+        profile: Profile,
+        decisions: Decisions,
+        folder: Path,
+        *,
+        frozen: bool = False,
+        tell: Callable[[str, int, int], None],
+    ) -> Plan:
+        """Rehearse a migration from a source, which is open, and write the plan into a folder.
+
+        Writes neither there nor here. `tell` hears of each phase how much is done of how much. Raises `LegacyError` where
+        rows cannot be accounted for, `ForeignDataError` and `Unavailable`.
+        """
+        planning = Planning(self.tools, source, now=self.tools.clock.now(), tell=tell)
+        return await planning.plan(profile, decisions, folder, frozen=frozen)
 
     async def run(
         self,

@@ -104,12 +104,12 @@ def moment(value: Value, unit: str | None, zone: tzinfo) -> tuple[datetime | Non
         found = datetime.fromisoformat(value)
         is_naive = found.tzinfo is None
         found = (found.replace(tzinfo=zone) if is_naive else found).astimezone(UTC)
-        # The first moment of the calendar is what systems write that have none, and no moment at all to PostgreSQL's driver.
-        if found == _FIRST:
-            raise Unreadable(Reason.TIME_INVALID)
-        return found, is_naive
     except (ValueError, OverflowError):
         raise Unreadable(Reason.TIME_INVALID) from None
+    # The first moment of the calendar is what systems write that have none, and no moment at all to PostgreSQL's driver.
+    if found == _FIRST:
+        raise Unreadable(Reason.TIME_INVALID)
+    return found, is_naive
 
 
 def _counted(value: Value, microseconds: int) -> datetime | None:

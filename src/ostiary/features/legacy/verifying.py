@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 from ostiary.features.legacy import counting, observing_store, store
 from ostiary.features.legacy.aggregates import key_of, key_text, parse_key
 from ostiary.features.legacy.canaries import try_out
-from ostiary.features.legacy.claims import Claims
 from ostiary.features.legacy.contents import Content, differences, encoded, expected
 from ostiary.features.legacy.leasing import Overtaken
 from ostiary.features.legacy.merkle import Ranges, leaf
 from ostiary.features.legacy.model import LegacyError, State
 from ostiary.features.legacy.observing import Observing
 from ostiary.features.legacy.opening import Opening
+from ostiary.features.legacy.refusals import Refusals
 from ostiary.features.legacy.shadowing import Shadowing
 from ostiary.features.legacy.strays import as_root, stray_of, strays
 from ostiary.features.legacy.verification import Step, Verification
@@ -118,7 +118,7 @@ class _Comparing:
         self._renewing = renewing
         self._ranges = Ranges(work.digest_key)
         self._observing = Observing(work.tools.database)
-        self._claims = Claims(work.tools.database, work.deriving, work.migration.id)
+        self._refusals = Refusals(work.tools.database, work.deriving, work.migration.id)
         self._opening = Opening(work, result)
         self._shadowing = Shadowing(work.tools, result)
         self._waiting: Mapping[str, Mapping[str, int]] = {}
@@ -190,7 +190,7 @@ class _Comparing:
     async def _compare_range(self, page: Sequence[Aggregate], shared: Shared) -> None:
         work, result = self._work, self._result
         known = await self._known([one.text for one in page])
-        refused = await self._claims.refused(page, shared)
+        refused = await self._refusals.find(page, shared)
         derived = {
             one.text: work.deriving.derive(
                 one, shared, lost=refused[one.text][0] if one.text in refused else ()

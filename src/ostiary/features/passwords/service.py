@@ -144,6 +144,11 @@ class Passwords:
         answer = self._read(stored)
         return answer if isinstance(answer, Readability) else Readability.READABLE
 
+    def can_hash_like(self, old: PasswordHash) -> bool:
+        """Say whether `hash_like` can write hashes as `old` was made; without any hashing."""
+        answer = self._read(old)
+        return not isinstance(answer, Readability) and answer.renewal is not None
+
     async def hash_like(self, password: Secret, old: PasswordHash) -> PasswordHash | None:
         """Return a hash of `password` as `old` was made: its scheme and parameters, and a salt of its own.
 

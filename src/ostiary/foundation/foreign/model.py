@@ -168,7 +168,8 @@ class Capture(Protocol):
         """Refuse, from now on, whatever gives one of these columns of these tables another value, with this message.
 
         Rows that are inserted without one, and deleted, are let through; a table without columns refuses every change.
-        Takes the place of the triggers that note changes; what Ostiary itself writes there is let through."""
+        Takes the place of the triggers that note changes; what Ostiary itself writes there is let through.
+        """
 
     async def open_tables(self) -> None:
         """Take the refusal away again."""
