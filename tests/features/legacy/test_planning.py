@@ -11,8 +11,7 @@ from tests.features.legacy.systems import NOW, build
 from tests.features.legacy.systems.hashes import FIREBASE
 from tests.features.legacy.systems.reading import PLACES
 
-from ostiary.features.legacy import Decisions, Plan, load_profile
-from ostiary.features.legacy.sources import layout_of
+from ostiary.features.legacy import Decisions, Plan, layout_of, load_profile
 from ostiary.foundation.foreign import source_at
 from ostiary.testing import auth_for_tests
 
@@ -36,7 +35,9 @@ PASSWORDS = {
 @pytest.fixture
 async def target(migrated_sqlite_url, tmp_path):
     """A started installation that nobody uses yet, at the moment the systems are made for."""
-    async with auth_for_tests(database_url=migrated_sqlite_url, data=tmp_path, passwords=PASSWORDS) as started:
+    async with auth_for_tests(
+        database_url=migrated_sqlite_url, data=tmp_path, passwords=PASSWORDS
+    ) as started:
         started.clock.move(NOW - started.clock.now())
         yield started
 

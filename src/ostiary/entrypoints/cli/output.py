@@ -29,9 +29,9 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
-def print_line(text: str) -> None:
+def print_line(text: str, *, style: str | None = None) -> None:
     """Print a line for people; square brackets are themselves."""
-    _out.print(text, markup=False, soft_wrap=True)
+    _out.print(text, style=style, markup=False, soft_wrap=True)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

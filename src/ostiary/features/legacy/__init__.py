@@ -10,6 +10,7 @@ from ostiary.features.legacy.plan import Plan
 from ostiary.features.legacy.profile import InvalidProfileFile, Profile, load_profile, packaged_profiles
 from ostiary.features.legacy.running import Pace, Progress
 from ostiary.features.legacy.service import Legacy
+from ostiary.features.legacy.sources import layout_of
 from ostiary.features.legacy.verification import (
     Canary,
     Checked,
@@ -43,6 +44,7 @@ __all__ = [
     "Tools",
     "Verification",
     "draft",
+    "layout_of",
     "load_profile",
     "matching",
     "missing",

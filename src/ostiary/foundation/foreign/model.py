@@ -25,6 +25,8 @@ Row = dict[str, Value]
 class ForeignDataError(OstiaryError):
     """Somebody else's data cannot be read or changed as asked; the message says what to do, and quotes no value."""
 
+    exit_code = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Column:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ARGON2ID",
     "DIGEST_SIZE",
+    "KNOWN_SCHEMES",
     "SALT_SIZE",
     "WEAK_SCHEMES",
     "Reading",
@@ -74,6 +75,9 @@ _UNSUPPORTED: Final[Mapping[str, re.Pattern[str]]] = {
 }
 _UNUSABLE_TEXTS: Final = frozenset({"", "*", "*LK*", "*NP*"})
 _UNUSABLE_MARK: Final = "!"
+
+KNOWN_SCHEMES: Final = frozenset({*_READERS, *_KEYED_READERS, "plaintext"})
+"""The schemes of which passwords can be compared with their hashes."""
 
 WEAK_SCHEMES: Final = frozenset(
     {*digests.READERS, "apache-md5-crypt", "des-crypt", "django-crypt", "md5-crypt"}
