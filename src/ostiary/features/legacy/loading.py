@@ -85,7 +85,7 @@ _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         ),
     }
 )
-_METHOD: Final = "legacy_session"
+METHOD: Final = "legacy_session"
 
 
 class Loading:
@@ -204,7 +204,7 @@ class Loading:
             rows["login_history"] = [
                 (
                     *(made.id, made.identity_id, made.session_id, made.occurred_at, made.provider),
-                    *(_METHOD, True, made.ip_address, made.user_agent, made.ended_at),
+                    *(METHOD, True, made.ip_address, made.user_agent, made.ended_at),
                 )
                 for made in derived.logins
             ]
