@@ -178,6 +178,11 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "leasing.py",
         "loading.py",
         "merkle.py",
+        "canaries.py",
+        "counting.py",
+        "opening.py",
+        "refusals.py",
+        "shadowing.py",
         "observing.py",
         "observing_store.py",
         "patterns.py",
@@ -192,7 +197,6 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "verifying.py",
         "way_back.py",
         "way_back_store.py",
-        "observing_store.py",
         "work.py",
     }
     strangers = [_name(path) for path in (SOURCE / "features").glob("*/*.py") if path.name not in roles]
