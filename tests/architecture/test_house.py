@@ -186,6 +186,7 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "observing.py",
         "observing_store.py",
         "patterns.py",
+        "overview.py",
         "plan.py",
         "planning.py",
         "profile.py",

@@ -209,6 +209,7 @@ def build_journeys(
                 vault=facts.vault,
                 second_factors=proofs.second_factors,
                 passwords=proofs.passwords,
+                sessions=grants.sessions,
                 bearer_key=ground.keys.derive("legacy bearers"),
                 session_lifetime=ground.settings.tokens.refresh_lifetime,
             )

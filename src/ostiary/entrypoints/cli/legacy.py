@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from cyclopts import App, Parameter
 
 from ostiary.app import Ostiary
+from ostiary.entrypoints.cli import legacy_moving, legacy_quarantine
 from ostiary.entrypoints.cli.legacy_progress import ProgressDisplay
 from ostiary.entrypoints.cli.legacy_report import print_plan, verdict
 from ostiary.entrypoints.cli.legacy_sources import Files, SourceUrl, opened_source, pairs
@@ -38,6 +39,11 @@ Exit codes: 0 done, 1 a bug, 2 refused, as something has to be decided or put ri
 changed, 4 what is here does not match what is there, 5 interrupted and can go on, 6 there is no way back.
 """
 app = App(name="legacy", help=_HELP, help_format="markdown")
+for command in (
+    *(legacy_moving.run, legacy_moving.cutover, legacy_moving.rollback, legacy_moving.contract),
+    *(legacy_moving.status, legacy_quarantine.app),
+):
+    app.command(command)
 app.command(verify)
 
 Json = Annotated[bool, Parameter(help="Print JSON and nothing else.")]

@@ -52,13 +52,13 @@ class ProgressDisplay:
     ) -> None:
         self._bars.stop()
 
-    def tell(self, phase: str, done: int, total: int) -> None:
-        """Show how far a phase is."""
+    def tell(self, phase: str, done: int, total: int, *, more: str = "") -> None:
+        """Show how far a phase is, and what else there is to say of it."""
         if self._quiet:
             return
         now = monotonic()
         began = self._began.setdefault(phase, now)
-        told = _told(done, total, now - began)
+        told = _told(done, total, now - began) + more
         if not self._is_plain:
             if phase not in self._tasks:
                 self._tasks[phase] = self._bars.add_task(phase, total=total or None, told=told)

@@ -6,8 +6,10 @@ column over there is here; whatever it does not say stops a migration before it 
 
 from ostiary.features.legacy.inspection import draft, matching, missing, unmapped
 from ostiary.features.legacy.model import Decisions, Duplicates, ExitCode, LegacyError, Migration, State
+from ostiary.features.legacy.overview import Overview
 from ostiary.features.legacy.plan import Plan
 from ostiary.features.legacy.profile import InvalidProfileFile, Profile, load_profile, packaged_profiles
+from ostiary.features.legacy.rolling_back import WhatGoesBack
 from ostiary.features.legacy.running import Pace, Progress
 from ostiary.features.legacy.service import Legacy
 from ostiary.features.legacy.sources import layout_of
@@ -35,6 +37,7 @@ __all__ = [
     "Level",
     "Migration",
     "Mismatch",
+    "Overview",
     "Pace",
     "Plan",
     "Profile",
@@ -43,6 +46,7 @@ __all__ = [
     "Step",
     "Tools",
     "Verification",
+    "WhatGoesBack",
     "draft",
     "layout_of",
     "load_profile",

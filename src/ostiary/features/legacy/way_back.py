@@ -106,8 +106,9 @@ class WayBack:
         values: Row = dict(way.defaults)
         for name in (*_FIELDS, "created_at", "updated_at"):
             column, spoken = self._column(record, name)
-            if column is not None:
-                values[column] = self._encoded(profile.root, column, spoken, getattr(now, name))
+            value = getattr(now, name)
+            if column is not None and (value is not None or column not in way.defaults):
+                values[column] = self._encoded(profile.root, column, spoken, value)
         column, _ = self._column(record, "password")
         if column is not None:
             values[column] = now.shadow_hash or UNUSABLE

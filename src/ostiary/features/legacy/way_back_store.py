@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from ostiary.features.legacy.reasons import Reason
 from ostiary.features.legacy.store import IDS, SOME, among
 from ostiary.foundation.storage import Query
 
@@ -201,6 +202,16 @@ class FoundRow:
     column_name: str | None
     root_key: str | None
     found_at: datetime
+
+    @property
+    def meaning(self) -> str:
+        """What was found, in a few words."""
+        return Reason(self.reason).meaning
+
+    @property
+    def fix(self) -> str:
+        """What to do about it."""
+        return Reason(self.reason).fix
 
 
 _FOUND: Final = """

@@ -17,6 +17,7 @@ from ostiary.features.legacy.model import ExitCode, LegacyError
 from ostiary.features.legacy.plan import Plan, fingerprint
 from ostiary.features.mfa import SecondFactors
 from ostiary.features.passwords import Passwords
+from ostiary.features.sessions import Sessions
 from ostiary.features.vault import Vault
 from ostiary.foundation.clock import Clock
 from ostiary.foundation.crypto import CannotOpen, Keyring, associated_data, derive_key, unseal
@@ -43,6 +44,7 @@ class Tools:
     vault: Vault
     second_factors: SecondFactors
     passwords: Passwords
+    sessions: Sessions
     bearer_key: bytes
     session_lifetime: timedelta
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ARGON2ID",
+    "DECLARED_ONLY_SCHEMES",
     "DIGEST_SIZE",
     "KNOWN_SCHEMES",
     "SALT_SIZE",
@@ -66,8 +67,8 @@ _READERS: Final[Mapping[str, Reader]] = {
 }
 _KEYED_READERS: Final[Mapping[str, KeyedReader]] = {**firebase.KEYED_READERS, **peppered.KEYED_READERS}
 # Any text at all may be one of these, or any word of thirteen letters, or the text of another scheme.
-_DECLARED_ONLY: Final = frozenset({"plaintext", "des-crypt", *peppered.KEYED_READERS})
-_DETECTABLE: Final = frozenset(_READERS.keys() | _KEYED_READERS.keys()) - _DECLARED_ONLY
+DECLARED_ONLY_SCHEMES: Final = frozenset({"plaintext", "des-crypt", *peppered.KEYED_READERS})
+_DETECTABLE: Final = frozenset(_READERS.keys() | _KEYED_READERS.keys()) - DECLARED_ONLY_SCHEMES
 # Known by their marks, and read by nothing here.
 _UNSUPPORTED: Final[Mapping[str, re.Pattern[str]]] = {
     "crypt-scrypt": re.compile(r"\$7\$[./0-9A-Za-z]{11,}\$[./0-9A-Za-z]{43}", re.ASCII),
@@ -76,7 +77,7 @@ _UNSUPPORTED: Final[Mapping[str, re.Pattern[str]]] = {
 _UNUSABLE_TEXTS: Final = frozenset({"", "*", "*LK*", "*NP*"})
 _UNUSABLE_MARK: Final = "!"
 
-KNOWN_SCHEMES: Final = frozenset({*_READERS, *_KEYED_READERS, "plaintext"})
+KNOWN_SCHEMES: Final = frozenset({*_READERS, *_KEYED_READERS})
 """The schemes of which passwords can be compared with their hashes."""
 
 WEAK_SCHEMES: Final = frozenset(
