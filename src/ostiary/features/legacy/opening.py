@@ -9,9 +9,10 @@ from ostiary.features.legacy.aggregates import encode_rows
 from ostiary.features.legacy.contents import was_plain
 from ostiary.features.legacy.model import LegacyError
 from ostiary.features.legacy.store import packed
+from ostiary.features.legacy.strays import stray_of
 from ostiary.features.passwords import PasswordHash
 from ostiary.features.vault import SealedTokens
-from ostiary.foundation.crypto import CannotOpen
+from ostiary.foundation.crypto import CannotOpen, mac
 from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
@@ -62,6 +63,21 @@ class Opening:
                 continue
             if aggregate.text not in changed and opened != encode_rows(aggregate, self._work.owners.shapes):
                 self._result.differ(ARCHIVES, name, wanted[0].key, "its archive holds other rows")
+
+    async def check_kept(self, known: Sequence[rows.KnownRoot]) -> None:
+        """Open the archives of some owners: each has to hold what its digest was made of."""
+        database, migration_id = self._work.tools.database, self._work.migration.id
+        digests = {root.root_key: root.digest for root in known if root.digest is not None}
+        for row in await database.fetch_all(rows.ARCHIVES, migration_id, list(digests)):
+            self._result.check(ARCHIVES).total += 1
+            table, key = stray_of(row.root_key) or (self._work.plan.profile.root, row.root_key)
+            try:
+                opened = self._work.opened(row.root_key, row.archive or b"")
+            except LegacyError:
+                self._result.differ(ARCHIVES, table, key, "its archive does not open")
+                continue
+            if mac(self._work.digest_key, opened) != digests[row.root_key]:
+                self._result.differ(ARCHIVES, table, key, "its archive holds other rows")
 
     async def _check_tokens(self, derived: Mapping[str, Derived]) -> None:
         made = {

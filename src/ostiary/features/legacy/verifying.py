@@ -16,7 +16,7 @@ from ostiary.features.legacy.leasing import Overtaken
 from ostiary.features.legacy.merkle import Ranges, leaf
 from ostiary.features.legacy.model import LegacyError, State
 from ostiary.features.legacy.observing import Observing
-from ostiary.features.legacy.opening import Opening
+from ostiary.features.legacy.opening import ARCHIVES, Opening
 from ostiary.features.legacy.refusals import Refusals
 from ostiary.features.legacy.shadowing import Shadowing
 from ostiary.features.legacy.strays import as_root, stray_of, strays
@@ -63,16 +63,18 @@ class Verifying:
         """Compare both sides and keep the result; `sample` is the share of owners to look at, up to 1.
 
         What was wholly compared and is the same makes the migration verified, and what differs makes it unverified again.
-        Raises `LegacyError`, also when somebody else has taken over, and `Unavailable`.
+        Once it was cut over both sides go their own ways: what is compared then is the archive, with its digests. Raises `LegacyError`, also when somebody else has taken over, and `Unavailable`.
         """
         work = self._work
         if work.migration.state in {State.EXPANDED, State.CAPTURING, State.BACKFILLING}:
             raise LegacyError("Not every owner was taken over yet: finish `ostiary legacy run` first.")
         result = Verification(level, sample, now)
         tell = _Renewing(work, lease, on_progress)
-        async with work.source.snapshot() as moment:
-            one = _Comparing(work, moment, result, tell)
-            await one.compare()
+        if work.migration.state is State.SOAKING:
+            await _compare_archive(work, result, tell)
+        else:
+            async with work.source.snapshot() as moment:
+                await _Comparing(work, moment, result, tell).compare()
         await counting.compare_map(work, result, tell.tell)
         await try_out(work, canaries, result, tell.tell)
         await self._keep(result, lease)
@@ -106,6 +108,15 @@ class _Renewing:
         migration = self._work.migration
         async with self._work.tools.database.transaction() as tx:
             self._lease.hold(tx, migration.checkpoint, migration.state)
+
+
+async def _compare_archive(work: Work, result: Verification, renewing: _Renewing) -> None:
+    opening, looked_at = Opening(work, result), 0
+    async for portion in counting.roots(work):
+        await renewing.renew()
+        await opening.check_kept(portion)
+        looked_at += len(portion)
+        renewing.tell(Step(ARCHIVES, looked_at, work.plan.owners or None))
 
 
 class _Comparing:
