@@ -32,6 +32,8 @@ TAKES = {
     "/v1/password/reset": (Purpose.RESET_PASSWORD,),
     "/v1/factor-reset/cancel": (Purpose.UNDO_FACTOR_RESET,),
     "/v1/account-deletion/cancel": (Purpose.UNDO_DELETION,),
+    # Tokens of another system, and none of ours.
+    "/v1/legacy/exchange": (),
 }
 MORE = {
     "/v1/register/confirm": {"password": PASSWORD},

@@ -576,6 +576,21 @@ async def test_a_day_after_it_expired_a_token_is_forgotten(elsewhere):
     assert (before, await count(elsewhere.auth, "legacy_bearers")) == (1, 0)
 
 
+async def test_abu_01_guesses_at_tokens_and_at_links_are_counted_together(elsewhere, client):
+    """Whoever has spent an address's guesses at links has none left for these, however right."""
+    await elsewhere.bearer(session=await elsewhere.session())
+
+    for _ in range(60):
+        await exchange(client, "a guess")
+        await client.post("/v1/login/link/confirm", json={"token": "a guess"})
+    stopped = await exchange(client)
+    elsewhere.running.move(minutes=1)
+    later = await exchange(client)
+
+    assert (stopped.status_code, "retry-after" in stopped.headers) == (429, True)
+    assert later.status_code == 200
+
+
 def test_a_token_is_known_by_one_digest_for_each_form():
     """Whoever takes tokens over and whoever exchanges them agree, and the forms and keys are apart."""
     key, other = bytes(32), bytes([1]) * 32

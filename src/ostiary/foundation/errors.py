@@ -13,6 +13,9 @@ from datetime import timedelta
 class OstiaryError(Exception):
     """Something that was expected to go wrong did; the message is fit for people."""
 
+    exit_code: int = 1
+    """How a command ends that meets it."""
+
 
 class Unavailable(OstiaryError):
     """A part we depend on cannot answer now; the same call may succeed after `retry_after`."""

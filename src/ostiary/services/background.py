@@ -133,6 +133,14 @@ def build_background(
                     tx, expired_by=expired_by, limit=limit
                 ),
             ),
+            purge_task(
+                "legacy-archives",
+                "Delete what was archived of another system and is no longer promised.",
+                timedelta(0),
+                lambda tx, expired_by, limit: journeys.legacy.purge_archives(
+                    tx, expired_by=expired_by, limit=limit
+                ),
+            ),
             Task(
                 "lost-factors",
                 "Remove lost factors whose waiting time is over.",

@@ -205,9 +205,11 @@ def build_journeys(
                 clock=ground.clock,
                 entropy=ground.entropy,
                 keys=ground.keys,
+                identities=facts.identities,
                 vault=facts.vault,
                 second_factors=proofs.second_factors,
                 passwords=proofs.passwords,
+                sessions=grants.sessions,
                 bearer_key=ground.keys.derive("legacy bearers"),
                 session_lifetime=ground.settings.tokens.refresh_lifetime,
             )

@@ -45,12 +45,14 @@ __all__ = [
     "ProviderSettings",
     "Settings",
     "inherited_socket",
+    "legacy_source",
     "load",
     "parse_keys",
     "unknown_variables",
 ]
 
 PREFIX: Final = "OSTIARY_"
+_LEGACY_SOURCE: Final = f"{PREFIX}LEGACY_SOURCE"
 _SHORTEST_RESET_WAIT: Final = timedelta(hours=1)
 _FIRST_PASSED: Final = 3
 _NAMED_SECTIONS: Final = (f"{PREFIX}PROVIDERS__", f"{PREFIX}PASSWORDS__IMPORTED__")
@@ -58,6 +60,8 @@ _NAMED_SECTIONS: Final = (f"{PREFIX}PROVIDERS__", f"{PREFIX}PASSWORDS__IMPORTED_
 
 class InvalidSettings(OstiaryError):
     """Some settings cannot be used; `problems` says which and why, without repeating their values."""
+
+    exit_code = 2
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__(
@@ -306,9 +310,14 @@ def inherited_socket() -> int | None:
     return _FIRST_PASSED if is_ours else None
 
 
+def legacy_source() -> str | None:
+    """Return where the system is that is migrated from, with its password, which in an argument everybody could read."""
+    return os.environ.get(_LEGACY_SOURCE)
+
+
 def unknown_variables() -> list[str]:
     """Return the `OSTIARY_…` variables that no setting reads, usually misspelt."""
-    known = {f"{PREFIX}SECRETS_DIR"}
+    known = {f"{PREFIX}SECRETS_DIR", _LEGACY_SOURCE}
     for name, field in Settings.model_fields.items():
         known.add(f"{PREFIX}{name}".upper())
         if isinstance(field.default, Section):

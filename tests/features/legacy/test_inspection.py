@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 from tests.features.legacy.systems import build
-from tests.features.legacy.test_profiles import DATABASES, tables_at
+from tests.features.legacy.systems.reading import DATABASES, tables_at
 
 from ostiary.features.legacy.inspection import draft, matching, unmapped
 from ostiary.features.legacy.profile import field_of, load_profile, parse_profile
@@ -91,6 +91,7 @@ def test_a_draft_places_what_belongs_to_people():
         ("passkey", "keys"),
     }
     assert "# drop.shoe_size" in text
+    assert "# [tables.social_tokens]" in text
     assert '# [tables."odd name"]' in text
 
 
@@ -112,5 +113,8 @@ _TABLES = {
         _table("social_links", "member_id", "provider", "uid"),
         _table("keys", "member_id", "credential_id", "public_key"),
         _table("odd name", "weight", references=()),
+        # Whose tokens these are, and for what, nobody can tell by looking.
+        _table("social_tokens", "member_id", "token", "expires_at"),
+        _table("push_devices", "member_id", "token", "expires_at"),
     )
 }

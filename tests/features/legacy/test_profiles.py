@@ -6,42 +6,15 @@ from pathlib import Path
 
 import pytest
 from tests.features.legacy.systems import SYSTEMS, build
+from tests.features.legacy.systems.reading import PLACES, layout_of, tables_at
 
 from ostiary.features.legacy.inspection import missing, unmapped
 from ostiary.features.legacy.profile import InvalidProfileFile, load_profile, packaged_profiles, parse_profile
 from ostiary.features.legacy.reasons import Reason
-from ostiary.foundation.foreign import FileTable, source_at
 
 pytestmark = pytest.mark.anyio
 
-PLACES = [(name, dialect) for name in SYSTEMS for dialect in build(name, "clean").dialects]
-DATABASES = [(name, dialect) for name, dialect in PLACES if dialect != "files"]
 _BY_TABLES = {Reason.COLUMN_UNMAPPED, Reason.COLUMN_MISSING, Reason.TABLE_MISSING}
-
-
-def layout_of(name, paths):
-    """Return where the tables of an export are, as its profile says."""
-    return [
-        FileTable(table, paths[said.file], said.format, said.path, said.key, said.columns)
-        for table, said in load_profile(name).tables.items()
-        if said.file is not None
-    ]
-
-
-async def tables_at(url, layout=()):
-    """Return the tables of a source."""
-    source = source_at(url, layout=layout)
-    await source.open()
-    try:
-        return await source.tables()
-    finally:
-        await source.close()
-
-
-@pytest.fixture
-def place(request, dialect, tmp_path):
-    """Where a system is written: the address of an empty database, or an empty folder."""
-    return tmp_path if dialect == "files" else request.getfixturevalue(f"{dialect}_url")
 
 
 async def written(name, place, damage=None):

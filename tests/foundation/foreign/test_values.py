@@ -304,6 +304,25 @@ async def test_erased_values_are_in_no_file_any_more(application, source, dialec
     assert b"canary-1" not in await bytes_of(application, dialect)
 
 
+async def test_erasing_reaches_every_row(application, source, dialect):
+    """Rows of a table without a key are erased, and on SQLite those whose key is null; in as many portions as it takes."""
+    key = "id text PRIMARY KEY" if dialect == "sqlite" else "id text"
+    await application.run(
+        f"CREATE TABLE things ({key}, token text)",
+        "INSERT INTO things VALUES (NULL, 'a'), (NULL, 'b'), ('1', 'c')",
+        "CREATE TABLE many (a int, b int, token text, PRIMARY KEY (a, b))",
+        "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 12344) "
+        "INSERT INTO many SELECT n % 7, n, 'x' FROM n",
+    )
+
+    assert await source.erase("things", ["token"], delete_rows=False) == 3
+    assert await source.erase("many", ["token"], delete_rows=False) == 12_345
+    assert await application.ask("SELECT count(*) FROM many WHERE token IS NOT NULL") == [(0,)]
+    assert await source.erase("many", [], delete_rows=True) == 12_345
+    assert await source.erase("things", ["token"], delete_rows=True) == 3
+    assert await application.ask("SELECT count(*) FROM things") == [(0,)]
+
+
 async def bytes_of(application, dialect):
     if dialect == "sqlite":
         path = Path(application.url.removeprefix("sqlite:///"))

@@ -1,6 +1,7 @@
 """The `ostiary` command: one file for each group, loaded when it is used.
 
-Exit codes: 0 done, 1 refused or something is wrong, 2 the command or the settings cannot be understood.
+Exit codes: 0 done, 1 refused or something is wrong, 2 the command or the settings cannot be understood; those of
+migrations from other systems are said by `ostiary legacy --help`.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _COMMANDS: Final = {
     "onboarding": ("onboarding:app", "See how far people come in their onboarding."),
     "outbox": ("outbox:app", "List messages, and send again what did not arrive."),
     "webhook": ("webhook:app", "Tell other systems what happens."),
+    "legacy": ("legacy:app", "Move accounts here from another system."),
     "messages": ("messages:app", "See what messages look like."),
     "stats": ("stats:stats", "Show how large things are."),
     "doctor": ("doctor:doctor", "Look at settings, files, database, schema and clock."),
@@ -65,4 +67,4 @@ def main() -> None:
         command()(sys.argv[1:])
     except OstiaryError as error:
         print_error(error)
-        sys.exit(2 if type(error).__name__ == "InvalidSettings" else 1)
+        sys.exit(error.exit_code)

@@ -29,9 +29,9 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
-def print_line(text: str) -> None:
+def print_line(text: str, *, style: str | None = None) -> None:
     """Print a line for people; square brackets are themselves."""
-    _out.print(text, markup=False, soft_wrap=True)
+    _out.print(text, style=style, markup=False, soft_wrap=True)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -76,7 +76,7 @@ def print_error(error: Exception) -> None:
         _errors.print(str(error), style="red", markup=False, soft_wrap=True)
 
 
-def confirm(question: str, *, yes: bool) -> None:
+def confirm(question: str, *, yes: bool, word: str = "yes") -> None:
     """Ask before something that cannot be undone, unless `yes`. Raises `OstiaryError` when the answer is no."""
-    if not yes and input(f"{question} Write yes to go on: ") != "yes":
+    if not yes and input(f"{question} Write {word} to go on: ") != word:
         raise OstiaryError("Nothing was changed.")

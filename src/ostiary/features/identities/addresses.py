@@ -5,6 +5,7 @@ E-mail: NFKC, exactly one @, domain IDNA, lower case; plus signs and dots are th
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,6 +19,15 @@ from ostiary.foundation.errors import OstiaryError
 # RFC 5321 §4.5.3.1.3 as corrected by erratum 1690: the longest address that can be sent to.
 _LONGEST_EMAIL: Final = 254
 _LONGEST_PHONE: Final = 32
+
+
+# Nearly every address there is: a syntax so plain that nothing in it has to be judged. Names that no registry gives out
+# are left to the library.
+_PLAIN_EMAIL: Final = re.compile(
+    r"[a-z0-9]+(?:[._+-][a-z0-9]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+(?:com|net|org|edu|gov|de|fr|uk|ch|at|nl|eu|io|co)"
+)
+_LONGEST_LOCAL_PART: Final = 64
+_LONGEST_LABEL: Final = 63
 
 
 class InvalidAddress(OstiaryError):
@@ -84,6 +94,8 @@ def parse_email(text: str) -> EmailAddress:
     normalized = unicodedata.normalize("NFKC", text).strip(" ")
     if len(normalized) > _LONGEST_EMAIL or normalized.count("@") != 1:
         raise InvalidAddress("email", "This is not an e-mail address: name@domain is expected.")
+    if _is_plain(normalized):
+        return EmailAddress(normalized, normalized)
     try:
         parsed = validate_email(normalized, check_deliverability=False, globally_deliverable=False)
     except (EmailNotValidError, UnicodeError):
@@ -92,6 +104,13 @@ def parse_email(text: str) -> EmailAddress:
         text=f"{parsed.local_part}@{parsed.domain}",
         normalized=f"{parsed.local_part}@{parsed.ascii_domain}".lower(),
     )
+
+
+def _is_plain(text: str) -> bool:
+    if _PLAIN_EMAIL.fullmatch(text) is None:
+        return False
+    local_part, _, domain = text.partition("@")
+    return len(local_part) <= _LONGEST_LOCAL_PART and max(map(len, domain.split("."))) <= _LONGEST_LABEL
 
 
 def parse_phone(text: str, *, region: str | None = None) -> PhoneNumber:

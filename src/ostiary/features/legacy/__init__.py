@@ -4,27 +4,54 @@ Owns the `legacy_…` tables but for what was handed out (`legacy_bearers`). A p
 column over there is here; whatever it does not say stops a migration before it writes anything.
 """
 
+from ostiary.features.legacy.inspection import draft, matching, missing, unmapped
 from ostiary.features.legacy.model import Decisions, Duplicates, ExitCode, LegacyError, Migration, State
+from ostiary.features.legacy.overview import Overview
 from ostiary.features.legacy.plan import Plan
 from ostiary.features.legacy.profile import InvalidProfileFile, Profile, load_profile, packaged_profiles
+from ostiary.features.legacy.rolling_back import WhatGoesBack
 from ostiary.features.legacy.running import Pace, Progress
 from ostiary.features.legacy.service import Legacy
+from ostiary.features.legacy.sources import layout_of
+from ostiary.features.legacy.verification import (
+    Canary,
+    Checked,
+    Counted,
+    Level,
+    Mismatch,
+    Step,
+    Verification,
+)
 from ostiary.features.legacy.work import Tools
 
 __all__ = [
+    "Canary",
+    "Checked",
+    "Counted",
     "Decisions",
     "Duplicates",
     "ExitCode",
     "InvalidProfileFile",
     "Legacy",
     "LegacyError",
+    "Level",
     "Migration",
+    "Mismatch",
+    "Overview",
     "Pace",
     "Plan",
     "Profile",
     "Progress",
     "State",
+    "Step",
     "Tools",
+    "Verification",
+    "WhatGoesBack",
+    "draft",
+    "layout_of",
     "load_profile",
+    "matching",
+    "missing",
     "packaged_profiles",
+    "unmapped",
 ]

@@ -53,6 +53,8 @@ class Batch:
     lost: dict[str, set[bytes]] = field(default_factory=dict)
     claims: dict[str, dict[bytes, UUID]] = field(default_factory=dict)
     """By key, what only one owner can have and this one claims, and for which identity."""
+    known: dict[str, dict[str, UUID]] = field(default_factory=dict)
+    """By key, the identities of those who were here before they were over there."""
     hashed: dict[UUID, PasswordHash] = field(default_factory=dict)
     """By identity, what became of a password that lies over there as it is."""
 
@@ -91,7 +93,7 @@ class Applying:
         self._digest_key = digest_key
         self._archive_key = archive_key
         self._role_ids: dict[str, UUID] = {}
-        self._settling = Settling(deriving, loading.bearer_digest)
+        self._settling = Settling(migration_id, deriving, loading.bearer_digest)
 
     def derive(self, batch: Batch, keys: Iterable[str] | None = None) -> None:
         """Fill in what the owners of a batch become, all of them or those with these keys."""
@@ -128,7 +130,9 @@ class Applying:
         }
         replaced = [before[key] for key in (*fresh, *gone) if key in before]
         released = await self._take_back(tx, batch, replaced, gone)
-        await self._make(tx, batch, fresh, gone, {row.root_key for row in replaced}, now)
+        if batch.known:
+            await tx.execute(store.FORGET_IDENTITIES, self.migration_id, [*batch.known])
+        await self._make(tx, batch, fresh, gone, {row.root_key for row in replaced} | batch.known.keys(), now)
         again = await self._waiting(tx, released) if released else []
         return Applied(
             len(fresh) + len(gone), _difference(batch, fresh, replaced), [*again, *sorted(orphaned)]
@@ -212,32 +216,32 @@ class Applying:
         rows: dict[str, Rows] = {}
         for key in fresh:
             derived = batch.derived[key]
-            there = await self._update(tx, derived) if key in known else False
-            for table, made in self._loading.rows(derived, with_identities=not there, role_ids=ids).items():
+            there = await self._update(tx, derived) if key in known else set()
+            for table, made in self._loading.rows(derived, there=there, role_ids=ids).items():
                 rows.setdefault(table, []).extend(made)
-            self._add_map(rows, batch.aggregates[key], derived, now)
+            self._add_map(rows, batch, key, now)
         for key, version in gone.items():
             rows.setdefault("legacy_roots", []).append((self.migration_id, key, version, None, None, {}, {}))
         await load(tx, rows)
 
-    async def _update(self, tx: Transaction, derived: Derived) -> bool:
-        """Bring identities that are there up to date; False if none was, or not all."""
-        there = await tx.fetch_all(store.ADDRESSES, *store.packed(one.id.bytes for one in derived.identities))
-        if len(there) < len(derived.identities):
-            # An owner of whom one identity is there and another is not: the first is made anew.
-            if there:
-                await tx.execute(store.DELETE["identities"], *store.packed(one.id.bytes for one in there))
-            return False
+    async def _update(self, tx: Transaction, derived: Derived) -> set[UUID]:
+        """Bring the identities of an owner up to date that are there, and return their ids."""
+        found = await tx.fetch_all(store.ADDRESSES, *store.packed(one.id.bytes for one in derived.identities))
+        there = {one.id for one in found}
         for identity in derived.identities:
+            if identity.id not in there:
+                continue
             await tx.execute(store.UPDATE_IDENTITY, *_identity_values(identity))
             profile, table = identity.profile, PROFILE_TABLES.get(identity.entity_type)
             if profile is not None and table is not None:
                 values = [profile[name] for name in store.PROFILE_FIELDS]
                 times = (identity.created_at, identity.updated_at, identity.deleted_at)
                 await tx.execute(store.UPDATE_PROFILE[table], identity.id, *values, *times)
-        return bool(derived.identities)
+        return there
 
-    def _add_map(self, rows: dict[str, Rows], aggregate: Aggregate, derived: Derived, now: datetime) -> None:
+    def _add_map(self, rows: dict[str, Rows], batch: Batch, key: str, now: datetime) -> None:
+        aggregate, derived = batch.aggregates[key], batch.derived[key]
+        adopted = {*batch.known.get(key, {}).values()}
         digest, archive = self.archived(aggregate)
         counts = {name: [one.mapped, one.quarantined, one.dropped] for name, one in derived.counts.items()}
         rows.setdefault("legacy_roots", []).append(
@@ -247,7 +251,8 @@ class Applying:
             )
         )
         rows.setdefault("legacy_identities", []).extend(
-            (identity.id, self.migration_id, aggregate.text) for identity in derived.identities
+            (identity.id, self.migration_id, aggregate.text, identity.id in adopted)
+            for identity in derived.identities
         )
         seen = set()
         for finding in derived.findings:

@@ -123,7 +123,7 @@ class Census:
                 "rows": tally.rows,
                 "examples": tally.examples[:_EXAMPLES],
                 "meaning": reason.meaning,
-                "fix": reason.fix,
+                "fix": _fix(reason, table, column),
             }
             for (reason, table, column), tally in self._findings.items()
             if tally.rows or not tally.examples
@@ -172,7 +172,7 @@ class Census:
             "reason": finding.reason,
             "severity": self.severity(finding.reason),
             "column": finding.column,
-            "fix": finding.reason.fix,
+            "fix": _fix(finding.reason, finding.table, finding.column),
             "root": None if root is None else self._shown(root_table, root),
         }
 
@@ -189,6 +189,10 @@ class Census:
 _OF_TABLES: Final = frozenset(
     {Reason.COLUMN_UNMAPPED, Reason.COLUMN_MISSING, Reason.TABLE_MISSING, Reason.NO_PRIMARY_KEY}
 )
+
+
+def _fix(reason: Reason, table: str, column: str | None) -> str:
+    return reason.fix.replace("TABLE.COLUMN", f"{table}.{column}")
 
 
 def held_back(findings: Iterable[Finding]) -> list[Finding]:

@@ -54,8 +54,17 @@ class Index:
                     found |= {int.from_bytes(one[_PREFIX:]), int.from_bytes(other[_PREFIX:])}
         return found
 
+    def shared_digests(self) -> set[bytes]:
+        """Return the beginnings of digests that several numbers have."""
+        return {
+            one[:_PREFIX]
+            for part in self._parts
+            for one, other in pairwise(_entries(part))
+            if one[:_PREFIX] == other[:_PREFIX] and one != other
+        }
+
     def of(self, digest: bytes) -> list[int]:
-        """Return the numbers of a digest."""
+        """Return the numbers of a digest, or of one that begins so."""
         part, wanted = self._parts[int.from_bytes(digest[:2]) % _PARTS], digest[:_PREFIX]
         places = range(len(part) // _ENTRY)
         place = bisect_left(places, wanted, key=lambda n: bytes(part[n * _ENTRY : n * _ENTRY + _PREFIX]))

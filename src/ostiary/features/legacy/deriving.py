@@ -5,9 +5,10 @@ The same rows become the same records with the same ids, whoever reads them, how
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ostiary.features.legacy.profile import Profile
     from ostiary.features.passwords import PasswordHash, Readability
 
+_NOBODY: Final[Mapping[str, UUID]] = MappingProxyType({})
 _CLAIM_SIZE: Final = 16
 _TAIL: Final = (1 << 62) - 1
 _LATEST: Final = (1 << 48) - 1
@@ -52,6 +54,8 @@ class Progress:
     made_of: dict[int, bool] = field(default_factory=dict)
     """By row: whether something was made of it; False where it was dropped by a rule."""
     claimed: set[bytes] = field(default_factory=set)
+    known: Mapping[str, UUID] = field(default_factory=dict)
+    """The identity that somebody has already, by entity type: of those who were born here and went back with it."""
 
     def note(
         self, reason: Reason, row: SourceRow, column: str | None = None, claim: bytes | None = None
@@ -106,9 +110,19 @@ class Deriving:
         }
         self._order = tuple(self._makers)
 
-    def derive(self, aggregate: Aggregate, shared: Shared, *, lost: Collection[bytes] = ()) -> Derived:
-        """Return what an owner becomes, and what was found about their rows. `lost` are claims that others keep."""
-        progress = Progress(aggregate, shared, lost)
+    def derive(
+        self,
+        aggregate: Aggregate,
+        shared: Shared,
+        *,
+        lost: Collection[bytes] = (),
+        known: Mapping[str, UUID] = _NOBODY,
+    ) -> Derived:
+        """Return what an owner becomes, and what was found about their rows.
+
+        `lost` are claims that others keep, `known` the identities that the owner has already, by entity type.
+        """
+        progress = Progress(aggregate, shared, lost, known=known)
         for fields in self._records:
             if fields.record.make is Make.IDENTITY:
                 self._identifying.make_all(progress, fields)

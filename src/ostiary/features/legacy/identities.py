@@ -9,7 +9,7 @@ from ostiary.features.identities import Channel, InvalidAddress, parse_email, pa
 from ostiary.features.legacy.model import Duplicates, MadeIdentity
 from ostiary.features.legacy.reading import Reading
 from ostiary.features.legacy.reasons import Reason
-from ostiary.features.passwords import WEAK_SCHEMES, PasswordHash, Readability, detect
+from ostiary.features.passwords import DECLARED_ONLY_SCHEMES, WEAK_SCHEMES, PasswordHash, Readability, detect
 from ostiary.features.profiles import PROFILE_TYPES
 
 if TYPE_CHECKING:
@@ -114,7 +114,8 @@ class Identifying:
             return None
         created_at = reading.moment("created_at") or self._deriving.now
         made = MadeIdentity(
-            id=self._deriving.made_id("identity", entity_type, row.table, row.key, at=created_at),
+            id=progress.known.get(entity_type)
+            or self._deriving.made_id("identity", entity_type, row.table, row.key, at=created_at),
             entity_type=entity_type,
             entity_id=entity_id,
             created_at=created_at,
@@ -193,14 +194,11 @@ class Identifying:
         written = reading.secret("password")
         if written is None:
             return
-        declared = reading.text("password_scheme") or self._declared.get(
-            f"{fields.record.from_}.{fields.column('password')}"
-        )
-        fitting = frozenset({declared}) if declared else detect(written)
+        said = reading.text("password_scheme")
+        place = f"{fields.record.from_}.{fields.column('password')}"
+        fitting = frozenset({said}) if said else self._decided(place, self._detected(written))
         if _UNUSABLE in fitting:
             return
-        if len(fitting) > 1 and self._allowed:
-            fitting = fitting & self._allowed or fitting
         if len(fitting) != 1:
             reading.note(Reason.HASH_AMBIGUOUS if fitting else Reason.HASH_UNREADABLE, "password")
             return
@@ -212,6 +210,23 @@ class Identifying:
         if scheme.partition("+")[0] in WEAK_SCHEMES:
             reading.note(Reason.HASH_WEAK, "password")
         made.password_hash, made.password_scheme = written, scheme
+
+    def _decided(self, place: str, detected: frozenset[str]) -> frozenset[str]:
+        """Apply what people said of a column: it decides between several schemes, and about texts that prove none.
+
+        Of a column that holds hashes of several kinds it changes nothing about those that can be told.
+        """
+        declared = self._declared.get(place)
+        if declared is None:
+            return detected
+        name = declared.partition("+")[0]
+        is_open = not detected or name in detected or name in DECLARED_ONLY_SCHEMES
+        return frozenset({declared}) if is_open else detected
+
+    def _detected(self, written: str) -> frozenset[str]:
+        """Say which schemes a hash may be of: of those the system uses, or else of all."""
+        among = detect(written, among=self._allowed) if self._allowed else frozenset()
+        return among or detect(written)
 
     def _set_state(self, reading: Reading, made: MadeIdentity) -> None:
         now = self._deriving.now

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from ostiary.features.legacy.fields import columns_of, columns_of_condition
-from ostiary.features.legacy.patterns import FACTORS, LINKS, NAMES, PEOPLE, may_be, plain
+from ostiary.features.legacy.patterns import FACTORS, LINKS, NAMES, PEOPLE, SESSIONS, may_be, plain
 from ostiary.features.legacy.profile import FIELDS, REQUIRED, Make, field_of, load_profile, packaged_profiles
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ _FILES: Final = "files"
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _MOST_REFERENCES: Final = 3
 _SECRETS: Final = ("password", "token", "other_token", "access_token", "refresh_token", "id_token", "secret")
+_TELLING: Final = {Make.CHALLENGE: LINKS, Make.SESSION: SESSIONS, Make.TOTP: FACTORS}
 _PLACEHOLDER: Final = "Say why."
 _HEAD: Final = """# Drafted from names, types and foreign keys: check every line of it.
 name = "draft"
@@ -236,10 +237,9 @@ def _may_be(make: Make, field: str, name: str, column: Column) -> bool:
 
 
 def _fits(make: Make, name: str) -> bool:
-    """Say whether a table of this name may hold such records at all."""
-    if make is Make.CHALLENGE:
-        return LINKS.search(name) is not None
-    return make is not Make.TOTP or FACTORS.search(name) is not None
+    """Say whether a table of this name may hold such records: a token of unknown use is no session of anybody."""
+    wanted = _TELLING.get(make)
+    return wanted is None or wanted.search(name) is not None
 
 
 def _record(make: Make, table: str, fields: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ from ostiary.foundation.ids import new_id
 from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -77,7 +77,7 @@ _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             *("id", "identity_id", "session_id", "occurred_at", "provider", "method", "success"),
             *("ip_address", "user_agent", "session_ended_at"),
         ),
-        "legacy_identities": ("identity_id", "migration_id", "root_key"),
+        "legacy_identities": ("identity_id", "migration_id", "root_key", "is_adopted"),
         "legacy_roots": ("migration_id", "root_key", "version", "digest", "archive", "made", "counts"),
         "legacy_findings": (
             *("migration_id", "source_table", "source_key", "reason", "root_key", "severity"),
@@ -85,7 +85,7 @@ _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         ),
     }
 )
-_METHOD: Final = "legacy_session"
+METHOD: Final = "legacy_session"
 
 
 class Loading:
@@ -104,12 +104,12 @@ class Loading:
         return digest_of_stored(self._bearer_key, token, Form(form))
 
     def rows(
-        self, derived: Derived, *, with_identities: bool, role_ids: Mapping[str, UUID]
+        self, derived: Derived, *, there: Collection[UUID], role_ids: Mapping[str, UUID]
     ) -> dict[str, Rows]:
-        """Return the rows of everything an owner becomes, by table; identities that are there already are left out."""
+        """Return the rows of everything an owner becomes, by table; identities that are `there` are left out."""
         rows: dict[str, Rows] = {}
-        if with_identities:
-            for identity in derived.identities:
+        for identity in derived.identities:
+            if identity.id not in there:
                 self._add_identity(rows, identity)
         first = derived.identities[0] if derived.identities else None
         if first is not None and derived.roles:
@@ -208,7 +208,7 @@ class Loading:
             rows["login_history"] = [
                 (
                     *(made.id, made.identity_id, made.session_id, made.occurred_at, made.provider),
-                    *(_METHOD, True, made.ip_address, made.user_agent, made.ended_at),
+                    *(METHOD, True, made.ip_address, made.user_agent, made.ended_at),
                 )
                 for made in derived.logins
             ]

@@ -119,6 +119,7 @@ NAMES: Final[Mapping[Make, Mapping[str, tuple[str, ...]]]] = MappingProxyType(
 
 PEOPLE: Final = re.compile(r"(^|_|\.)(users?|accounts?|members?|people|persons?|customers?|identit(y|ies))$")
 LINKS: Final = re.compile(r"verif|confirm|reset|one_time|magic|recover|invit")
+SESSIONS: Final = re.compile(r"session|login|(^|\.)(access_|refresh_|auth_|user_)?tokens?$")
 FACTORS: Final = re.compile(r"totp|otp|mfa|two_factor|2fa|authenticator|factor")
 _FLAG: Final = re.compile(r"bool|bit\b|tinyint\(1\)", re.IGNORECASE)
 _MOMENT: Final = re.compile(r"time|date", re.IGNORECASE)

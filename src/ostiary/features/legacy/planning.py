@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ostiary.features.legacy.census import Census, totals_beside
 from ostiary.features.legacy.checking import discrepancies, tables_with_telling_keys
+from ostiary.features.legacy.deciding import require_decisions
 from ostiary.features.legacy.model import ExitCode, LegacyError
 from ostiary.features.legacy.plan import Plan, TableCounts, fingerprint
 from ostiary.features.legacy.rehearsing import Rehearsal
@@ -34,7 +35,7 @@ RECORD_BYTES: Final = 500
 OWNER_BYTES: Final = 300
 """What an owner's place in the map takes, beside the sealed originals."""
 _KEY_SIZE: Final = 32
-_LONGEST_KEY: Final = 200
+_LONGEST_KEY: Final = 4096
 _DIGEST_SIZE: Final = 8
 
 
@@ -52,6 +53,7 @@ class Planning:
 
         Raises `LegacyError` where rows cannot be accounted for, and `ForeignDataError`.
         """
+        require_decisions(profile, decisions)
         began = perf_counter()
         tables = await self._source.tables()
         found = discrepancies(profile, tables)

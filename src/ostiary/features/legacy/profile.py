@@ -14,13 +14,13 @@ from typing import Any, Final
 
 import msgspec
 
-from ostiary.foundation.errors import OstiaryError
+from ostiary.features.legacy.model import LegacyError
 
 _PACKAGED: Final = "profiles"
 _LARGEST: Final = 1 << 20
 
 
-class InvalidProfileFile(OstiaryError):
+class InvalidProfileFile(LegacyError):
     """A profile cannot be understood, or says what cannot be; the message names the place."""
 
 

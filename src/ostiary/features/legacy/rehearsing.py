@@ -9,16 +9,14 @@ import msgspec
 
 from ostiary.features.legacy.aggregates import Owners, encode_rows, key_text, parse_key
 from ostiary.features.legacy.census import Census, held_back
-from ostiary.features.legacy.checking import Discrepancy, unproven_keys
 from ostiary.features.legacy.claims import claims_of, holders_here
 from ostiary.features.legacy.contests import Contest, Index, Keys
 from ostiary.features.legacy.deriving import Deriving
-from ostiary.features.legacy.fields import as_text
 from ostiary.features.legacy.model import Finding
 from ostiary.features.legacy.reasons import Reason
 from ostiary.features.legacy.strays import strays
+from ostiary.features.legacy.twins import Twins
 from ostiary.features.passwords import PasswordHash, Readability
-from ostiary.foundation.crypto import mac
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
 
     Tell = Callable[[str, int, int], None]
 
-_PAGE: Final = 500
+_PAGE: Final = 1000
 _SAMPLED: Final = 50
 """Of so many owners, the archive of one is measured."""
 PART: Final = ".part"
@@ -60,7 +58,6 @@ class Rehearsal:
         self.seconds = 0.0
         self.sampled: list[int] = []
         self._tools = tools
-        self._key = key
         self._tell = tell
         self._unusable: list[tuple[str, Readability]] = []
         self._deriving = Deriving(
@@ -71,9 +68,7 @@ class Rehearsal:
             readability=self._readability,
             session_lifetime=tools.session_lifetime,
         )
-        self._unproven = unproven_keys(profile, tables)
-        self._named = {place: Index() for place in self._unproven}
-        self._seen = dict.fromkeys(self._unproven, 0)
+        self._twins = Twins(profile, tables, key)
         self._claims = Index()
         self._keys = Keys()
         self._contested: set[int] = set()
@@ -89,13 +84,14 @@ class Rehearsal:
                 await self._read_all(moment, shared, lines.write, total)
                 self.seconds = perf_counter() - began
                 await self._read_strays(moment, lines.write)
-            unique = self._look_for_twins()
-            if unique:
-                await self._settle(moment, shared)
+            await self._settle(moment, shared)
             self._write_rows(part, rows)
         finally:
             part.unlink(missing_ok=True)
-        return unique
+        twins = self._twins.found()
+        for found, number in twins:
+            self.census.add_discrepancy(found, number)
+        return not twins
 
     async def _read_all(
         self, moment: Snapshot, shared: Shared, write: Callable[[bytes], int], total: int
@@ -116,17 +112,7 @@ class Rehearsal:
             self._claims.add(claim, number)
         for finding in held_back(derived.findings):
             write(self._line(finding, aggregate.text))
-        for table, columns in self._unproven:
-            for row in aggregate.rows.get(table, ()):
-                values = [row.values.get(name) for name in columns]
-                if None in values:
-                    continue
-                named = "\0".join(as_text(value) for value in values)
-                place = table, columns
-                self._named[place].add(
-                    mac(self._key, named.encode("utf-8", "surrogateescape")), self._seen[place]
-                )
-                self._seen[place] += 1
+        self._twins.look_at(aggregate)
         if number % _SAMPLED == 0:
             self.sampled.append(len(encode_rows(aggregate, self.owners.shapes)))
         return derived
@@ -158,18 +144,6 @@ class Rehearsal:
             done += 1
             if done % _PAGE == 0:
                 self._tell("strays", done, 0)
-
-    def _look_for_twins(self) -> bool:
-        """Note keys that name several rows, and say whether there are none."""
-        unique = True
-        for (table, columns), index in self._named.items():
-            index.sort()
-            twins = len(index.shared())
-            if twins:
-                unique = False
-                found = Discrepancy(Reason.KEY_DUPLICATE, table, ", ".join(columns))
-                self.census.add_discrepancy(found, twins)
-        return unique
 
     async def _settle(self, moment: Snapshot, shared: Shared) -> None:
         """Decide who keeps what several claim."""

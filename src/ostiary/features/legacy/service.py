@@ -7,23 +7,32 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ostiary.features.legacy import store
+from ostiary.features.legacy import store, way_back_store
+from ostiary.features.legacy.contracting import contract, require_contractible, restore
+from ostiary.features.legacy.cutting_over import cut_over
 from ostiary.features.legacy.leasing import Lease
 from ostiary.features.legacy.model import ExitCode, LegacyError, Migration, State
+from ostiary.features.legacy.overview import Overview, decide, overview
 from ostiary.features.legacy.plan import Plan, fingerprint
 from ostiary.features.legacy.planning import Planning
+from ostiary.features.legacy.rolling_back import RollingBack, WhatGoesBack
 from ostiary.features.legacy.running import Pace, Progress, Running
+from ostiary.features.legacy.verifying import Verifying
 from ostiary.features.legacy.work import Tools, Work
 from ostiary.foundation.ids import new_id
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from datetime import datetime, timedelta
     from pathlib import Path
 
     from ostiary.features.legacy.model import Decisions
     from ostiary.features.legacy.profile import Profile
+    from ostiary.features.legacy.verification import Canary, Level, Tell, Verification
+    from ostiary.features.legacy.way_back_store import FoundRow
     from ostiary.foundation.foreign import Source
+    from ostiary.foundation.storage import Transaction
 
 
 class Legacy:
@@ -77,8 +86,150 @@ class Legacy:
         where it stopped.
         """
         migration = await self._begun(plan, source)
+        if migration.state is State.SOAKING:
+            raise LegacyError("This migration has been cut over: nothing over there is taken over any more.")
         async with self.holding(migration, source) as (work, lease):
             return await Running(work, lease, pace=pace, tell=tell, stop=stop).run(until=until)
+
+    async def cut_over(
+        self,
+        source: Source,
+        *,
+        verified_within: timedelta,
+        tell: Callable[[Progress], None],
+        stop: asyncio.Event,
+    ) -> None:
+        """Let the other system write no more, take over what is left, and begin to soak. Raises `LegacyError`."""
+        async with self.holding(await self.under_way(), source) as (work, lease):
+            running = Running(work, lease, pace=Pace(), tell=tell, stop=stop)
+            await cut_over(work, lease, running, verified_within=verified_within)
+
+    async def what_goes_back(self, source: Source, *, tell: Callable[[int], None]) -> WhatGoesBack:
+        """Return what going back would do, and lose. Changes nothing, here or over there. Raises `LegacyError`."""
+        async with self.holding(await self._reversible(), source) as (work, lease):
+            return await RollingBack(work, lease, self.tools.sessions, tell).look()
+
+    async def roll_back(
+        self, source: Source, *, to_drafted: bool, tell: Callable[[int], None]
+    ) -> WhatGoesBack:
+        """Give everything back to the other system; with `to_drafted`, also take away all that was made here.
+
+        What was erased over there is put back first, from the archive. Raises `LegacyError`.
+        """
+        migration = await self._reversible()
+        async with self.holding(migration, source) as (work, lease):
+            if migration.state is State.CONTRACTED:
+                await restore(work, tell=tell)
+            rolling_back = RollingBack(work, lease, self.tools.sessions, tell)
+            found = await rolling_back.to_capturing()
+            if to_drafted:
+                await rolling_back.to_drafted()
+            return found
+
+    async def check_contractible(self, *, least_soak: timedelta, verified_within: timedelta) -> None:
+        """Refuse what is too early to contract, before anybody is asked. Raises `LegacyError`."""
+        require_contractible(
+            await self.under_way(),
+            least_soak=least_soak,
+            verified_within=verified_within,
+            now=self.tools.clock.now(),
+        )
+
+    async def contract(
+        self,
+        source: Source,
+        *,
+        least_soak: timedelta,
+        verified_within: timedelta,
+        keep_archive: timedelta,
+        tell: Callable[[str, int], None],
+    ) -> None:
+        """Erase over there what is here now; the archive is kept for a while. Raises `LegacyError` when it is too early."""
+        await self.check_contractible(least_soak=least_soak, verified_within=verified_within)
+        async with self.holding(await self.under_way(), source) as (work, lease):
+            await contract(work, lease, keep=keep_archive, tell=tell)
+
+    async def status(self, source: Source | None = None) -> Overview | None:
+        """Return how the migration stands; with a source, also how many changes wait there. None where there is none."""
+        migration = await self.current()
+        if migration is None:
+            return None
+        return await overview(self.tools.database, migration, source, now=self.tools.clock.now())
+
+    async def findings(
+        self, *, reason: str = "", table: str = "", key: str = "", limit: int = 100
+    ) -> Sequence[FoundRow]:
+        """Return what was found about rows over there, of one reason, table or row if these are named."""
+        migration = await self.current()
+        if migration is None:
+            return []
+        return await self.tools.database.fetch_all(
+            way_back_store.FINDINGS, migration.id, reason, table, key, limit
+        )
+
+    async def resolve(
+        self,
+        source: Source,
+        decisions: Decisions,
+        *,
+        reason: str = "",
+        table: str = "",
+        key: str = "",
+        tell: Callable[[Progress], None],
+        stop: asyncio.Event,
+    ) -> int:
+        """Look at quarantined owners again, by decisions that are added to those of the plan; return how many.
+
+        Raises `LegacyError`.
+        """
+        async with self.holding(await self.under_way(), source) as (work, lease):
+            if work.migration.state is State.SOAKING:
+                raise LegacyError("This migration has been cut over: correct accounts here now.")
+            asked = (work.migration.id, reason, table, key)
+            again = await self.tools.database.fetch_all(way_back_store.FOUND_ROOTS, *asked)
+            await decide(self.tools.database, work, lease, decisions, again)
+        async with self.holding(await self.under_way(), source) as (work, lease):
+            await Running(work, lease, pace=Pace(), tell=tell, stop=stop).catch_up()
+        return len(again)
+
+    async def purge_archives(self, tx: Transaction, *, expired_by: datetime, limit: int) -> int:
+        """Delete archives whose time is over, up to `limit` owners, and return how many."""
+        return await tx.execute(way_back_store.PURGE_ARCHIVES, expired_by, limit)
+
+    async def _reversible(self) -> Migration:
+        """Return the migration that can be taken back. Raises `LegacyError`."""
+        migration, now = await self.current(), self.tools.clock.now()
+        if migration is None:
+            raise LegacyError("There is no migration to take back.")
+        if migration.state is State.CONTRACTED and (
+            migration.archive_until is None or now >= migration.archive_until
+        ):
+            raise LegacyError(
+                "The archive of what was erased is gone: this migration can no longer be taken back.",
+                ExitCode.IRREVERSIBLE,
+            )
+        return migration
+
+    async def verify(
+        self,
+        source: Source,
+        level: Level,
+        *,
+        sample: float | None = None,
+        canaries: Sequence[Canary] = (),
+        tell: Tell,
+    ) -> Verification:
+        """Compare both sides of the migration that is under way, as `Verifying.verify` does; the source is open."""
+        migration = await self.under_way()
+        async with self.holding(migration, source) as (work, lease):
+            return await Verifying(work).verify(
+                level,
+                sample=sample,
+                canaries=canaries,
+                on_progress=tell,
+                lease=lease,
+                now=self.tools.clock.now(),
+            )
 
     @asynccontextmanager
     async def holding(self, migration: Migration, source: Source) -> AsyncIterator[tuple[Work, Lease]]:
@@ -87,8 +238,7 @@ class Legacy:
         lease = await Lease.take(tools.database, tools.clock, tools.entropy, migration)
         try:
             # What another run did a moment ago counts, not what was read before the lease.
-            current = await self.under_way()
-            yield await Work.on(tools, current, source), lease
+            yield await Work.on(tools, await self.current() or migration, source), lease
         finally:
             await lease.let_go()
 
@@ -96,7 +246,9 @@ class Legacy:
         """Return the migration of this plan, made if there is none. Raises `LegacyError`."""
         found = await self.current()
         if found is not None and found.state is not State.CONTRACTED:
-            if msgspec.convert(found.plan, Plan).digest != plan.digest:
+            # Decisions may have been added meanwhile; the rest is as it was agreed to.
+            agreed = msgspec.structs.replace(msgspec.convert(found.plan, Plan), decisions=plan.decisions)
+            if agreed.digest != plan.digest:
                 raise LegacyError(
                     "Another plan is under way: finish it, or take it back with `ostiary legacy rollback --to drafted`.",
                     ExitCode.DRIFT,

@@ -71,7 +71,7 @@ CONTRACTED: Query[Any] = Query(
 
 END: Query[Any] = Query("DELETE FROM ostiary.legacy_migrations WHERE id = $1 AND fence = $2")
 
-_SOME: Final = "IN (SELECT value FROM json_each($2))"
+SOME: Final = "IN (SELECT value FROM json_each($2))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ _ROOT: Final = (
 
 ROOTS = Query(
     postgresql=f"{_ROOT} AND root_key IN (SELECT jsonb_array_elements_text($2)) ORDER BY root_key FOR UPDATE",
-    sqlite=f"{_ROOT} AND root_key {_SOME} ORDER BY root_key",
+    sqlite=f"{_ROOT} AND root_key {SOME} ORDER BY root_key",
     into=RootRow,
 )
 
@@ -105,7 +105,7 @@ FORGET_ROOTS: Query[Any] = Query(
     postgresql="""
     DELETE FROM ostiary.legacy_roots WHERE migration_id = $1 AND root_key IN (SELECT jsonb_array_elements_text($2))
     """,
-    sqlite=f"DELETE FROM ostiary.legacy_roots WHERE migration_id = $1 AND root_key {_SOME}",
+    sqlite=f"DELETE FROM ostiary.legacy_roots WHERE migration_id = $1 AND root_key {SOME}",
 )
 
 FORGET_IDENTITIES: Query[Any] = Query(
@@ -113,7 +113,7 @@ FORGET_IDENTITIES: Query[Any] = Query(
     DELETE FROM ostiary.legacy_identities
      WHERE migration_id = $1 AND root_key IN (SELECT jsonb_array_elements_text($2))
     """,
-    sqlite=f"DELETE FROM ostiary.legacy_identities WHERE migration_id = $1 AND root_key {_SOME}",
+    sqlite=f"DELETE FROM ostiary.legacy_identities WHERE migration_id = $1 AND root_key {SOME}",
 )
 
 FORGET_FINDINGS: Query[Any] = Query(
@@ -121,7 +121,7 @@ FORGET_FINDINGS: Query[Any] = Query(
     DELETE FROM ostiary.legacy_findings
      WHERE migration_id = $1 AND root_key IN (SELECT jsonb_array_elements_text($2))
     """,
-    sqlite=f"DELETE FROM ostiary.legacy_findings WHERE migration_id = $1 AND root_key {_SOME}",
+    sqlite=f"DELETE FROM ostiary.legacy_findings WHERE migration_id = $1 AND root_key {SOME}",
 )
 
 
@@ -150,7 +150,7 @@ ARCHIVES_AFTER = Query(
 # Ids and digests come as one value of 16 bytes each, $1, and where in it each begins, $2: both databases can look each up
 # by its index.
 _GIVEN_PLACES: Final = "FROM json_each($2)"
-_IDS: Final = {
+IDS: Final = {
     "postgresql": """
     (SELECT encode(substring($1::bytea FROM place::int FOR 16), 'hex')::uuid FROM jsonb_array_elements_text($2) AS place)
     """,
@@ -158,17 +158,17 @@ _IDS: Final = {
 }
 
 
-def _among(text: str, column: str, *, into: type[Any] | None = None) -> Query[Any]:
-    """Build a statement about the rows whose column is one of the given ids."""
+def among(text: str, column: str, *, into: type[Any] | None = None) -> Query[Any]:
+    """Build a statement about the rows whose column is one of the given ids, see `packed`."""
     return Query(
-        postgresql=f"{text} {column} IN {_IDS['postgresql']}",
-        sqlite=f"{text} {column} IN {_IDS['sqlite']}",
+        postgresql=f"{text} {column} IN {IDS['postgresql']}",
+        sqlite=f"{text} {column} IN {IDS['sqlite']}",
         into=into,
     )
 
 
 DELETE: Final = {
-    name: _among(f"DELETE FROM ostiary.{name} WHERE", "id")
+    name: among(f"DELETE FROM ostiary.{name} WHERE", "id")
     for name in (
         *("identities", "linked_accounts", "sessions", "challenges", "totp_factors", "passkeys"),
         "login_history",
@@ -178,7 +178,7 @@ DELETE: Final = {
 GRANTED_BY: Final = "legacy"
 """Who granted the roles that came along."""
 
-UNGRANT = _among(f"DELETE FROM ostiary.role_grants WHERE granted_by = '{GRANTED_BY}' AND", "identity_id")
+UNGRANT = among(f"DELETE FROM ostiary.role_grants WHERE granted_by = '{GRANTED_BY}' AND", "identity_id")
 
 # An identity that is here already stays, with whatever it has got here; what is known over there replaces what was.
 UPDATE_IDENTITY: Query[Any] = Query(
@@ -207,7 +207,7 @@ UPDATE_PROFILE: Final = {
 }
 
 # Before any address is given to somebody, those who lose theirs let go of it.
-RELEASE = _among("UPDATE ostiary.identities SET email_normalized = NULL, phone = NULL WHERE", "id")
+RELEASE = among("UPDATE ostiary.identities SET email_normalized = NULL, phone = NULL WHERE", "id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,8 +282,8 @@ _WHOSE: Final = "JOIN ostiary.legacy_identities AS known ON known.identity_id = 
 
 # Owners from whose rows these records were made.
 MAKERS = Query(
-    postgresql=" UNION ".join(_MAKER.format(name, _WHOSE, _IDS["postgresql"]) for name in _MADE_OF_ROWS),
-    sqlite=" UNION ".join(_MAKER.format(name, _WHOSE, _IDS["sqlite"]) for name in _MADE_OF_ROWS),
+    postgresql=" UNION ".join(_MAKER.format(name, _WHOSE, IDS["postgresql"]) for name in _MADE_OF_ROWS),
+    sqlite=" UNION ".join(_MAKER.format(name, _WHOSE, IDS["sqlite"]) for name in _MADE_OF_ROWS),
     into=str,
 )
 
@@ -339,7 +339,7 @@ WAITING = Query(
     """,
     sqlite=f"""
     SELECT DISTINCT root_key FROM ostiary.legacy_findings
-     WHERE migration_id = $3 AND root_key IS NOT NULL AND claim IN {_IDS["sqlite"]}
+     WHERE migration_id = $3 AND root_key IS NOT NULL AND claim IN {IDS["sqlite"]}
     """,
     into=str,
 )
@@ -356,6 +356,23 @@ REPLICA_LAG = Query(
 STRAYS = Query(
     "SELECT root_key FROM ostiary.legacy_roots WHERE migration_id = $1 AND root_key >= $2 AND root_key < $3",
     into=str,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What an owner over there was refused, as somebody else keeps it."""
+
+    root_key: str
+    claim: bytes
+
+
+CLAIMS = Query(
+    """
+    SELECT root_key, claim FROM ostiary.legacy_findings
+     WHERE migration_id = $1 AND claim IS NOT NULL AND root_key IS NOT NULL
+    """,
+    into=Claim,
 )
 
 ROLE_ID = Query(
@@ -379,7 +396,7 @@ class Address:
     deleted_at: datetime | None
 
 
-ADDRESSES: Query[Address] = _among(
+ADDRESSES: Query[Address] = among(
     "SELECT id, entity_type, email_normalized, phone, deleted_at FROM ostiary.identities WHERE",
     "id",
     into=Address,
@@ -396,7 +413,7 @@ class LinkedAccount:
     provider_account_id: str
 
 
-ACCOUNTS: Query[LinkedAccount] = _among(
+ACCOUNTS: Query[LinkedAccount] = among(
     "SELECT identity_id, entity_type, provider, provider_account_id FROM ostiary.linked_accounts WHERE",
     "id",
     into=LinkedAccount,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ostiary.features.identities import Identities
 from ostiary.features.legacy.aggregates import Owners
 from ostiary.features.legacy.applying import Applying
 from ostiary.features.legacy.deriving import Deriving
@@ -16,6 +17,7 @@ from ostiary.features.legacy.model import ExitCode, LegacyError
 from ostiary.features.legacy.plan import Plan, fingerprint
 from ostiary.features.mfa import SecondFactors
 from ostiary.features.passwords import Passwords
+from ostiary.features.sessions import Sessions
 from ostiary.features.vault import Vault
 from ostiary.foundation.clock import Clock
 from ostiary.foundation.crypto import CannotOpen, Keyring, associated_data, derive_key, unseal
@@ -38,9 +40,11 @@ class Tools:
     clock: Clock
     entropy: Entropy
     keys: Keyring
+    identities: Identities
     vault: Vault
     second_factors: SecondFactors
     passwords: Passwords
+    sessions: Sessions
     bearer_key: bytes
     session_lifetime: timedelta
 

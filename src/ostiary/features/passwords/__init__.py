@@ -19,10 +19,12 @@ from ostiary.features.passwords.model import (
     Verification,
 )
 from ostiary.features.passwords.policy import Policy
-from ostiary.features.passwords.schemes import WEAK_SCHEMES, detect
+from ostiary.features.passwords.schemes import DECLARED_ONLY_SCHEMES, KNOWN_SCHEMES, WEAK_SCHEMES, detect
 from ostiary.features.passwords.service import Passwords
 
 __all__ = [
+    "DECLARED_ONLY_SCHEMES",
+    "KNOWN_SCHEMES",
     "WEAK_SCHEMES",
     "Argon2Parameters",
     "HashingOverloaded",

@@ -25,21 +25,33 @@ CREATE INDEX IF NOT EXISTS changes_waiting ON ostiary_capture.changes (since, ro
 CREATE TABLE IF NOT EXISTS ostiary_capture.captured (capturing text NOT NULL, triggers integer NOT NULL);
 """
 _SETTINGS: Final = """
-    SET search_path = '' SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres' SET timezone = 'UTC'
+    SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres' SET timezone = 'UTC'
     SET bytea_output = 'hex' SET extra_float_digits = 3
 """
+# Types whose text form no setting changes: setting them costs more than all the rest of a note.
+_PLAIN: Final = {"smallint", "integer", "bigint", "numeric", "uuid", "text", "character varying", "bpchar"}
 # In the order of the roots, so that two transactions that move rows between the same ones do not wait for each other.
+# Where others stand between a row and its root it is looked again afterwards: whoever moves one of those holds the note
+# of its root, so by then it is known where the row belongs.
 _FUNCTION: Final = """
 CREATE OR REPLACE FUNCTION ostiary_capture.note_{number}() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER {settings} AS $function$
-DECLARE roots text[] := '{{}}';
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' {settings} AS $function$
+DECLARE
+    found_roots text[];
+    noted text[] := '{{}}';
 BEGIN
-    IF TG_OP <> 'INSERT' THEN roots := ARRAY({old}); END IF;
-    IF TG_OP <> 'DELETE' THEN roots := roots || ARRAY({new}); END IF;
-    INSERT INTO ostiary_capture.changes AS c (root, version, since)
-    SELECT r.root, 1, pg_catalog.clock_timestamp() FROM pg_catalog.unnest(roots) AS r (root) GROUP BY r.root ORDER BY r.root
-    ON CONFLICT (root) DO UPDATE SET version = c.version + 1,
-        since = CASE WHEN c.applied = c.version THEN excluded.since ELSE c.since END;
+    LOOP
+        found_roots := '{{}}';
+        IF TG_OP <> 'INSERT' THEN found_roots := ARRAY({old}); END IF;
+        IF TG_OP <> 'DELETE' THEN found_roots := found_roots || ARRAY({new}); END IF;
+        INSERT INTO ostiary_capture.changes AS c (root, version, since)
+        SELECT r.root, 1, pg_catalog.clock_timestamp() FROM pg_catalog.unnest(found_roots) AS r (root)
+        WHERE r.root <> ALL (noted) GROUP BY r.root ORDER BY r.root
+        ON CONFLICT (root) DO UPDATE SET version = c.version + 1,
+            since = CASE WHEN c.applied = c.version THEN excluded.since ELSE c.since END;
+        EXIT WHEN {is_direct} OR NOT FOUND;
+        noted := noted || found_roots;
+    END LOOP;
     RETURN NULL;
 END $function$
 """
@@ -74,7 +86,8 @@ def noting(capturing: Capturing, catalogue: Catalogue) -> list[str]:
         relation = catalogue.relation(watch.table)
         function = _FUNCTION.format(
             number=number,
-            settings=_SETTINGS,
+            settings="" if _is_plain(capturing, watch, catalogue) else _SETTINGS,
+            is_direct=str(not watch.path or _is_direct(capturing, watch)).lower(),
             old=_roots(capturing, watch, catalogue, "OLD"),
             new=_roots(capturing, watch, catalogue, "NEW"),
         )
@@ -102,10 +115,13 @@ def closing(catalogue: Catalogue, table: str, columns: Sequence[str], message: s
     refuse = f"EXECUTE FUNCTION ostiary_capture.refuse({literal(message)})"
     is_stranger = "pg_catalog.current_setting('ostiary.writing', true) IS DISTINCT FROM 'on'"
     is_changed = " OR ".join(f"OLD.{quoted(c)}::text IS DISTINCT FROM NEW.{quoted(c)}::text" for c in columns)
+    has_value = " OR ".join(f"NEW.{quoted(c)} IS NOT NULL" for c in columns)
     condition = f"{is_stranger} AND ({is_changed})" if columns else is_stranger
+    events = "INSERT" if columns else "INSERT OR DELETE"
+    inserted = f"{is_stranger} AND ({has_value})" if columns else is_stranger
     yield (
-        f"CREATE TRIGGER ostiary_capture_closed_rows AFTER INSERT OR DELETE ON {relation} "
-        f"FOR EACH ROW WHEN ({is_stranger}) {refuse}; {_always(relation, 'ostiary_capture_closed_rows')}"
+        f"CREATE TRIGGER ostiary_capture_closed_rows AFTER {events} ON {relation} "
+        f"FOR EACH ROW WHEN ({inserted}) {refuse}; {_always(relation, 'ostiary_capture_closed_rows')}"
     )
     yield (
         f"CREATE TRIGGER ostiary_capture_closed_values AFTER UPDATE ON {relation} "
@@ -144,6 +160,18 @@ def _roots(capturing: Capturing, watch: Watch, catalogue: Catalogue, row: str) -
     # The column itself says which root: of one that another transaction just made the row need not be visible.
     key = steps[0][0]
     return f"SELECT {_root([key], place)} FROM {joined} WHERE {place}.{quoted(key)} IS NOT NULL"
+
+
+def _is_direct(capturing: Capturing, watch: Watch) -> bool:
+    """Say whether the row itself names its root."""
+    return len(watch.path) == 1 and watch.path[0][1:] == (capturing.root, *capturing.key)
+
+
+def _is_plain(capturing: Capturing, watch: Watch, catalogue: Catalogue) -> bool:
+    above = [parent for _, parent, _ in watch.path]
+    types = [catalogue.types[capturing.root][name] for name in capturing.key]
+    types += [catalogue.types[t][c] for t, (c, _, _) in zip([watch.table, *above], watch.path, strict=False)]
+    return _PLAIN.issuperset(types)
 
 
 def _root(columns: Sequence[str], place: str) -> str:

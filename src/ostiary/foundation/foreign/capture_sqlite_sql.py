@@ -88,11 +88,16 @@ def closing(table: Table, columns: Sequence[str], message: str, number: int) -> 
     What an application writes back as it was is no change.
     """
     is_changed = " OR ".join(f"OLD.{quoted(name)} IS NOT NEW.{quoted(name)}" for name in columns)
-    for event in ("INSERT", "DELETE", "UPDATE"):
-        condition = f"{_IS_STRANGER} AND ({is_changed})" if event == "UPDATE" and columns else _IS_STRANGER
+    has_value = " OR ".join(f"NEW.{quoted(name)} IS NOT NULL" for name in columns)
+    conditions = (
+        {"INSERT": has_value, "UPDATE": is_changed}
+        if columns
+        else dict.fromkeys(("INSERT", "DELETE", "UPDATE"), "TRUE")
+    )
+    for event, condition in conditions.items():
         yield (
             f"CREATE TRIGGER {CLOSED}{event.lower()}_{number} AFTER {event} ON {quoted(table.name)} "
-            f"FOR EACH ROW WHEN {condition} BEGIN SELECT RAISE(ABORT, {literal(message)}); END"
+            f"FOR EACH ROW WHEN {_IS_STRANGER} AND ({condition}) BEGIN SELECT RAISE(ABORT, {literal(message)}); END"
         )
 
 

@@ -25,6 +25,8 @@ Row = dict[str, Value]
 class ForeignDataError(OstiaryError):
     """Somebody else's data cannot be read or changed as asked; the message says what to do, and quotes no value."""
 
+    exit_code = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -165,9 +167,10 @@ class Capture(Protocol):
         """Note that these roots were taken over as of these versions; later changes stay unsettled."""
 
     async def close_tables(self, columns: Mapping[str, Sequence[str]], message: str) -> None:
-        """Refuse, from now on, inserts, deletes and changes of these columns of these tables, with this message.
+        """Refuse, from now on, whatever gives one of these columns of these tables another value, with this message.
 
-        Takes the place of the triggers that note changes. A table without columns refuses every change.
+        Rows that are inserted without one, and deleted, are let through; a table without columns refuses every change.
+        Takes the place of the triggers that note changes; what Ostiary itself writes there is let through.
         """
 
     async def open_tables(self) -> None:

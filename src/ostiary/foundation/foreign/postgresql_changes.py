@@ -200,7 +200,10 @@ async def _rewrite(connections: Connections, relation: str, table: str) -> None:
     place = "SELECT pg_catalog.pg_relation_filenode($1::text::regclass)"
     async with connections.alone() as connection:
         before = await connection.fetchval(place, relation)
+        # Outside a transaction a setting holds for the session, so it is put back.
+        await connection.execute("SET statement_timeout = 0")
         await connection.execute(f"VACUUM (FULL, ANALYZE) {relation}")
+        await connection.execute("RESET statement_timeout")
         after = await connection.fetchval(place, relation)
     # Without the right to it the server only warns.
     if before == after:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -81,8 +82,8 @@ class SQLiteSource:
         found = table_named(await self._tables(), table, columns)
         await self._writer.do(lambda raw: raw.execute("PRAGMA secure_delete = ON").fetchall())
         touched = 0
-        for text, parameters in _erasing(found, columns, delete_rows=delete_rows):
-            while portion := await self._writer.do(lambda raw, t=text, p=parameters: _erase(raw, t, p)):  # type: ignore[misc]
+        for text in _erasing(found, columns, delete_rows=delete_rows):
+            while portion := await self._writer.do(partial(_erase, text)):
                 touched += portion
         await self._writer.do(_rewrite)
         return touched
@@ -158,27 +159,25 @@ def _equal(row: Row, between: str, first: int) -> tuple[str, list[Value]]:
     return between.join(parts), [bound(value) for value in row.values()]
 
 
-def _erasing(table: Table, columns: Sequence[str], *, delete_rows: bool) -> Iterator[tuple[str, list[Value]]]:
-    """Yield statements to be run until they touch nothing."""
+def _erasing(table: Table, columns: Sequence[str], *, delete_rows: bool) -> Iterator[str]:
+    """Yield statements to be run until they touch nothing: some rows at a time, then those that no key names."""
     name = quoted(table.name)
-    # A row is named by its key, or, where it has none, by its place for the length of a statement.
-    row = f"({listed(table.key)})" if table.key else "rowid"
-    if delete_rows:
-        yield f"DELETE FROM {name} WHERE {row} IN (SELECT {row.strip('()')} FROM {name} LIMIT {_PORTION})", []
-        return
     found = [column for column in table.columns if column.name in columns]
-    empty = {column.name: "NULL" if column.nullable else "''" for column in found}
-    sets = ", ".join(f"{quoted(column)} = {nothing}" for column, nothing in empty.items())
-    filled = " OR ".join(f"{quoted(column)} IS NOT {nothing}" for column, nothing in empty.items())
-    yield (
-        f"UPDATE {name} SET {sets} WHERE {row} IN (SELECT {row.strip('()')} FROM {name} WHERE {filled} LIMIT {_PORTION})",
-        [],
+    empty = {quoted(column.name): "NULL" if column.nullable else "''" for column in found}
+    sets = ", ".join(f"{column} = {nothing}" for column, nothing in empty.items())
+    filled = " OR ".join(f"{column} IS NOT {nothing}" for column, nothing in empty.items())
+    change, condition = (
+        (f"DELETE FROM {name}", "true") if delete_rows else (f"UPDATE {name} SET {sets}", filled)
     )
+    if table.key:
+        key = listed(table.key)
+        yield f"{change} WHERE ({key}) IN (SELECT {key} FROM {name} WHERE {condition} LIMIT {_PORTION})"
+    yield f"{change} WHERE {condition}"
 
 
-def _erase(raw: sqlite3.Connection, text: str, parameters: Sequence[Value]) -> int:
+def _erase(text: str, raw: sqlite3.Connection) -> int:
     with transaction(raw), _let_in(raw):
-        return raw.execute(text, parameters).rowcount
+        return raw.execute(text).rowcount
 
 
 def _rewrite(raw: sqlite3.Connection) -> None:

@@ -49,13 +49,13 @@ class Connection:
 
     async def open(self) -> None:
         """Open the file, which has to be there. Raises `Unavailable`, `ForeignDataError`."""
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ostiary-foreign")
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ostiary-foreign")
         try:
-            self._raw = await self.do(lambda _: self._connect())
+            self._raw = await asyncio.get_running_loop().run_in_executor(thread, self._connect)
         except BaseException:
-            self._thread.shutdown(wait=False)
-            self._thread = None
+            thread.shutdown(wait=False)
             raise
+        self._thread = thread
 
     async def close(self) -> None:
         """Let what is being done end, then close. May be called twice."""
@@ -73,28 +73,33 @@ class Connection:
 
     def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with translating():
-            return work(getattr(self, "_raw", None))  # type: ignore[arg-type] # the first work is to connect
+            return work(self._raw)
 
     def _connect(self) -> sqlite3.Connection:
-        raw = sqlite3.connect(
-            f"file:{quote(str(self._path.absolute()))}?mode=rw",
-            uri=True,
-            timeout=_WAIT,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=_STATEMENTS,
-        )
-        try:
-            raw.text_factory = _text
-            raw.execute("SELECT count(*) FROM sqlite_master")
-            # As most applications have it; rows that point at each other may be written in any order.
-            raw.execute("PRAGMA foreign_keys = ON")
-            if self._reads_only:
-                raw.execute("PRAGMA query_only = ON")
-        except BaseException:
-            raw.close()
-            raise
-        return raw
+        with translating():
+            return _connected(self._path, reads_only=self._reads_only)
+
+
+def _connected(path: Path, *, reads_only: bool) -> sqlite3.Connection:
+    raw = sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?mode=rw",
+        uri=True,
+        timeout=_WAIT,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=_STATEMENTS,
+    )
+    try:
+        raw.text_factory = _text
+        raw.execute("SELECT count(*) FROM sqlite_master")
+        # As most applications have it; rows that point at each other may be written in any order.
+        raw.execute("PRAGMA foreign_keys = ON")
+        if reads_only:
+            raw.execute("PRAGMA query_only = ON")
+    except BaseException:
+        raw.close()
+        raise
+    return raw
 
 
 def _text(stored: bytes) -> str:

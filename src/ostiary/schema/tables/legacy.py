@@ -57,7 +57,10 @@ legacy_identities = table(
         "migration_id", UUID, ForeignKey("ostiary.legacy_migrations.id", ondelete="CASCADE"), nullable=False
     ),
     Column("root_key", TEXT, nullable=False),
+    # Born here, and over there only since everything went back: never made of rows.
+    Column("is_adopted", FLAG, nullable=False, server_default=text("false")),
     Index(None, "migration_id", "root_key"),
+    Index(None, "root_key", **where("is_adopted")),
 )
 
 # What was found about a row over there: why it was not taken over, or not all of it.

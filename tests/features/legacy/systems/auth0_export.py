@@ -129,7 +129,7 @@ def _spoil(dialect: str, seed: int, writing: Writing) -> None:
     second = add(email="both@example.org", user_id="google-oauth2|4711")[1]
     writing.contest(Reason.IDENT_DUP, "users", first, second)
     table, key = add(user_id=f"auth0|{'k' * 600}", email=spoiling.unique("long", 0))
-    writing.find(table, key, Reason.ROW_TOO_LARGE)
+    writing.find(table, key, Reason.ROW_TOO_LARGE, Reason.VALUE_UNSTORABLE)
     writing.add("hashes", **_hash(draw, spoiling.unique("long", 0)))
     writing.find("hashes", spoiling.unique("long", 0), Reason.OWNER_QUARANTINED)
 

@@ -177,6 +177,8 @@ def _spoil(dialect: str, seed: int, writing: Writing) -> None:
     never = {"postgresql": "-infinity", "sqlite": "0000-00-00"}[dialect]
     writing.find("token", token(add()[1], expiresAt=never), Reason.TIME_INVALID)
     _spoil_roles(writing, add, seed)
+    # Its moments name no time zone.
+    writing.find(*add(), Reason.TIME_NAIVE)
     # Nobody with an id at a provider and none of its name, or the other way round, has an account there.
     add(provider="google", socialId=None)
     first, second = (add(provider="github", socialId="4711")[1] for _ in range(2))

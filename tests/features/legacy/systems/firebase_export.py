@@ -123,7 +123,7 @@ def _spoil_with(write: Callable[[Row], Row]) -> Callable[[str, int, Writing], No
         broken = {"passwordHash": "not base64!", "salt": "AAAA"}
         writing.find(*add(**broken), Reason.HASH_UNREADABLE)
         table, key = add(localId="k" * 600)
-        writing.find(table, key, Reason.ROW_TOO_LARGE)
+        writing.find(table, key, Reason.ROW_TOO_LARGE, Reason.VALUE_UNSTORABLE)
         if write is _in_columns:
             return
         account = {"providerId": "google.com", "rawId": ""}
@@ -131,7 +131,8 @@ def _spoil_with(write: Callable[[Row], Row]) -> Callable[[str, int, Writing], No
         writing.find("providerUserInfo", (key, 0), Reason.PROVIDER_MISSING)
         first, second = (add(providerUserInfo=[account | {"rawId": "4711"}])[1] for _ in range(2))
         writing.contest(Reason.ACCOUNT_DUP, "providerUserInfo", (first, 0), (second, 0))
-        key = add(localId="q" * 600, providerUserInfo=[account | {"rawId": "4712"}])[1]
+        table, key = add(localId="q" * 600, providerUserInfo=[account | {"rawId": "4712"}])
+        writing.find(table, key, Reason.ROW_TOO_LARGE, Reason.VALUE_UNSTORABLE)
         writing.find("providerUserInfo", (key, 0), Reason.OWNER_QUARANTINED)
 
     return spoil

@@ -35,10 +35,13 @@ FIREBASE: Final = {
 """The parameters of the Firebase project, as its console shows them."""
 
 
-@cache
 def hashed(scheme: str, number: int) -> tuple[str, str]:
     """Return a password, and its hash under a scheme; a few of each are made, and come again."""
-    place = number % len(PASSWORDS)
+    return _hashed(scheme, number % len(PASSWORDS))
+
+
+@cache
+def _hashed(scheme: str, place: int) -> tuple[str, str]:
     password, salt = PASSWORDS[place], hashlib.sha256(f"{scheme}:{place}".encode()).digest()[:16]
     return password, _hash(scheme, password.encode(), salt)
 

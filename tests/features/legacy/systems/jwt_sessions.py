@@ -149,7 +149,7 @@ def _spoil(dialect: str, seed: int, writing: Writing) -> None:
     writing.find("sessions", session(add()[1], expiresAt=NOW), Reason.EXPIRED)
     # Whose key cannot be kept is nobody here, and so nothing of theirs has an owner.
     table, key = add(id="k" * 600)
-    writing.find(table, key, Reason.ROW_TOO_LARGE)
+    writing.find(table, key, Reason.ROW_TOO_LARGE, Reason.VALUE_UNSTORABLE, Reason.OWNER_QUARANTINED)
     writing.find("sessions", session(key), Reason.OWNER_QUARANTINED)
     first, second = (add(provider="github", providerId="4711")[1] for _ in range(2))
     writing.contest(Reason.ACCOUNT_DUP, "users", first, second)

@@ -139,8 +139,8 @@ class Draw:
 
     @property
     def phone(self) -> str | None:
-        """A number that is reserved for stories; there are a thousand."""
-        return f"+447700900{self.number:03d}" if self.number < 1000 else None
+        """A number of London that is reserved for stories; there are a thousand."""
+        return f"+442079460{self.number:03d}" if self.number < 1000 else None
 
     @property
     def created_at(self) -> datetime:

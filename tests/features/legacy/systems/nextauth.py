@@ -168,7 +168,7 @@ def _spoil(dialect: str, seed: int, writing: Writing) -> None:
     writing.find("Session", session(add()[1], never), Reason.TIME_INVALID)
     writing.find("Session", session(add()[1], NOW), Reason.EXPIRED)
     table, key = add(id="k" * 600)
-    writing.find(table, key, Reason.ROW_TOO_LARGE)
+    writing.find(table, key, Reason.ROW_TOO_LARGE, Reason.VALUE_UNSTORABLE)
     writing.find("Session", session(key), Reason.OWNER_QUARANTINED)
     draw = Draw(seed, writing.next_number())
     _account(draw, writing, add()[1], "github", providerAccountId="")

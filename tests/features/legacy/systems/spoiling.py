@@ -35,7 +35,7 @@ def spoil_addresses(writing: Writing, add: Add, *, has_phones: bool, empty: str 
     if has_phones:
         writing.find(*add(phone="call me"), Reason.PHONE_INVALID)
         writing.find(*add(phone="07700 900 12"), Reason.PHONE_INVALID)
-        _twins(writing, add, "phone", "+447700900999", "+44 (7700) 900-999")
+        _twins(writing, add, "phone", "+442079460999", "+44 (20) 7946-0999")
 
 
 def spoil_passwords(writing: Writing, add: Add, *, is_ambiguous: bool = True) -> None:
@@ -60,7 +60,8 @@ def spoil_times(writing: Writing, add: Add, dialect: str) -> None:
     never = {"postgresql": "infinity", "sqlite": "0000-00-00 00:00:00"}.get(dialect, "the day before")
     writing.find(*add(created_at=never), Reason.TIME_INVALID)
     if dialect != "files":
-        add(created_at="0001-01-01 00:00:00")
+        writing.find(*add(created_at="0001-01-01 00:00:00"), Reason.TIME_INVALID)
+        add(created_at="0001-01-01 00:00:01")
         add(created_at="9999-12-31 23:59:59")
 
 

@@ -247,7 +247,7 @@ def _factors(draw: Draw, writing: Writing, owner: str) -> tuple[frozenset[str], 
         }
         _factor(draw, writing, owner, "webauthn", web_authn_credential=credential)
     if draw.shows(12):
-        _factor(draw, writing, owner, "phone", phone="447700900123")
+        _factor(draw, writing, owner, "phone", phone="442079460123")
     return frozenset(totps), frozenset(passkeys)
 
 
@@ -282,6 +282,8 @@ def _spoil(dialect: str, seed: int, writing: Writing) -> None:
     draw = Draw(seed, writing.next_number())
     _session(draw, writing, draw.uuid("nobody"), 0)
     writing.find("auth.sessions", draw.uuid("session 0"), Reason.OWNER_MISSING)
+    for row in writing.rows["auth.refresh_tokens"]:
+        writing.find("auth.refresh_tokens", row["id"], Reason.OWNER_MISSING)
     writing.add("auth.refresh_tokens", id=700_000_001, token="stray", revoked=False, created_at=NOW)
     writing.find("auth.refresh_tokens", 700_000_001, Reason.OWNER_MISSING)
     encrypted = _factor(draw, writing, add()[1], "totp", secret='{"key_id":"k","data":"AAAA"}')
@@ -290,7 +292,7 @@ def _spoil(dialect: str, seed: int, writing: Writing) -> None:
     writing.find("auth.mfa_factors", broken, Reason.FACTOR_INVALID)
     _one_time(draw, writing, add()[1], "recovery_token", created_at=NOW - 2 * _HOUR)
     writing.find("auth.one_time_tokens", draw.uuid("recovery_token"), Reason.EXPIRED)
-    _one_time(draw, writing, add(email=None, phone="447700900998")[1], "confirmation_token")
+    _one_time(draw, writing, add(email=None, phone="442079460998")[1], "confirmation_token")
     writing.find("auth.one_time_tokens", draw.uuid("confirmation_token"), Reason.TOKEN_INVALID)
     account = {"identity_data": {}, "provider": "google", "created_at": NOW, "updated_at": NOW}
     writing.add("auth.identities", id=draw.uuid("x"), provider_id="", user_id=add()[1], **account)

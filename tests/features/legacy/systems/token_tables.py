@@ -121,7 +121,9 @@ def _spoil(dialect: str, seed: int, writing: Writing) -> None:
         _token(writing, table, 700_000_003, owner, draw.token(f"{table} spent"), is_live=False)
         writing.find(table, 700_000_003, Reason.EXPIRED)
     # Somebody without an address cannot be sent anything.
-    _token(writing, _VERIFY, 700_000_004, add(email="nobody here")[1], draw.token("x"), is_live=True)
+    table, owner = add(email="nobody here")
+    writing.find(table, owner, Reason.EMAIL_INVALID, Reason.NO_IDENTIFIER)
+    _token(writing, _VERIFY, 700_000_004, owner, draw.token("x"), is_live=True)
     writing.find(_VERIFY, 700_000_004, Reason.TOKEN_INVALID)
 
 

@@ -193,7 +193,7 @@ def _spoil(dialect: str, seed: int, writing: Writing) -> None:
     writing.find("user_sessions", session(add()[1], has_tokens=False, expiresAt=never), Reason.TIME_INVALID)
     writing.find("user_sessions", session(add()[1], has_tokens=False, endedAt=NOW), Reason.EXPIRED)
     table, key = add(id="k" * 600)
-    writing.find(table, key, Reason.ROW_TOO_LARGE)
+    writing.find(table, key, Reason.ROW_TOO_LARGE, Reason.VALUE_UNSTORABLE)
     writing.find("user_sessions", session(key, has_tokens=False), Reason.OWNER_QUARANTINED)
 
 

@@ -32,14 +32,16 @@ from ostiary.features.passwords.schemes.argon2 import (
 from ostiary.features.passwords.schemes.readings import LONGEST_TEXT, Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from ostiary.features.passwords.model import ImportedParameters
     from ostiary.features.passwords.schemes.readings import Check, KeyedReader, Reader
 
 __all__ = [
     "ARGON2ID",
+    "DECLARED_ONLY_SCHEMES",
     "DIGEST_SIZE",
+    "KNOWN_SCHEMES",
     "SALT_SIZE",
     "WEAK_SCHEMES",
     "Reading",
@@ -65,7 +67,8 @@ _READERS: Final[Mapping[str, Reader]] = {
 }
 _KEYED_READERS: Final[Mapping[str, KeyedReader]] = {**firebase.KEYED_READERS, **peppered.KEYED_READERS}
 # Any text at all may be one of these, or any word of thirteen letters, or the text of another scheme.
-_DECLARED_ONLY: Final = frozenset({"plaintext", "des-crypt", *peppered.KEYED_READERS})
+DECLARED_ONLY_SCHEMES: Final = frozenset({"plaintext", "des-crypt", *peppered.KEYED_READERS})
+_DETECTABLE: Final = frozenset(_READERS.keys() | _KEYED_READERS.keys()) - DECLARED_ONLY_SCHEMES
 # Known by their marks, and read by nothing here.
 _UNSUPPORTED: Final[Mapping[str, re.Pattern[str]]] = {
     "crypt-scrypt": re.compile(r"\$7\$[./0-9A-Za-z]{11,}\$[./0-9A-Za-z]{43}", re.ASCII),
@@ -73,6 +76,9 @@ _UNSUPPORTED: Final[Mapping[str, re.Pattern[str]]] = {
 }
 _UNUSABLE_TEXTS: Final = frozenset({"", "*", "*LK*", "*NP*"})
 _UNUSABLE_MARK: Final = "!"
+
+KNOWN_SCHEMES: Final = frozenset({*_READERS, *_KEYED_READERS})
+"""The schemes of which passwords can be compared with their hashes."""
 
 WEAK_SCHEMES: Final = frozenset(
     {*digests.READERS, "apache-md5-crypt", "des-crypt", "django-crypt", "md5-crypt"}
@@ -100,8 +106,8 @@ def read(scheme: str, text: str) -> Check | None:
     return answer.check if isinstance(answer, Reading) else None
 
 
-def detect(text: str) -> frozenset[str]:
-    """Return every scheme that writes texts such as this one; none, if nothing known does.
+def detect(text: str, *, among: Collection[str] = ()) -> frozenset[str]:
+    """Return every scheme that writes texts such as this one, or of those named in `among`; none, if nothing known does.
 
     More than one means that somebody has to say which. Marks of accounts without a password are `unusable`. Schemes
     whose texts prove nothing (plaintext, DES-crypt, peppers) are never among them, and two that are, nothing here can
@@ -109,9 +115,16 @@ def detect(text: str) -> frozenset[str]:
     """
     if text in _UNUSABLE_TEXTS or text.startswith(_UNUSABLE_MARK):
         return frozenset({UNUSABLE})
-    names = (_READERS.keys() | _KEYED_READERS.keys()) - _DECLARED_ONLY
+    names = _DETECTABLE.intersection(among) if among else _DETECTABLE
     readable = {name for name in names if reading(name, text) is not Readability.UNREADABLE}
-    return frozenset(readable | {name for name, known in _UNSUPPORTED.items() if known.fullmatch(text)})
+    return frozenset(
+        readable
+        | {
+            name
+            for name, known in _UNSUPPORTED.items()
+            if (not among or name in among) and known.fullmatch(text)
+        }
+    )
 
 
 def _is_text(text: str) -> bool:

@@ -89,10 +89,12 @@ def _legacy_identities() -> None:
         sa.Column("identity_id", UUID, nullable=False),
         sa.Column("migration_id", UUID, nullable=False),
         sa.Column("root_key", TEXT, nullable=False),
+        sa.Column("is_adopted", FLAG, server_default=sa.text("false"), nullable=False),
         foreign_key("legacy_identities", "migration_id", "legacy_migrations"),
         primary_key("legacy_identities", "identity_id"),
     )
     create_index("legacy_identities", "migration_id", "root_key")
+    create_index("legacy_identities", "root_key", where="is_adopted")
 
 
 def _legacy_findings() -> None:
