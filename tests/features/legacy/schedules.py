@@ -10,13 +10,13 @@ import random
 import sqlite3
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import asyncpg
 from tests.features.legacy.moving import (
     FIRST,
     HOLD,
@@ -31,14 +31,13 @@ from tests.features.legacy.moving import (
     plan_for,
 )
 
+from ostiary import Ostiary
 from ostiary.foundation.errors import OstiaryError, Unavailable
 from ostiary.testing import auth_for_tests
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable
 
-    from ostiary import Ostiary
-    from ostiary.foundation.storage import Database
 
 OWNERS: Final = 60
 BATCH: Final = 7

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     Rows = list[Sequence[Parameter]]
 
+SECRETS: Final = "secrets"
+"""Beside the ids of what was made: by identity, keyed digests of the tokens and passkeys that only one may have."""
 PROFILE_TABLES: Final[Mapping[str, str]] = MappingProxyType(
     {kind.entity_type: kind.table for kind in PROFILE_TYPES}
 )

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from ostiary.features.legacy import observing_store as rows
 from ostiary.features.legacy.contents import as_hashed_here, live, of_root, was_plain
-from ostiary.features.legacy.loading import made_ids
+from ostiary.features.legacy.loading import SECRETS, made_ids
 from ostiary.features.legacy.store import packed
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ def _whose(
     whose: defaultdict[str, dict[UUID, str]] = defaultdict(dict)
     for key, root in known.items():
         for table, ids in root.made.items():
-            whose[table].update((UUID(hex=text), key) for text in ids)
+            if table != SECRETS:
+                whose[table].update((UUID(hex=text), key) for text in ids)
     for key, one in derived.items():
         for table, ids in made_ids(one).items():
             whose[table].update((UUID(hex=text), key) for text in ids)

@@ -113,7 +113,10 @@ def _legacy_findings() -> None:
             "severity IN ('block', 'quarantine', 'warning')", name="ck_legacy_findings_severity"
         ),
         foreign_key("legacy_findings", "migration_id", "legacy_migrations"),
-        primary_key("legacy_findings", "migration_id", "source_table", "source_key", "reason", "column_name"),
+        sa.PrimaryKeyConstraint(
+            *("migration_id", "source_table", "source_key", "reason", "column_name"),
+            name="pk_legacy_findings",
+        ),
     )
     create_index("legacy_findings", "migration_id", "root_key")
     create_index("legacy_findings", "migration_id", "reason")
