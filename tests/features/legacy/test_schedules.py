@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, closing
 
 import asyncpg
 import pytest
-from tests.features.legacy.moving import Targets, begin, contents, differences, move, opened, plan_for
+from tests.features.legacy.moving import begin, contents, differences, move, opened, plan_for
 from tests.features.legacy.schedules import (
     NOW,
     OWNERS,
@@ -36,50 +36,50 @@ def test_f14_inv05_schedules_of_writers_and_crashes_come_to_what_a_run_alone_com
     assert failed == {}
 
 
-def test_f14_inv05_and_so_do_those_on_postgresql(postgres_cluster, migrated_postgresql_template):
+def test_f14_inv05_and_so_do_those_on_postgresql(postgres_cluster, migrated_postgresql_template, tmp_path):
     """In place and beside, with writers that wait for nobody."""
-    failed = asyncio.run(_play_on_postgresql(postgres_cluster, migrated_postgresql_template))
+    failed = asyncio.run(_play_on_postgresql(postgres_cluster, migrated_postgresql_template, tmp_path))
 
     assert failed == {}
 
 
-async def _play_on_postgresql(cluster, template):
-    first = await asyncio.to_thread(cluster.create, template=template)
-    made = [first]
+async def _play_on_postgresql(cluster, template, folder):
+    made = []
 
-    def make(template=first):
-        raise AssertionError("Databases are made before they are wanted.")
-
-    @asynccontextmanager
-    async def open_target(url):
-        database = database_at(url, pool_size=3)
-        await database.open()
-        try:
-            yield database
-        finally:
-            await database.close()
+    async def create(template="template0"):
+        made.append(await asyncio.to_thread(cluster.create, template=template))
+        return made[-1]
 
     failed = {}
-    async with auth_for_tests(database_url=cluster.url(first)) as running:
-        auth = running.auth
-        await auth.services.database.close()
+    first = await create(template)
+    async with auth_for_tests(database_url=cluster.url(first), data=folder):
+        pass
+    # Nobody is connected to it now, so that it can be copied with the keys it has got.
+    async with auth_for_tests(database_url=cluster.url(await create(first)), data=folder) as running:
         for seed in ON_POSTGRESQL:
-            names = [await asyncio.to_thread(cluster.create, template=first) for _ in range(2)]
-            beside = await asyncio.to_thread(cluster.create) if seed % 2 else names[0]
-            made += {*names, beside}
+            target, empty = await create(first), await create(first)
+            beside = await create() if seed % 2 else target
             connection = await asyncpg.connect(cluster.url(beside))
             await connection.execute(SCHEMA)
-            schedule = Schedule(auth, seed, lambda name=names[1]: cluster.url(name), open_target)
-            found = await schedule.play(
-                cluster.url(beside), cluster.url(names[0]), PostgreSQLWriter(connection)
-            )
+            schedule = Schedule(running.auth, seed, lambda name=empty: cluster.url(name), _opened)
+            url = cluster.url(beside)
+            found = await schedule.play(url, cluster.url(target), PostgreSQLWriter(connection))
             await connection.close()
             if found:
                 failed[seed] = found
-        await auth.services.database.open()
     for name in made:
         await asyncio.to_thread(cluster.drop, name)
     return failed
+
+
+@asynccontextmanager
+async def _opened(url):
+    database = database_at(url, pool_size=3)
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 @pytest.mark.anyio

@@ -191,7 +191,8 @@ def _at_path(get: Getter, path: tuple[str, ...]) -> Getter:
             return None
         try:
             found: Any = msgspec.json.decode(document)
-        except (msgspec.DecodeError, UnicodeEncodeError):
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            # The last: a document that is nested deeper than anybody writes one.
             return None
         for step in path:
             if isinstance(found, list) and step.isdecimal() and int(step) < len(found):
