@@ -198,6 +198,7 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "rolling_back.py",
         "running.py",
         "sources.py",
+        "settling.py",
         "strays.py",
         "twins.py",
         "values.py",

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from ostiary.features.identities import Channel
 from ostiary.features.legacy import store
+from ostiary.features.legacy_bearers import Form
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +30,16 @@ def rank(holder: Holder) -> tuple[int, str]:
     """
     identity_id, key = holder
     return _BEFORE_ALL if key is None else (identity_id.int >> _TAIL_BITS, key)
+
+
+def bearer_claim(deriving: Deriving, form: str, token: str) -> bytes:
+    """Return the claim to a token that was handed out over there."""
+    return deriving.claim("bearer", form, token.lower() if form == Form.SHA256 else token)
+
+
+def passkey_claim(deriving: Deriving, credential_id: bytes) -> bytes:
+    """Return the claim to a passkey."""
+    return deriving.claim("passkey", credential_id.hex())
 
 
 def claims_of(deriving: Deriving, derived: Derived) -> dict[bytes, UUID]:

@@ -69,7 +69,7 @@ class Strays:
             rows["legacy_findings"].append(
                 (
                     *(work.migration.id, shape.name, source_key, reason.value, root_key),
-                    *(reason.severity.value, shape.owner.column if shape.owner else None, None, now),
+                    *(reason.severity.value, shape.owner.column if shape.owner else "", None, now),
                 )
             )
         async with work.tools.database.transaction() as tx:

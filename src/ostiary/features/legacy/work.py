@@ -88,6 +88,7 @@ class Work:
                 bearer_key=tools.bearer_key,
             ),
             tools.entropy,
+            passwords=tools.passwords,
             digest_key=self.digest_key,
             archive_key=self._archive_key,
         )

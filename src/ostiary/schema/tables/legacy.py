@@ -75,7 +75,8 @@ legacy_findings = table(
     # Null for a row without an owner.
     Column("root_key", TEXT),
     Column("severity", TEXT, nullable=False),
-    Column("column_name", TEXT),
+    # Empty for a row as a whole. Of one row an address and a number may both be somebody else's.
+    Column("column_name", TEXT, primary_key=True),
     # A keyed digest of what two owners claim, an address or an account: when one lets go, the other is looked at again.
     Column("claim", BYTES),
     Column("found_at", MOMENT, nullable=False),
