@@ -15,7 +15,7 @@ from ostiary.features.legacy import settling_store, store, way_back_store
 from ostiary.features.legacy.aggregates import encode_rows
 from ostiary.features.legacy.claims import rank
 from ostiary.features.legacy.fields import Shared
-from ostiary.features.legacy.loading import PROFILE_TABLES, load, made_ids, role_ids
+from ostiary.features.legacy.loading import PROFILE_TABLES, SECRETS, load, made_ids, role_ids
 from ostiary.features.legacy.model import Aggregate, Derived
 from ostiary.features.legacy.reasons import Severity
 from ostiary.features.legacy.settling import Settling
@@ -283,7 +283,7 @@ class Applying:
         found: dict[str, list[str]] = {}
         for claim, (identity_id, _) in self._settling.secrets(derived).items():
             found.setdefault(identity_id.hex, []).append(claim.hex())
-        return {"secrets": found} if found else {}
+        return {SECRETS: found} if found else {}
 
     async def _waiting(self, tx: Transaction, released: set[bytes]) -> list[str]:
         return await tx.fetch_all(settling_store.WAITING, *store.packed(sorted(released)), self.migration_id)

@@ -214,6 +214,15 @@ class Loading:
             ]
 
 
+SECRETS: Final = "secrets"
+"""Where, beside the ids of what was made of an owner, lie the claims of their tokens and passkeys, by identity."""
+
+
+def ids_of(made: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the ids of what was made of an owner, as they are kept beside their rows."""
+    return {table: ids for table, ids in made.items() if table != SECRETS}
+
+
 async def load(tx: Transaction, rows: Mapping[str, Rows]) -> None:
     """Write rows, those that others point at first."""
     for table, columns in _COLUMNS.items():
