@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace

@@ -16,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import asyncpg
 from tests.features.legacy.moving import (
     FIRST,
     HOLD,
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from ostiary import Ostiary
-    from ostiary.foundation.storage import Database
 
 OWNERS: Final = 60
 BATCH: Final = 7

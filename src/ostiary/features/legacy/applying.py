@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from ostiary.features.identities import Channel
-from ostiary.features.legacy import store, way_back_store
+from ostiary.features.legacy import settling_store, store, way_back_store
 from ostiary.features.legacy.aggregates import encode_rows
 from ostiary.features.legacy.claims import rank
 from ostiary.features.legacy.fields import Shared
@@ -267,7 +267,7 @@ class Applying:
         seen = set()
         for finding in derived.findings:
             severity = finding.reason.severity
-            place_of = (finding.table, finding.key, finding.reason, finding.column)
+            place_of = (finding.table, finding.key, finding.reason, finding.column or "")
             if severity is Severity.WARNING or place_of in seen:
                 continue
             seen.add(place_of)
@@ -286,7 +286,7 @@ class Applying:
         return {"secrets": found} if found else {}
 
     async def _waiting(self, tx: Transaction, released: set[bytes]) -> list[str]:
-        return await tx.fetch_all(store.WAITING, *store.packed(sorted(released)), self.migration_id)
+        return await tx.fetch_all(settling_store.WAITING, *store.packed(sorted(released)), self.migration_id)
 
 
 def _difference(

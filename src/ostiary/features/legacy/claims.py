@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from ostiary.features.identities import Channel
-from ostiary.features.legacy import store
+from ostiary.features.legacy import settling_store
 from ostiary.features.legacy_bearers import Form
 
 if TYPE_CHECKING:
@@ -88,15 +88,15 @@ async def holders_here(
         for one in each.accounts
     ]
     if emails:
-        for held in await database.fetch_all(store.HOLDERS_OF_EMAIL, emails):
+        for held in await database.fetch_all(settling_store.HOLDERS_OF_EMAIL, emails):
             digest = claim(Channel.EMAIL, held.entity_type, held.value)
             found.append((digest, (held.identity_id, held.root_key)))
     if phones:
-        for held in await database.fetch_all(store.HOLDERS_OF_PHONE, phones):
+        for held in await database.fetch_all(settling_store.HOLDERS_OF_PHONE, phones):
             digest = claim(Channel.PHONE, held.entity_type, held.value)
             found.append((digest, (held.identity_id, held.root_key)))
     if accounts:
-        for linked in await database.fetch_all(store.HOLDERS_OF_ACCOUNT, accounts):
+        for linked in await database.fetch_all(settling_store.HOLDERS_OF_ACCOUNT, accounts):
             digest = claim("account", linked.entity_type, linked.provider, linked.provider_account_id)
             found.append((digest, (linked.identity_id, linked.root_key)))
     return found
