@@ -60,6 +60,18 @@ def claims_of(deriving: Deriving, derived: Derived) -> dict[bytes, UUID]:
     return found
 
 
+def claims_with_secrets(deriving: Deriving, derived: Derived) -> dict[bytes, UUID]:
+    """Return what an owner claims, tokens and passkeys too, and for which identity."""
+    found = claims_of(deriving, derived)
+    for session in derived.sessions:
+        found |= {bearer_claim(deriving, *token): session.identity_id for token in session.tokens}
+    for challenge in derived.challenges:
+        found[bearer_claim(deriving, *challenge.token)] = challenge.identity_id
+    for passkey in derived.passkeys:
+        found[passkey_claim(deriving, passkey.credential_id)] = passkey.identity_id
+    return found
+
+
 async def holders_here(
     database: Statements, deriving: Deriving, derived: Iterable[Derived]
 ) -> list[tuple[bytes, Holder]]:
