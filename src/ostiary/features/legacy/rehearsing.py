@@ -53,7 +53,7 @@ class Rehearsal:
         now: datetime,
         tell: Tell,
     ) -> None:
-        self.owners = Owners(profile, tables)
+        self.owners = Owners(profile, tables, key=key)
         self.census = census
         self.seconds = 0.0
         self.sampled: list[int] = []
