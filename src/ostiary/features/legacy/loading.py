@@ -15,7 +15,7 @@ from ostiary.foundation.ids import new_id
 from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     Rows = list[Sequence[Parameter]]
 
+SECRETS: Final = "secrets"
+"""Beside the ids of what was made: by identity, keyed digests of the tokens and passkeys that only one may have."""
 PROFILE_TABLES: Final[Mapping[str, str]] = MappingProxyType(
     {kind.entity_type: kind.table for kind in PROFILE_TYPES}
 )
@@ -104,12 +106,12 @@ class Loading:
         return digest_of_stored(self._bearer_key, token, Form(form))
 
     def rows(
-        self, derived: Derived, *, with_identities: bool, role_ids: Mapping[str, UUID]
+        self, derived: Derived, *, there: Collection[UUID], role_ids: Mapping[str, UUID]
     ) -> dict[str, Rows]:
-        """Return the rows of everything an owner becomes, by table; identities that are there already are left out."""
+        """Return the rows of everything an owner becomes, by table; identities that are `there` are left out."""
         rows: dict[str, Rows] = {}
-        if with_identities:
-            for identity in derived.identities:
+        for identity in derived.identities:
+            if identity.id not in there:
                 self._add_identity(rows, identity)
         first = derived.identities[0] if derived.identities else None
         if first is not None and derived.roles:
@@ -212,10 +214,6 @@ class Loading:
                 )
                 for made in derived.logins
             ]
-
-
-SECRETS: Final = "secrets"
-"""Where, beside the ids of what was made of an owner, lie the claims of their tokens and passkeys, by identity."""
 
 
 def ids_of(made: Mapping[str, Any]) -> dict[str, list[str]]:
