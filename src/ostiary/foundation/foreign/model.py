@@ -198,10 +198,11 @@ class Source(Protocol):
     def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
         """Read one moment of it; writes nothing. Several may be open at once."""
 
-    async def write(self, changes: Sequence[Change]) -> int:
+    async def write(self, changes: Sequence[Change], *, as_they_were: bool = False) -> int:
         """Make all changes in one transaction, or none, and return how many rows were touched.
 
-        Raises `ForeignDataError` for files, and for a change that the database refuses.
+        `as_they_were` is for rows that stood there before: rules that came later, and triggers, are passed by as far as the
+        database lets us. Raises `ForeignDataError` for files, and for a change that the database refuses.
         """
 
     async def erase(self, table: str, columns: Sequence[str], *, delete_rows: bool) -> int:
