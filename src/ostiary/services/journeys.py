@@ -205,6 +205,7 @@ def build_journeys(
                 clock=ground.clock,
                 entropy=ground.entropy,
                 keys=ground.keys,
+                identities=facts.identities,
                 vault=facts.vault,
                 second_factors=proofs.second_factors,
                 passwords=proofs.passwords,

@@ -12,6 +12,7 @@ from ostiary.entrypoints.cli import legacy_moving, legacy_quarantine
 from ostiary.entrypoints.cli.legacy_progress import ProgressDisplay
 from ostiary.entrypoints.cli.legacy_report import print_plan, verdict
 from ostiary.entrypoints.cli.legacy_sources import Files, SourceUrl, opened_source, pairs
+from ostiary.entrypoints.cli.legacy_verify import verify
 from ostiary.entrypoints.cli.output import print_bars, print_json, print_line, print_table
 from ostiary.features.legacy import (
     Decisions,
@@ -43,6 +44,7 @@ for command in (
     *(legacy_moving.status, legacy_quarantine.app),
 ):
     app.command(command)
+app.command(verify)
 
 Json = Annotated[bool, Parameter(help="Print JSON and nothing else.")]
 

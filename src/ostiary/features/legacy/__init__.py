@@ -13,23 +13,39 @@ from ostiary.features.legacy.rolling_back import WhatGoesBack
 from ostiary.features.legacy.running import Pace, Progress
 from ostiary.features.legacy.service import Legacy
 from ostiary.features.legacy.sources import layout_of
+from ostiary.features.legacy.verification import (
+    Canary,
+    Checked,
+    Counted,
+    Level,
+    Mismatch,
+    Step,
+    Verification,
+)
 from ostiary.features.legacy.work import Tools
 
 __all__ = [
+    "Canary",
+    "Checked",
+    "Counted",
     "Decisions",
     "Duplicates",
     "ExitCode",
     "InvalidProfileFile",
     "Legacy",
     "LegacyError",
+    "Level",
     "Migration",
+    "Mismatch",
     "Overview",
     "Pace",
     "Plan",
     "Profile",
     "Progress",
     "State",
+    "Step",
     "Tools",
+    "Verification",
     "WhatGoesBack",
     "draft",
     "layout_of",

@@ -10,6 +10,7 @@ import msgspec
 from ostiary.features.legacy.fields import as_text
 from ostiary.features.legacy.model import Aggregate, LegacyError, SourceRow
 from ostiary.features.legacy.profile import Owner
+from ostiary.features.legacy.values import is_storable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _MOST_SHARED: Final = 10_000
 _HEX: Final = "\\x"
+_TEXT: Final = "\\s"
+# The last two begin the key of a row without an owner, and what comes right behind all of those.
+_RESERVED: Final = (_HEX, _TEXT, "\x01", "\x02")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +135,33 @@ def key_of(shape: Shape, row: Row) -> Key:
 
 
 def key_text(key: Key) -> str:
-    """Write a key as text: its value, or a JSON array of several."""
-    written = [_HEX + value.hex() if isinstance(value, bytes) else as_text(value) for value in key]
+    """Write a key as text that any database can keep: its value, or a JSON array of several."""
+    written = [_key_part(value) for value in key]
     return written[0] if len(written) == 1 else msgspec.json.encode(written).decode()
 
 
 def parse_key(text: str, size: int) -> Key:
     """Read what `key_text` wrote, as texts; a database compares them as what its columns are."""
     written = [text] if size == 1 else msgspec.json.decode(text, type=list[str])
-    return tuple(bytes.fromhex(part[2:]) if part.startswith(_HEX) else part for part in written)
+    return tuple(_parsed_part(part) for part in written)
+
+
+def _key_part(value: Value) -> str:
+    if isinstance(value, bytes):
+        return _HEX + value.hex()
+    written = as_text(value)
+    # What is written for something else, and what no database keeps, is written as its bytes.
+    if written.startswith(_RESERVED) or not is_storable(written):
+        return _TEXT + written.encode("utf-8", "surrogateescape").hex()
+    return written
+
+
+def _parsed_part(part: str) -> Value:
+    if part.startswith(_HEX):
+        return bytes.fromhex(part.removeprefix(_HEX))
+    if part.startswith(_TEXT):
+        return bytes.fromhex(part.removeprefix(_TEXT)).decode("utf-8", "surrogateescape")
+    return part
 
 
 def encode_rows(aggregate: Aggregate, shapes: Mapping[str, Shape]) -> bytes:

@@ -85,7 +85,7 @@ _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         ),
     }
 )
-_METHOD: Final = "legacy_session"
+METHOD: Final = "legacy_session"
 
 
 class Loading:
@@ -98,6 +98,10 @@ class Loading:
         self._vault = vault
         self._second_factors = second_factors
         self._bearer_key = bearer_key
+
+    def bearer_digest(self, form: str, token: str) -> bytes:
+        """Return what a token is known by here."""
+        return digest_of_stored(self._bearer_key, token, Form(form))
 
     def rows(
         self, derived: Derived, *, with_identities: bool, role_ids: Mapping[str, UUID]
@@ -162,7 +166,7 @@ class Loading:
             )
         )
         for form, token in made.tokens:
-            digest = digest_of_stored(self._bearer_key, token, Form(form))
+            digest = self.bearer_digest(form, token)
             rows.setdefault("legacy_bearers", []).append(
                 (digest, made.identity_id, made.id, None, made.expires_at)
             )
@@ -177,7 +181,7 @@ class Loading:
             )
         )
         form, token = made.token
-        digest = digest_of_stored(self._bearer_key, token, Form(form))
+        digest = self.bearer_digest(form, token)
         rows.setdefault("legacy_bearers", []).append(
             (digest, made.identity_id, None, made.id, made.expires_at)
         )
@@ -204,7 +208,7 @@ class Loading:
             rows["login_history"] = [
                 (
                     *(made.id, made.identity_id, made.session_id, made.occurred_at, made.provider),
-                    *(_METHOD, True, made.ip_address, made.user_agent, made.ended_at),
+                    *(METHOD, True, made.ip_address, made.user_agent, made.ended_at),
                 )
                 for made in derived.logins
             ]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Tell = Callable[[str, int, int], None]
 
-_PAGE: Final = 500
+_PAGE: Final = 1000
 _SAMPLED: Final = 50
 """Of so many owners, the archive of one is measured."""
 PART: Final = ".part"

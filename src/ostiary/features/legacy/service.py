@@ -17,6 +17,7 @@ from ostiary.features.legacy.plan import Plan, fingerprint
 from ostiary.features.legacy.planning import Planning
 from ostiary.features.legacy.rolling_back import RollingBack, WhatGoesBack, look
 from ostiary.features.legacy.running import Pace, Progress, Running
+from ostiary.features.legacy.verifying import Verifying
 from ostiary.features.legacy.work import Tools, Work
 from ostiary.foundation.ids import new_id
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from ostiary.features.legacy.model import Decisions
     from ostiary.features.legacy.profile import Profile
+    from ostiary.features.legacy.verification import Canary, Level, Tell, Verification
     from ostiary.features.legacy.way_back_store import FoundRow
     from ostiary.foundation.foreign import Source
     from ostiary.foundation.storage import Transaction
@@ -212,6 +214,27 @@ class Legacy:
                 ExitCode.IRREVERSIBLE,
             )
         return migration
+
+    async def verify(
+        self,
+        source: Source,
+        level: Level,
+        *,
+        sample: float | None = None,
+        canaries: Sequence[Canary] = (),
+        tell: Tell,
+    ) -> Verification:
+        """Compare both sides of the migration that is under way, as `Verifying.verify` does; the source is open."""
+        migration = await self.under_way()
+        async with self.holding(migration, source) as (work, lease):
+            return await Verifying(work).verify(
+                level,
+                sample=sample,
+                canaries=canaries,
+                on_progress=tell,
+                lease=lease,
+                now=self.tools.clock.now(),
+            )
 
     @asynccontextmanager
     async def holding(self, migration: Migration, source: Source) -> AsyncIterator[tuple[Work, Lease]]:

@@ -64,10 +64,8 @@ class Strays:
         now = work.tools.clock.now()
         rows: dict[str, Rows] = {"legacy_roots": [], "legacy_findings": []}
         for shape, row in found:
-            source_key = key_text(key_of(shape, row))
-            root_key = f"{_MARK}{shape.name}{_MARK}{source_key}"
-            stray = SourceRow(shape.name, source_key, row)
-            aggregate = Aggregate((root_key,), root_key, 0, {shape.name: [stray]})
+            aggregate = as_root(shape, row)
+            root_key, source_key = aggregate.text, aggregate.rows[shape.name][0].key
             digest, archive = work.applying.archived(aggregate)
             rows["legacy_roots"].append(
                 (work.migration.id, root_key, 0, digest, archive, {}, {shape.name: [0, 1, 0]})
@@ -76,12 +74,27 @@ class Strays:
             rows["legacy_findings"].append(
                 (
                     *(work.migration.id, shape.name, source_key, reason.value, root_key),
-                    *(reason.severity.value, shape.owner.column if shape.owner else None, None, now),
+                    *(reason.severity.value, shape.owner.column if shape.owner else "", None, now),
                 )
             )
         async with work.tools.database.transaction() as tx:
             await load(tx, rows)
             save(tx)
+
+
+def as_root(shape: Shape, row: Row) -> Aggregate:
+    """Return a stray as if it were an owner of its own, by a key that no owner has."""
+    source_key = key_text(key_of(shape, row))
+    root_key = f"{_MARK}{shape.name}{_MARK}{source_key}"
+    return Aggregate((root_key,), root_key, 0, {shape.name: [SourceRow(shape.name, source_key, row)]})
+
+
+def stray_of(root_key: str) -> tuple[str, str] | None:
+    """Return the table and the key of a stray by the key it is kept under; None if it is that of an owner."""
+    if not root_key.startswith(_MARK):
+        return None
+    table, _, key = root_key.removeprefix(_MARK).partition(_MARK)
+    return table, key
 
 
 async def strays(owners: Owners, moment: Snapshot) -> AsyncIterator[tuple[Shape, Row]]:

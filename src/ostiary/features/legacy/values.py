@@ -22,6 +22,7 @@ LONGEST_SECRET: Final = 65_536
 """Of a token or a hash."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _UNITS: Final[Mapping[str, int]] = MappingProxyType(
     {"seconds": 1_000_000, "milliseconds": 1_000, "microseconds": 1}
 )
@@ -101,11 +102,14 @@ def moment(value: Value, unit: str | None, zone: tzinfo) -> tuple[datetime | Non
         if not isinstance(value, str):
             raise Unreadable(Reason.TIME_INVALID)
         found = datetime.fromisoformat(value)
-        if found.tzinfo is None:
-            return found.replace(tzinfo=zone).astimezone(UTC), True
-        return found.astimezone(UTC), False
+        is_naive = found.tzinfo is None
+        found = (found.replace(tzinfo=zone) if is_naive else found).astimezone(UTC)
     except (ValueError, OverflowError):
         raise Unreadable(Reason.TIME_INVALID) from None
+    # The first moment of the calendar is what systems write that have none, and no moment at all to PostgreSQL's driver.
+    if found == _FIRST:
+        raise Unreadable(Reason.TIME_INVALID)
+    return found, is_naive
 
 
 def _counted(value: Value, microseconds: int) -> datetime | None:

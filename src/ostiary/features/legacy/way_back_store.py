@@ -300,7 +300,7 @@ class FoundRow:
     source_key: str
     reason: str
     severity: str
-    column_name: str | None
+    column_name: str
     root_key: str | None
     found_at: datetime
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ostiary.features.identities import Identities
 from ostiary.features.legacy.aggregates import Owners
 from ostiary.features.legacy.applying import Applying
 from ostiary.features.legacy.deriving import Deriving
@@ -39,6 +40,7 @@ class Tools:
     clock: Clock
     entropy: Entropy
     keys: Keyring
+    identities: Identities
     vault: Vault
     second_factors: SecondFactors
     passwords: Passwords
@@ -86,6 +88,7 @@ class Work:
                 bearer_key=tools.bearer_key,
             ),
             tools.entropy,
+            passwords=tools.passwords,
             digest_key=self.digest_key,
             archive_key=self._archive_key,
         )

@@ -104,7 +104,7 @@ class SecondFactors:
         begun = await tx.fetch_one(store.UNCONFIRMED, factor_id, identity_id, now - CONFIRM_WITHIN)
         if begun is None:
             raise FactorNotFound
-        step = totp.matching_step(self._opened(begun.id, begun.secret_sealed), code, now=now)
+        step = totp.matching_step(self.opened(begun.id, begun.secret_sealed), code, now=now)
         if step is None:
             return False
         return await tx.execute(store.CONFIRM_TOTP, factor_id, identity_id, step, now) == 1
@@ -115,7 +115,7 @@ class SecondFactors:
         Whoever calls has counted the attempt against the account's budget before (ABU-01), and lets `tx` end well.
         """
         for factor in await tx.fetch_all(store.CONFIRMED, identity_id):
-            step = totp.matching_step(self._opened(factor.id, factor.secret_sealed), code, now=now)
+            step = totp.matching_step(self.opened(factor.id, factor.secret_sealed), code, now=now)
             if step is not None and await tx.execute(store.USE_STEP, factor.id, identity_id, step, now) == 1:
                 return True
         return False
@@ -191,7 +191,8 @@ class SecondFactors:
         """Seal the secret of an authenticator app to its row."""
         return seal(self._secret_key, secret, _place(factor_id), entropy=self._entropy)
 
-    def _opened(self, factor_id: UUID, sealed: bytes) -> bytes:
+    def opened(self, factor_id: UUID, sealed: bytes) -> bytes:
+        """Open what `sealed` made. Raises `CannotOpen`."""
         return unseal(self._secret_key, sealed, _place(factor_id))
 
     def _mac(self, identity_id: UUID, code: Secret) -> bytes:

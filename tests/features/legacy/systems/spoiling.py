@@ -60,7 +60,8 @@ def spoil_times(writing: Writing, add: Add, dialect: str) -> None:
     never = {"postgresql": "infinity", "sqlite": "0000-00-00 00:00:00"}.get(dialect, "the day before")
     writing.find(*add(created_at=never), Reason.TIME_INVALID)
     if dialect != "files":
-        add(created_at="0001-01-01 00:00:00")
+        writing.find(*add(created_at="0001-01-01 00:00:00"), Reason.TIME_INVALID)
+        add(created_at="0001-01-01 00:00:01")
         add(created_at="9999-12-31 23:59:59")
 
 
