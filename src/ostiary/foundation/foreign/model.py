@@ -208,7 +208,7 @@ class Source(Protocol):
     async def erase(self, table: str, columns: Sequence[str], *, delete_rows: bool) -> int:
         """Empty columns for good, in portions, or delete every row; then make sure nothing of it stays in the files.
 
-        A column that must not be null is set to the empty text. Returns how many rows were touched.
+        A column that must not be null is set to the empty text, or document. Returns how many rows were touched.
         """
 
     async def state(self) -> str:
