@@ -43,6 +43,10 @@ HOLD: Query[Any] = Query(
     "UPDATE ostiary.legacy_migrations SET leased_until = $3, checkpoint = $4, state = $5 WHERE id = $1 AND fence = $2"
 )
 
+RENEW: Query[Any] = Query(
+    "UPDATE ostiary.legacy_migrations SET leased_until = $3 WHERE id = $1 AND fence = $2"
+)
+
 LET_GO: Query[Any] = Query(
     "UPDATE ostiary.legacy_migrations SET leased_until = NULL, holder = NULL WHERE id = $1 AND fence = $2"
 )
@@ -185,7 +189,8 @@ UPDATE_IDENTITY: Query[Any] = Query(
     """
     UPDATE ostiary.identities
        SET entity_id = $2, email = $3, email_normalized = $4, email_verified_at = $5, phone = $6, phone_verified_at = $7,
-           password_hash = $8, password_scheme = $9, shadow_scheme = $10, shadow_hash = NULL, status = $11,
+           password_hash = $8, password_scheme = $9, password_changed_at = NULL, shadow_scheme = $10,
+           shadow_hash = NULL, status = $11,
            failed_login_attempts = $12, locked_until = $13, last_login_at = $14, locale = $15, created_at = $16,
            updated_at = $17, deleted_at = $18
      WHERE id = $1

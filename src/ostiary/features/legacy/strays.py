@@ -25,6 +25,11 @@ _BEHIND: Final = "\x02"
 _BATCH: Final = 500
 
 
+def is_stray(root_key: str) -> bool:
+    """Say whether this is a row without an owner, and no owner."""
+    return root_key.startswith(_MARK)
+
+
 class Strays:
     """The rows without an owner of one migration."""
 
