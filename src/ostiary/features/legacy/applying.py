@@ -18,7 +18,7 @@ from ostiary.features.legacy.fields import Shared
 from ostiary.features.legacy.loading import PROFILE_TABLES, load, made_ids, role_ids
 from ostiary.features.legacy.model import Aggregate, Derived
 from ostiary.features.legacy.reasons import Severity
-from ostiary.foundation.crypto import associated_data, mac, seal
+from ostiary.foundation.crypto import MacKey, SealingKey, associated_data
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -79,8 +79,9 @@ class Applying:
         self._owners = owners
         self._loading = loading
         self._entropy = entropy
-        self._digest_key = digest_key
-        self._archive_key = archive_key
+        self._digest_key = MacKey(digest_key)
+        self._archive_key = SealingKey(archive_key)
+        self._archive = associated_data("legacy_roots", "archive", migration_id)
         self._role_ids: dict[str, UUID] = {}
 
     def derive(self, batch: Batch, keys: Iterable[str] | None = None) -> None:
@@ -117,13 +118,13 @@ class Applying:
 
     def digest(self, aggregate: Aggregate) -> bytes:
         """Return the keyed digest of an owner's rows over there (HMAC-SHA256)."""
-        return mac(self._digest_key, encode_rows(aggregate, self._owners.shapes))
+        return self._digest_key.mac(encode_rows(aggregate, self._owners.shapes))
 
     def archived(self, aggregate: Aggregate) -> tuple[bytes, bytes]:
         """Return the keyed digest of an owner's rows over there, and the rows, sealed to their place."""
         encoded = encode_rows(aggregate, self._owners.shapes)
-        place = associated_data("legacy_roots", "archive", self.migration_id, aggregate.text)
-        return mac(self._digest_key, encoded), seal(self._archive_key, encoded, place, entropy=self._entropy)
+        place = self._archive + associated_data(aggregate.text)
+        return self._digest_key.mac(encoded), self._archive_key.seal(encoded, place, entropy=self._entropy)
 
     async def _recognise(self, tx: Transaction, batch: Batch) -> None:
         """Give those who were born here and went back with everything the identity they have."""
@@ -219,8 +220,7 @@ class Applying:
         for key in fresh:
             derived = batch.derived[key]
             there = await self._update(tx, derived) if key in known else False
-            for table, made in self._loading.rows(derived, with_identities=not there, role_ids=ids).items():
-                rows.setdefault(table, []).extend(made)
+            self._loading.add(rows, derived, with_identities=not there, role_ids=ids)
             self._add_map(rows, batch, key, now)
         for key in gone:
             rows.setdefault("legacy_roots", []).append(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from ostiary.foundation.storage import Transaction
 
 _PLAINTEXT: Final = "plaintext"
+_AT_ONCE: Final = 20
 _LOOK_AGAIN: Final = timedelta(seconds=1)
 
 
@@ -165,7 +167,11 @@ class Running:
         shared = await owners.shared(moment)
         page = await owners.page(moment, after, self._pace.batch_size)
         batch = Batch(shared, {aggregate.text: aggregate for aggregate in page})
-        self._work.applying.derive(batch)
+        keys = iter(page)
+        while some := [aggregate.text for aggregate in islice(keys, _AT_ONCE)]:
+            self._work.applying.derive(batch, some)
+            # The batch before is being written: what the database answers meanwhile does not wait for the whole page.
+            await asyncio.sleep(0)
         await self._hash_plain_texts(batch)
         return batch
 
