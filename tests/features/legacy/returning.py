@@ -15,16 +15,15 @@ from tests.features.legacy.moving import FIRST, plan_for
 from tests.features.legacy.systems import NOW
 from tests.features.legacy.systems.hashes import FIREBASE
 
-from ostiary.features.legacy import Decisions, Pace, State, store
-from ostiary.foundation.foreign import source_at
+from ostiary.features.legacy import Decisions, Pace, Plan, State, store
+from ostiary.foundation.foreign import Source, source_at
 from ostiary.foundation.storage import Query
+from ostiary.testing import AuthForTests
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from ostiary.features.legacy import Legacy, Plan, WhatGoesBack
-    from ostiary.foundation.foreign import Source
-    from ostiary.testing import AuthForTests
+    from ostiary.features.legacy import Legacy, WhatGoesBack
 
 SOON: Final = timedelta(minutes=5)
 PASSWORDS: Final = {
@@ -72,9 +71,7 @@ class Journey:
     async def cut_over(self) -> None:
         """Cut over what is said to be verified."""
         await self.mark_verified()
-        await self.legacy.cut_over(
-            self.source, verified_within=SOON, tell=_ignore, stop=asyncio.Event()
-        )
+        await self.legacy.cut_over(self.source, verified_within=SOON, tell=_ignore, stop=asyncio.Event())
         self.running.move(seconds=1)
 
     async def contract(self, *, keep: timedelta = timedelta(days=30)) -> None:
@@ -127,13 +124,15 @@ async def dump(url: str) -> list[str]:
 
 def _dump_sqlite(url: str) -> list[str]:
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-        schema = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
+        schema = connection.execute(
+            "SELECT type, name, sql FROM sqlite_master ORDER BY type, name"
+        ).fetchall()
         lines = [repr(row) for row in schema]
         for kind, name, _ in schema:
             if kind != "table":
                 continue
             columns = [row[1] for row in connection.execute(f'PRAGMA table_xinfo("{name}")')]
-            shown = " || ' ' || ".join(f"typeof(\"{one}\") || '=' || quote(\"{one}\")" for one in columns)
+            shown = " || ' ' || ".join(f'typeof("{one}") || \'=\' || quote("{one}")' for one in columns)
             lines += sorted(
                 f"{name}: {row[0]}" for row in connection.execute(f'SELECT {shown} FROM "{name}"')
             )
@@ -143,15 +142,23 @@ def _dump_sqlite(url: str) -> list[str]:
 _SCHEMA: Final = (
     "SELECT 'schema', nspname::text, '' FROM pg_namespace WHERE nspname !~ '^pg_(toast|temp)'",
     "SELECT 'index', indexname::text, indexdef FROM pg_indexes WHERE schemaname !~ '^(pg_|information)'",
-    "SELECT 'constraint', conrelid::regclass || '.' || conname, pg_get_constraintdef(oid) || convalidated::text "
-    "FROM pg_constraint WHERE conrelid <> 0 AND connamespace::regnamespace::text !~ '^(pg_|information)'",
-    "SELECT 'trigger', tgrelid::regclass || '.' || tgname, pg_get_triggerdef(oid) || tgenabled::text FROM pg_trigger "
-    "WHERE NOT tgisinternal",
-    "SELECT 'function', oid::regprocedure::text, prosrc FROM pg_proc "
-    "WHERE pronamespace::regnamespace::text !~ '^(pg_|information)'",
-    "SELECT 'column', table_schema || '.' || table_name || '.' || column_name, "
-    "concat_ws(' ', data_type, is_nullable, column_default, character_maximum_length) FROM information_schema.columns "
-    "WHERE table_schema !~ '^(pg_|information)'",
+    (
+        "SELECT 'constraint', conrelid::regclass || '.' || conname, pg_get_constraintdef(oid) || convalidated::text "
+        "FROM pg_constraint WHERE conrelid <> 0 AND connamespace::regnamespace::text !~ '^(pg_|information)'"
+    ),
+    (
+        "SELECT 'trigger', tgrelid::regclass || '.' || tgname, pg_get_triggerdef(oid) || tgenabled::text FROM pg_trigger "
+        "WHERE NOT tgisinternal"
+    ),
+    (
+        "SELECT 'function', oid::regprocedure::text, prosrc FROM pg_proc "
+        "WHERE pronamespace::regnamespace::text !~ '^(pg_|information)'"
+    ),
+    (
+        "SELECT 'column', table_schema || '.' || table_name || '.' || column_name, "
+        "concat_ws(' ', data_type, is_nullable, column_default, character_maximum_length) FROM information_schema.columns "
+        "WHERE table_schema !~ '^(pg_|information)'"
+    ),
     "SELECT 'sequence', schemaname || '.' || sequencename, last_value::text FROM pg_sequences",
 )
 
@@ -159,7 +166,11 @@ _SCHEMA: Final = (
 async def _dump_postgresql(url: str) -> list[str]:
     connection = await asyncpg.connect(url)
     try:
-        lines = [repr(tuple(row)) for query in _SCHEMA for row in await connection.fetch(f"{query} ORDER BY 1, 2, 3")]
+        lines = [
+            repr(tuple(row))
+            for query in _SCHEMA
+            for row in await connection.fetch(f"{query} ORDER BY 1, 2, 3")
+        ]
         tables = await connection.fetch(
             "SELECT oid::regclass::text AS name FROM pg_class WHERE relkind = 'r' "
             "AND relnamespace::regnamespace::text !~ '^(pg_|information)' ORDER BY 1"

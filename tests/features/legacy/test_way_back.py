@@ -27,7 +27,11 @@ async def target(migrated_sqlite_url, tmp_path):
 @pytest.fixture
 def place(request, dialect, tmp_path):
     """The address of an empty database for a system."""
-    return f"sqlite:///{tmp_path}/legacy.db" if dialect == "sqlite" else request.getfixturevalue("postgresql_url")
+    return (
+        f"sqlite:///{tmp_path}/legacy.db"
+        if dialect == "sqlite"
+        else request.getfixturevalue("postgresql_url")
+    )
 
 
 @pytest.mark.parametrize("size", SIZES)

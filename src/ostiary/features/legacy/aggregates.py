@@ -125,8 +125,9 @@ class Owners:
         values: list[Value] = []
         for parent in at_hand.get(owner.table, ()):
             value = parent.values.get(owner.target)
-            if value is not None and as_text(value) not in parents:
-                parents[as_text(value)] = parent
+            text = None if value is None else as_text(value)
+            if text is not None and text not in parents:
+                parents[text] = parent
                 values.append(value)
         if not values:
             return []

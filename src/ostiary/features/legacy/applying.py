@@ -20,7 +20,7 @@ from ostiary.features.legacy.model import Aggregate, Derived
 from ostiary.features.legacy.reasons import Severity
 from ostiary.features.legacy.settling import Settling
 from ostiary.features.passwords import PasswordHash
-from ostiary.foundation.crypto import associated_data, mac, seal
+from ostiary.foundation.crypto import MacKey, SealingKey, associated_data
 from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
@@ -90,8 +90,9 @@ class Applying:
         self._loading = loading
         self._entropy = entropy
         self._passwords = passwords
-        self._digest_key = digest_key
-        self._archive_key = archive_key
+        self._digest_key = MacKey(digest_key)
+        self._archive_key = SealingKey(archive_key)
+        self._archive = associated_data("legacy_roots", "archive", migration_id)
         self._role_ids: dict[str, UUID] = {}
         self._settling = Settling(migration_id, deriving, loading.bearer_digest)
 
@@ -112,7 +113,6 @@ class Applying:
 
     async def apply(self, tx: Transaction, batch: Batch, read: ReadOwners, *, now: datetime) -> Applied:
         """Make what a derived batch becomes; `read` reads further owners, as of the same moment."""
-        await self._recognise(tx, batch)
         orphaned = await self._settling.settle(tx, batch, read)
         # Whoever lost something was derived anew. Only somebody from outside the batch was not hashed before, which is
         # rare enough to be done while the transaction waits.
@@ -141,13 +141,13 @@ class Applying:
 
     def digest(self, aggregate: Aggregate) -> bytes:
         """Return the keyed digest of an owner's rows over there (HMAC-SHA256)."""
-        return mac(self._digest_key, encode_rows(aggregate, self._owners.shapes))
+        return self._digest_key.mac(encode_rows(aggregate, self._owners.shapes))
 
     def archived(self, aggregate: Aggregate) -> tuple[bytes, bytes]:
         """Return the keyed digest of an owner's rows over there, and the rows, sealed to their place."""
         encoded = encode_rows(aggregate, self._owners.shapes)
-        place = associated_data("legacy_roots", "archive", self.migration_id, aggregate.text)
-        return mac(self._digest_key, encoded), seal(self._archive_key, encoded, place, entropy=self._entropy)
+        place = self._archive + associated_data(aggregate.text)
+        return self._digest_key.mac(encoded), self._archive_key.seal(encoded, place, entropy=self._entropy)
 
     async def _take_back(
         self, tx: Transaction, batch: Batch, replaced: Sequence[RootRow], gone: Collection[str]
@@ -218,8 +218,7 @@ class Applying:
         for key in fresh:
             derived = batch.derived[key]
             there = await self._update(tx, derived) if key in known else set()
-            for table, made in self._loading.rows(derived, there=there, role_ids=ids).items():
-                rows.setdefault(table, []).extend(made)
+            self._loading.add(rows, derived, there=there, role_ids=ids)
             self._add_map(rows, batch, key, now)
         for key, version in gone.items():
             rows.setdefault("legacy_roots", []).append((self.migration_id, key, version, None, None, {}, {}))
