@@ -234,7 +234,9 @@ def main() -> None:
         assert not any(left.values())
     show(balancer.phases, console)
     if asked.json:
-        print(json.dumps({"phases": [asdict(phase) for phase in balancer.phases], "left": left, **move.facts}))
+        print(
+            json.dumps({"phases": [asdict(phase) for phase in balancer.phases], "left": left, **move.facts})
+        )
 
 
 if __name__ == "__main__":
