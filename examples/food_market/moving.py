@@ -33,7 +33,6 @@ KNOWN = {
 }
 CHANGING = {"email": "kaja.costa.10@example.org"}
 NEW_PASSWORD, ZOES_PASSWORD = "a phrase Kaja chose at the new one", "a phrase of Zoe's own"
-ZOES_NEXT_PASSWORD = "another phrase of Zoe's"
 ZOE = {"email": "zoe@example.org"}
 BAR = 30
 
@@ -141,7 +140,8 @@ class Move:
         self.after.stop()
         self.after.command("rollback", "--yes")
         self.balancer.switch(self.before)
-        self.tell(f"rolled back: {foreseen['rows_changed']} rows changed, {foreseen['born']} people made")
+        lost = len(foreseen["irreversible"])
+        self.tell(f"rolled back: {foreseen['rows_changed']} row written; {lost} person has an account only here: Zoe")
         self.balancer.begin("back again")
         self.crowd.wait()
         with self.kaja.turn:
@@ -155,7 +155,8 @@ class Move:
         self.cut_over("cutting over again")
         self.balancer.begin("soaking again")
         self.crowd.wait()
-        self.tell("everybody signs in at the new application again, by password and by old session")
+        _must(self.zoe.sign_in(self.after))
+        self.tell("everybody signs in at the new application again, by password and by old session; Zoe, too")
 
     def contract(self) -> None:
         """Nothing of passwords and tokens is left behind."""
@@ -167,6 +168,7 @@ class Move:
         self.tell(f"contracted: hashes of {erased['user']} people and {erased['token']} tokens are erased")
         self.balancer.begin("afterwards")
         self.crowd.wait(3)
+        _must(self.zoe.sign_in(self.after))
         self.facts["status"] = self.after.command("status")
         self.tell("everybody goes on signing in")
 

@@ -41,6 +41,7 @@ _FIELDS: Final = (
     *("email", "phone", "email_verified_at", "phone_verified_at", "deleted_at", "locale"),
     *("display_name", "given_name", "family_name", "avatar_url"),
 )
+_NUMBERS: Final = ("int", "serial", "numeric")
 _TOKENS: Final = ("access_token", "refresh_token", "id_token")
 
 
@@ -115,7 +116,8 @@ class WayBack:
             if now.password_hash is not None and now.shadow_hash is None:
                 back.needing_reset.append(f"{now.entity_type}:{now.entity_id}")
         (key_column,) = self._root_key if len(self._root_key) == 1 else (None,)
-        if key_column is None or (way.generate_key and known_key is None):
+        is_made_there = key_column is None or way.generate_key or self._is_number(key_column)
+        if key_column is None or (is_made_there and known_key is None):
             back.irreversible.append(
                 (f"{now.entity_type}:{now.entity_id}", "was made here, and keys are made over there")
             )
@@ -128,6 +130,11 @@ class WayBack:
     @property
     def _root_record(self) -> Record | None:
         return next((record for record in self._profile.records if record.make is Make.IDENTITY), None)
+
+    def _is_number(self, column: str) -> bool:
+        """Say whether a column of the owners' table holds numbers: none of ours fits there."""
+        declared = self._tables[self._profile.root].column(column)
+        return declared is not None and any(kind in declared.type.lower() for kind in _NUMBERS)
 
     def _fitting(self, values: Row) -> Row:
         columns = {column.name for column in self._tables[self._profile.root].columns}
