@@ -84,7 +84,7 @@ async def move(
     *,
     batch_size: int = 7,
     until: State = State.BACKFILLED,
-    tell: Callable[[Progress], None] = lambda progress: None,
+    tell: Callable[[Progress], None] = lambda _: None,
     stop: asyncio.Event | None = None,
 ) -> State:
     """Run a migration, or go on with it."""
