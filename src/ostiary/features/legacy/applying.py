@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from ostiary.features.identities import Channel
-from ostiary.features.legacy import store
+from ostiary.features.legacy import settling_store, store
 from ostiary.features.legacy.aggregates import encode_rows
 from ostiary.features.legacy.claims import rank
 from ostiary.features.legacy.fields import Shared
@@ -20,7 +20,7 @@ from ostiary.features.legacy.model import Aggregate, Derived
 from ostiary.features.legacy.reasons import Severity
 from ostiary.features.legacy.settling import Settling
 from ostiary.features.passwords import PasswordHash
-from ostiary.foundation.crypto import associated_data, mac, seal
+from ostiary.foundation.crypto import MacKey, SealingKey, associated_data
 from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
@@ -90,8 +90,9 @@ class Applying:
         self._loading = loading
         self._entropy = entropy
         self._passwords = passwords
-        self._digest_key = digest_key
-        self._archive_key = archive_key
+        self._digest_key = MacKey(digest_key)
+        self._archive_key = SealingKey(archive_key)
+        self._archive = associated_data("legacy_roots", "archive", migration_id)
         self._role_ids: dict[str, UUID] = {}
         self._settling = Settling(migration_id, deriving, loading.bearer_digest)
 
@@ -140,13 +141,13 @@ class Applying:
 
     def digest(self, aggregate: Aggregate) -> bytes:
         """Return the keyed digest of an owner's rows over there (HMAC-SHA256)."""
-        return mac(self._digest_key, encode_rows(aggregate, self._owners.shapes))
+        return self._digest_key.mac(encode_rows(aggregate, self._owners.shapes))
 
     def archived(self, aggregate: Aggregate) -> tuple[bytes, bytes]:
         """Return the keyed digest of an owner's rows over there, and the rows, sealed to their place."""
         encoded = encode_rows(aggregate, self._owners.shapes)
-        place = associated_data("legacy_roots", "archive", self.migration_id, aggregate.text)
-        return mac(self._digest_key, encoded), seal(self._archive_key, encoded, place, entropy=self._entropy)
+        place = self._archive + associated_data(aggregate.text)
+        return self._digest_key.mac(encoded), self._archive_key.seal(encoded, place, entropy=self._entropy)
 
     async def _take_back(
         self, tx: Transaction, batch: Batch, replaced: Sequence[RootRow], gone: Collection[str]
@@ -217,8 +218,7 @@ class Applying:
         for key in fresh:
             derived = batch.derived[key]
             there = await self._update(tx, derived) if key in known else set()
-            for table, made in self._loading.rows(derived, there=there, role_ids=ids).items():
-                rows.setdefault(table, []).extend(made)
+            self._loading.add(rows, derived, there=there, role_ids=ids)
             self._add_map(rows, batch, key, now)
         for key, version in gone.items():
             rows.setdefault("legacy_roots", []).append((self.migration_id, key, version, None, None, {}, {}))
@@ -257,7 +257,7 @@ class Applying:
         seen = set()
         for finding in derived.findings:
             severity = finding.reason.severity
-            place_of = (finding.table, finding.key, finding.reason, finding.column)
+            place_of = (finding.table, finding.key, finding.reason, finding.column or "")
             if severity is Severity.WARNING or place_of in seen:
                 continue
             seen.add(place_of)
@@ -276,7 +276,7 @@ class Applying:
         return {SECRETS: found} if found else {}
 
     async def _waiting(self, tx: Transaction, released: set[bytes]) -> list[str]:
-        return await tx.fetch_all(store.WAITING, *store.packed(sorted(released)), self.migration_id)
+        return await tx.fetch_all(settling_store.WAITING, *store.packed(sorted(released)), self.migration_id)
 
 
 def _difference(

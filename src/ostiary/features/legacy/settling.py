@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ostiary.features.legacy import store, way_back_store
+from ostiary.features.legacy import settling_store, store, way_back_store
 from ostiary.features.legacy.claims import bearer_claim, claims_of, holders_here, passkey_claim, rank
 from ostiary.features.legacy.reasons import Severity
 
@@ -134,10 +134,10 @@ class Settling:
             for derived in batch.derived.values()
             for claim, (_, value) in self.secrets(derived).items()
         }
-        for query in (store.HOLDERS_OF_BEARERS, store.HOLDERS_OF_PASSKEYS) if known else ():
+        for query in (settling_store.HOLDERS_OF_BEARERS, settling_store.HOLDERS_OF_PASSKEYS) if known else ():
             found += [
                 (known[held.value], (held.identity_id, held.root_key))
-                for held in await tx.fetch_all(query, *store.pieces(known))
+                for held in await tx.fetch_all(query, *settling_store.pieces(known))
             ]
         return found
 
@@ -148,10 +148,10 @@ class Settling:
         ]
         if not changed:
             return set()
-        holders = await tx.fetch_all(store.MAKERS, *store.packed(sorted(_ids(changed))))
+        holders = await tx.fetch_all(settling_store.MAKERS, *store.packed(sorted(_ids(changed))))
         entities = [[one.entity_type, one.entity_id] for each in changed for one in each.identities]
         if entities:
-            found = await tx.fetch_all(store.HOLDERS_OF_ENTITY, entities)
+            found = await tx.fetch_all(settling_store.HOLDERS_OF_ENTITY, entities)
             holders += [holder.root_key for holder in found if holder.root_key is not None]
         findings = [
             [finding.table, finding.key, finding.reason.value]
@@ -160,7 +160,7 @@ class Settling:
             if finding.reason.severity is not Severity.WARNING
         ]
         if findings:
-            holders += await tx.fetch_all(store.HOLDERS_OF_FINDINGS, findings)
+            holders += await tx.fetch_all(settling_store.HOLDERS_OF_FINDINGS, findings)
         return {*holders}
 
 

@@ -72,22 +72,23 @@ legacy_findings = table(
     Column("source_table", TEXT, nullable=False),
     Column("source_key", TEXT, nullable=False),
     Column("reason", TEXT, nullable=False),
+    # Empty for a row as a whole. Of one row an address and a number may both be somebody else's.
+    Column("column_name", TEXT, nullable=False),
     # Null for a row without an owner.
     Column("root_key", TEXT),
     Column("severity", TEXT, nullable=False),
-    # Empty for a row as a whole. Of one row an address and a number may both be somebody else's.
-    Column("column_name", TEXT, nullable=False),
     # A keyed digest of what two owners claim, an address or an account: when one lets go, the other is looked at again.
     Column("claim", BYTES),
     Column("found_at", MOMENT, nullable=False),
     # Its name by our rule would be longer than PostgreSQL has names.
-    PrimaryKeyConstraint(
-        *("migration_id", "source_table", "source_key", "reason", "column_name"), name="pk_legacy_findings"
-    ),
     one_of("severity", "block", "quarantine", "warning"),
     Index(None, "migration_id", "root_key"),
     Index(None, "migration_id", "reason"),
     Index(None, "claim", **where("claim IS NOT NULL")),
+    PrimaryKeyConstraint(
+        *("migration_id", "source_table", "source_key", "reason", "column_name"),
+        name="pk_legacy_findings",
+    ),
 )
 
 # Tokens that the old system handed out and that are good for one exchange: of a session, or of a one-time link.

@@ -104,9 +104,9 @@ def _legacy_findings() -> None:
         sa.Column("source_table", TEXT, nullable=False),
         sa.Column("source_key", TEXT, nullable=False),
         sa.Column("reason", TEXT, nullable=False),
+        sa.Column("column_name", TEXT, nullable=False),
         sa.Column("root_key", TEXT),
         sa.Column("severity", TEXT, nullable=False),
-        sa.Column("column_name", TEXT, nullable=False),
         sa.Column("claim", BYTES),
         sa.Column("found_at", MOMENT, nullable=False),
         sa.CheckConstraint(
