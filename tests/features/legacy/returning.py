@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 import asyncpg
 from tests.features.legacy.migrating import execute
@@ -15,17 +16,20 @@ from tests.features.legacy.moving import FIRST, plan_for
 from tests.features.legacy.systems import NOW
 from tests.features.legacy.systems.hashes import FIREBASE
 
-from ostiary.features.legacy import Decisions, Pace, State, store
-from ostiary.foundation.foreign import source_at
+from ostiary.features.audit import SYSTEM, Origin
+from ostiary.features.legacy import Decisions, Pace, Plan, State, store
+from ostiary.features.registration import NewAccount
+from ostiary.foundation.foreign import Source, source_at
+from ostiary.foundation.secret import Secret
 from ostiary.foundation.storage import Query
+from ostiary.testing import AuthForTests
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from ostiary.features.legacy import Legacy, Plan, WhatGoesBack
-    from ostiary.foundation.foreign import Source
-    from ostiary.testing import AuthForTests
+    from ostiary.features.legacy import Legacy, WhatGoesBack
 
+NEWER: Final = "another long phrase of theirs"
 SOON: Final = timedelta(minutes=5)
 PASSWORDS: Final = {
     "weak_hash_for_tests": True,
@@ -72,9 +76,7 @@ class Journey:
     async def cut_over(self) -> None:
         """Cut over what is said to be verified."""
         await self.mark_verified()
-        await self.legacy.cut_over(
-            self.source, verified_within=SOON, tell=_ignore, stop=asyncio.Event()
-        )
+        await self.legacy.cut_over(self.source, verified_within=SOON, tell=_ignore, stop=asyncio.Event())
         self.running.move(seconds=1)
 
     async def contract(self, *, keep: timedelta = timedelta(days=30)) -> None:
@@ -104,6 +106,60 @@ class Journey:
         return await self.running.auth.services.database.fetch_all(Query(statement, into=into), *values)
 
 
+class Soaking:
+    """A system that was cut over, and its first people."""
+
+    def __init__(self, going, system):
+        self.going = going
+        self.auth = going.running.auth
+        self.services = going.running.auth.services
+        self.people = list(system.people())
+
+    @property
+    def now(self):
+        return self.going.running.clock.now()
+
+    def somebody(self, wanted):
+        """Return the identity of somebody, as they are known over there."""
+        return next(one for person in self.people for one in person.identities if wanted(one))
+
+    async def id_of(self, identity):
+        query = "SELECT id FROM ostiary.identities WHERE entity_type = $1 AND entity_id = $2"
+        (found,) = await self.going.here(query, identity.entity_type, identity.entity_id, into=UUID)
+        return found
+
+    async def change_password(self, identity, password=NEWER):
+        identity_id = await self.id_of(identity)
+        async with self.services.database.transaction() as tx:
+            locked = await self.services.identities.lock_for_change(tx, identity_id)
+            new = await self.services.passwords.renew(Secret(password), locked)
+            await self.services.identities.set_password(tx, locked, new, now=self.now)
+
+    async def set_address(self, identity, channel, address, *, verified_at=None):
+        identity_id = await self.id_of(identity)
+        async with self.services.database.transaction() as tx:
+            await self.services.identities.replace_address(
+                tx, identity_id, channel, address, verified_at=verified_at, now=self.now
+            )
+
+    async def born(self, email, *, phone=None):
+        account = NewAccount(
+            entity_type="user",
+            email=email,
+            phone=phone,
+            password=Secret(NEWER),
+            profile={"display_name": "Newcomer"},
+        )
+        made = await self.services.registration.create(account, by=SYSTEM, origin=Origin(), now=self.now)
+        return made.id
+
+    async def row(self, table, key, *columns):
+        names = ", ".join(f'"{column}"' for column in columns)
+        cast = "" if self.going.there_url.startswith("sqlite") else "::text"
+        (row,) = await self.going.there(f'SELECT {names} FROM "{table}" WHERE id{cast} = $1', key)
+        return row if len(columns) > 1 else row[0]
+
+
 @asynccontextmanager
 async def journey(
     running: AuthForTests, name: str, there_url: str, *, decisions: Decisions = FIRST
@@ -127,13 +183,15 @@ async def dump(url: str) -> list[str]:
 
 def _dump_sqlite(url: str) -> list[str]:
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-        schema = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
+        schema = connection.execute(
+            "SELECT type, name, sql FROM sqlite_master ORDER BY type, name"
+        ).fetchall()
         lines = [repr(row) for row in schema]
         for kind, name, _ in schema:
             if kind != "table":
                 continue
             columns = [row[1] for row in connection.execute(f'PRAGMA table_xinfo("{name}")')]
-            shown = " || ' ' || ".join(f"typeof(\"{one}\") || '=' || quote(\"{one}\")" for one in columns)
+            shown = " || ' ' || ".join(f'typeof("{one}") || \'=\' || quote("{one}")' for one in columns)
             lines += sorted(
                 f"{name}: {row[0]}" for row in connection.execute(f'SELECT {shown} FROM "{name}"')
             )
@@ -143,15 +201,23 @@ def _dump_sqlite(url: str) -> list[str]:
 _SCHEMA: Final = (
     "SELECT 'schema', nspname::text, '' FROM pg_namespace WHERE nspname !~ '^pg_(toast|temp)'",
     "SELECT 'index', indexname::text, indexdef FROM pg_indexes WHERE schemaname !~ '^(pg_|information)'",
-    "SELECT 'constraint', conrelid::regclass || '.' || conname, pg_get_constraintdef(oid) || convalidated::text "
-    "FROM pg_constraint WHERE conrelid <> 0 AND connamespace::regnamespace::text !~ '^(pg_|information)'",
-    "SELECT 'trigger', tgrelid::regclass || '.' || tgname, pg_get_triggerdef(oid) || tgenabled::text FROM pg_trigger "
-    "WHERE NOT tgisinternal",
-    "SELECT 'function', oid::regprocedure::text, prosrc FROM pg_proc "
-    "WHERE pronamespace::regnamespace::text !~ '^(pg_|information)'",
-    "SELECT 'column', table_schema || '.' || table_name || '.' || column_name, "
-    "concat_ws(' ', data_type, is_nullable, column_default, character_maximum_length) FROM information_schema.columns "
-    "WHERE table_schema !~ '^(pg_|information)'",
+    (
+        "SELECT 'constraint', conrelid::regclass || '.' || conname, pg_get_constraintdef(oid) || convalidated::text "
+        "FROM pg_constraint WHERE conrelid <> 0 AND connamespace::regnamespace::text !~ '^(pg_|information)'"
+    ),
+    (
+        "SELECT 'trigger', tgrelid::regclass || '.' || tgname, pg_get_triggerdef(oid) || tgenabled::text FROM pg_trigger "
+        "WHERE NOT tgisinternal"
+    ),
+    (
+        "SELECT 'function', oid::regprocedure::text, prosrc FROM pg_proc "
+        "WHERE pronamespace::regnamespace::text !~ '^(pg_|information)'"
+    ),
+    (
+        "SELECT 'column', table_schema || '.' || table_name || '.' || column_name, "
+        "concat_ws(' ', data_type, is_nullable, column_default, character_maximum_length) FROM information_schema.columns "
+        "WHERE table_schema !~ '^(pg_|information)'"
+    ),
     "SELECT 'sequence', schemaname || '.' || sequencename, last_value::text FROM pg_sequences",
 )
 
@@ -159,7 +225,11 @@ _SCHEMA: Final = (
 async def _dump_postgresql(url: str) -> list[str]:
     connection = await asyncpg.connect(url)
     try:
-        lines = [repr(tuple(row)) for query in _SCHEMA for row in await connection.fetch(f"{query} ORDER BY 1, 2, 3")]
+        lines = [
+            repr(tuple(row))
+            for query in _SCHEMA
+            for row in await connection.fetch(f"{query} ORDER BY 1, 2, 3")
+        ]
         tables = await connection.fetch(
             "SELECT oid::regclass::text AS name FROM pg_class WHERE relkind = 'r' "
             "AND relnamespace::regnamespace::text !~ '^(pg_|information)' ORDER BY 1"
