@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 import asyncpg
 from tests.features.legacy.migrating import execute
@@ -15,8 +16,11 @@ from tests.features.legacy.moving import FIRST, plan_for
 from tests.features.legacy.systems import NOW
 from tests.features.legacy.systems.hashes import FIREBASE
 
+from ostiary.features.audit import SYSTEM, Origin
 from ostiary.features.legacy import Decisions, Pace, Plan, State, store
+from ostiary.features.registration import NewAccount
 from ostiary.foundation.foreign import Source, source_at
+from ostiary.foundation.secret import Secret
 from ostiary.foundation.storage import Query
 from ostiary.testing import AuthForTests
 
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 
     from ostiary.features.legacy import Legacy, WhatGoesBack
 
+NEWER: Final = "another long phrase of theirs"
 SOON: Final = timedelta(minutes=5)
 PASSWORDS: Final = {
     "weak_hash_for_tests": True,
@@ -99,6 +104,60 @@ class Journey:
     async def here(self, statement: str, *values: Any, into: type[Any] = str) -> list[Any]:
         """Run a statement here that gives one value a row."""
         return await self.running.auth.services.database.fetch_all(Query(statement, into=into), *values)
+
+
+class Soaking:
+    """A system that was cut over, and its first people."""
+
+    def __init__(self, going, system):
+        self.going = going
+        self.auth = going.running.auth
+        self.services = going.running.auth.services
+        self.people = list(system.people())
+
+    @property
+    def now(self):
+        return self.going.running.clock.now()
+
+    def somebody(self, wanted):
+        """Return the identity of somebody, as they are known over there."""
+        return next(one for person in self.people for one in person.identities if wanted(one))
+
+    async def id_of(self, identity):
+        query = "SELECT id FROM ostiary.identities WHERE entity_type = $1 AND entity_id = $2"
+        (found,) = await self.going.here(query, identity.entity_type, identity.entity_id, into=UUID)
+        return found
+
+    async def change_password(self, identity, password=NEWER):
+        identity_id = await self.id_of(identity)
+        async with self.services.database.transaction() as tx:
+            locked = await self.services.identities.lock_for_change(tx, identity_id)
+            new = await self.services.passwords.renew(Secret(password), locked)
+            await self.services.identities.set_password(tx, locked, new, now=self.now)
+
+    async def set_address(self, identity, channel, address, *, verified_at=None):
+        identity_id = await self.id_of(identity)
+        async with self.services.database.transaction() as tx:
+            await self.services.identities.replace_address(
+                tx, identity_id, channel, address, verified_at=verified_at, now=self.now
+            )
+
+    async def born(self, email, *, phone=None):
+        account = NewAccount(
+            entity_type="user",
+            email=email,
+            phone=phone,
+            password=Secret(NEWER),
+            profile={"display_name": "Newcomer"},
+        )
+        made = await self.services.registration.create(account, by=SYSTEM, origin=Origin(), now=self.now)
+        return made.id
+
+    async def row(self, table, key, *columns):
+        names = ", ".join(f'"{column}"' for column in columns)
+        cast = "" if self.going.there_url.startswith("sqlite") else "::text"
+        (row,) = await self.going.there(f'SELECT {names} FROM "{table}" WHERE id{cast} = $1', key)
+        return row if len(columns) > 1 else row[0]
 
 
 @asynccontextmanager

@@ -117,17 +117,30 @@ BELONGINGS = Query(
     postgresql=_belongings(IDS["postgresql"]), sqlite=_belongings(IDS["sqlite"]), into=Belonging
 )
 
-# Of these sessions, those that nobody has ended. Going back ends them itself: what it did since $3 is no wish of anybody.
+# Of these sessions, those that nobody has ended. Going back ends sessions itself: what it did since $3 is no wish of
+# anybody's. One that was exchanged goes on as another for as long as its owner is signed in, and has the same password.
+_GOES_ON: Final = f"""
+    (ended_at IS NULL OR (ended_at >= $3 AND end_reason = '{_ENDED_BY_GOING_BACK}'))
+"""
+
+
+def _live_sessions(ids: str) -> str:
+    return f"""
+    SELECT id FROM ostiary.sessions AS came
+     WHERE id IN {ids}
+       AND ({_GOES_ON} OR (
+            end_reason = '{EndReason.EXCHANGED}'
+            AND EXISTS (SELECT 1 FROM ostiary.sessions AS later
+                         WHERE later.identity_id = came.identity_id AND later.created_at >= came.ended_at
+                           AND (later.ended_at IS NULL
+                                OR (later.ended_at >= $3 AND later.end_reason = '{_ENDED_BY_GOING_BACK}')))
+            AND NOT EXISTS (SELECT 1 FROM ostiary.identities AS held
+                             WHERE held.id = came.identity_id AND held.password_changed_at >= came.ended_at)))
+    """
+
+
 LIVE_SESSIONS: Query[UUID] = Query(
-    postgresql=f"""
-    SELECT id FROM ostiary.sessions
-     WHERE (ended_at IS NULL OR (ended_at >= $3 AND end_reason = '{_ENDED_BY_GOING_BACK}')) AND id IN {IDS["postgresql"]}
-    """,
-    sqlite=f"""
-    SELECT id FROM ostiary.sessions
-     WHERE (ended_at IS NULL OR (ended_at >= $3 AND end_reason = '{_ENDED_BY_GOING_BACK}')) AND id IN {IDS["sqlite"]}
-    """,
-    into=UUID,
+    postgresql=_live_sessions(IDS["postgresql"]), sqlite=_live_sessions(IDS["sqlite"]), into=UUID
 )
 
 LIVE_CHALLENGES: Query[UUID] = among(
