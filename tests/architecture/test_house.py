@@ -70,6 +70,7 @@ def test_sql_stands_in_stores_and_foundation_only(trees):
         "claim_store.py",
         "observing_store.py",
         "way_back_store.py",
+        "settling_store.py",
         "budget_store.py",
     }
     strays = [
@@ -198,6 +199,8 @@ def test_the_inside_of_every_feature_has_the_same_files():
         "rolling_back.py",
         "running.py",
         "sources.py",
+        "settling.py",
+        "settling_store.py",
         "strays.py",
         "twins.py",
         "values.py",

@@ -21,6 +21,7 @@ def modules():
         "features.vault.claim_store",
         "features.identities.budget_store",
         "features.legacy.observing_store",
+        "features.legacy.settling_store",
         "features.legacy.way_back_store",
         "foundation.limits",
     )

@@ -7,21 +7,24 @@ joined them since. A reading that is older than the one before changes nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from ostiary.features.identities import Channel
-from ostiary.features.legacy import store, way_back_store
+from ostiary.features.legacy import settling_store, store
 from ostiary.features.legacy.aggregates import encode_rows
-from ostiary.features.legacy.claims import claims_of, holders_here, rank
+from ostiary.features.legacy.claims import rank
 from ostiary.features.legacy.fields import Shared
-from ostiary.features.legacy.loading import PROFILE_TABLES, load, made_ids, role_ids
+from ostiary.features.legacy.loading import PROFILE_TABLES, SECRETS, load, made_ids, role_ids
 from ostiary.features.legacy.model import Aggregate, Derived
 from ostiary.features.legacy.reasons import Severity
-from ostiary.foundation.crypto import associated_data, mac, seal
+from ostiary.features.legacy.settling import Settling
+from ostiary.features.passwords import PasswordHash
+from ostiary.foundation.crypto import MacKey, SealingKey, associated_data
+from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from ostiary.features.legacy.aggregates import Owners
@@ -29,11 +32,13 @@ if TYPE_CHECKING:
     from ostiary.features.legacy.deriving import Deriving
     from ostiary.features.legacy.loading import Loading, Rows
     from ostiary.features.legacy.model import MadeIdentity
+    from ostiary.features.legacy.settling import ReadOwners
     from ostiary.features.legacy.store import RootRow
+    from ostiary.features.passwords import Passwords
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.storage import Parameter, Transaction
 
-    ReadOwners = Callable[[Sequence[str]], Awaitable[list[Aggregate]]]
+_PLAINTEXT: Final = "plaintext"
 
 
 @dataclass(slots=True)
@@ -42,12 +47,16 @@ class Batch:
 
     shared: Shared
     aggregates: dict[str, Aggregate]
-    gone: dict[str, int] = field(default_factory=dict)
-    """By key as text, the version at which it was gone."""
+    gone: dict[str, int | None] = field(default_factory=dict)
+    """By key as text, the version at which it was gone; None for the one that is known here."""
     derived: dict[str, Derived] = field(default_factory=dict)
     lost: dict[str, set[bytes]] = field(default_factory=dict)
+    claims: dict[str, dict[bytes, UUID]] = field(default_factory=dict)
+    """By key, what only one owner can have and this one claims, and for which identity."""
     known: dict[str, dict[str, UUID]] = field(default_factory=dict)
     """By key, the identities of those who were here before they were over there."""
+    hashed: dict[UUID, PasswordHash] = field(default_factory=dict)
+    """By identity, what became of a password that lies over there as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,7 @@ class Applying:
         loading: Loading,
         entropy: Entropy,
         *,
+        passwords: Passwords,
         digest_key: bytes,
         archive_key: bytes,
     ) -> None:
@@ -79,24 +89,34 @@ class Applying:
         self._owners = owners
         self._loading = loading
         self._entropy = entropy
-        self._digest_key = digest_key
-        self._archive_key = archive_key
+        self._passwords = passwords
+        self._digest_key = MacKey(digest_key)
+        self._archive_key = SealingKey(archive_key)
+        self._archive = associated_data("legacy_roots", "archive", migration_id)
         self._role_ids: dict[str, UUID] = {}
+        self._settling = Settling(migration_id, deriving, loading.bearer_digest)
 
     def derive(self, batch: Batch, keys: Iterable[str] | None = None) -> None:
         """Fill in what the owners of a batch become, all of them or those with these keys."""
-        for key in batch.aggregates if keys is None else keys:
-            batch.derived[key] = self.deriving.derive(
-                batch.aggregates[key],
-                batch.shared,
-                lost=batch.lost.get(key, ()),
-                known=batch.known.get(key, {}),
-            )
+        self._settling.derive(batch, batch.aggregates if keys is None else keys)
+
+    async def hash_plain_texts(self, batch: Batch) -> None:
+        """A password that lies over there as it is lies nowhere so here: it is hashed with the batch."""
+        for derived in batch.derived.values():
+            for identity in derived.identities:
+                if identity.password_scheme != _PLAINTEXT or identity.password_hash is None:
+                    continue
+                if identity.id not in batch.hashed:
+                    batch.hashed[identity.id] = await self._passwords.hash(Secret(identity.password_hash))
+                hashed = batch.hashed[identity.id]
+                identity.password_hash, identity.password_scheme = hashed.text, hashed.scheme
 
     async def apply(self, tx: Transaction, batch: Batch, read: ReadOwners, *, now: datetime) -> Applied:
         """Make what a derived batch becomes; `read` reads further owners, as of the same moment."""
-        await self._recognise(tx, batch)
-        await self._settle(tx, batch, read)
+        orphaned = await self._settling.settle(tx, batch, read)
+        # Whoever lost something was derived anew. Only somebody from outside the batch was not hashed before, which is
+        # rare enough to be done while the transaction waits.
+        await self.hash_plain_texts(batch)
         keys = [*batch.derived, *batch.gone]
         before = {row.root_key: row for row in await tx.fetch_all(store.ROOTS, self.migration_id, keys)}
         fresh = [
@@ -104,70 +124,33 @@ class Applying:
             for key, aggregate in batch.aggregates.items()
             if key not in before or before[key].version <= aggregate.version
         ]
-        gone = [
-            key for key, version in batch.gone.items() if key in before and before[key].version <= version
-        ]
+        gone = {
+            key: before[key].version if version is None else version
+            for key, version in batch.gone.items()
+            if key in before and (version is None or before[key].version <= version)
+        }
         replaced = [before[key] for key in (*fresh, *gone) if key in before]
         released = await self._take_back(tx, batch, replaced, gone)
         if batch.known:
             await tx.execute(store.FORGET_IDENTITIES, self.migration_id, [*batch.known])
         await self._make(tx, batch, fresh, gone, {row.root_key for row in replaced} | batch.known.keys(), now)
         again = await self._waiting(tx, released) if released else []
-        return Applied(len(fresh) + len(gone), _difference(batch, fresh, replaced), again)
+        return Applied(
+            len(fresh) + len(gone), _difference(batch, fresh, replaced), [*again, *sorted(orphaned)]
+        )
 
     def digest(self, aggregate: Aggregate) -> bytes:
         """Return the keyed digest of an owner's rows over there (HMAC-SHA256)."""
-        return mac(self._digest_key, encode_rows(aggregate, self._owners.shapes))
+        return self._digest_key.mac(encode_rows(aggregate, self._owners.shapes))
 
     def archived(self, aggregate: Aggregate) -> tuple[bytes, bytes]:
         """Return the keyed digest of an owner's rows over there, and the rows, sealed to their place."""
         encoded = encode_rows(aggregate, self._owners.shapes)
-        place = associated_data("legacy_roots", "archive", self.migration_id, aggregate.text)
-        return mac(self._digest_key, encoded), seal(self._archive_key, encoded, place, entropy=self._entropy)
-
-    async def _recognise(self, tx: Transaction, batch: Batch) -> None:
-        """Give those who were born here and went back with everything the identity they have."""
-        adopted = await tx.fetch_all(way_back_store.ADOPTED, self.migration_id, [*batch.derived])
-        for one in adopted:
-            batch.known.setdefault(one.root_key, {})[one.entity_type] = one.identity_id
-        self.derive(batch, {one.root_key for one in adopted})
-
-    async def _settle(self, tx: Transaction, batch: Batch, read: ReadOwners) -> None:
-        """Decide who keeps what several claim: whoever was there first, and before all somebody who was born here."""
-        unsettled = list(batch.derived)
-        while unsettled:
-            claims = _claims(self.deriving, batch, unsettled)
-            best: dict[bytes, Holder] = {}
-            for claim, (identity_id, key) in await self._held(tx, claims, batch):
-                best[claim] = min(best.get(claim, (identity_id, key)), (identity_id, key), key=rank)
-            losing: set[str] = set()
-            for key in batch.derived:
-                for claim, identity_id in _claims(self.deriving, batch, [key]).items():
-                    rival = best.get(claim)
-                    if rival is None or rank((identity_id, key)) <= rank(rival):
-                        if rival is not None and rival[1] is not None and rival[1] != key:
-                            batch.lost.setdefault(rival[1], set()).add(claim)
-                            losing.add(rival[1])
-                        best[claim] = (identity_id, key)
-                    elif rival[1] != key:
-                        batch.lost.setdefault(key, set()).add(claim)
-                        losing.add(key)
-            strangers = sorted(losing - batch.aggregates.keys())
-            if strangers:
-                batch.aggregates |= {found.text: found for found in await read(strangers)}
-            unsettled = [key for key in losing if key in batch.aggregates]
-            self.derive(batch, unsettled)
-
-    async def _held(
-        self, tx: Transaction, claims: dict[bytes, UUID], batch: Batch
-    ) -> list[tuple[bytes, Holder]]:
-        """Return who holds here what is claimed, unless they are looked at in this batch anyhow."""
-        found = await holders_here(tx, self.deriving, batch.derived.values())
-        here = batch.derived.keys() | batch.gone.keys()
-        return [(digest, holder) for digest, holder in found if holder[1] not in here and digest in claims]
+        place = self._archive + associated_data(aggregate.text)
+        return self._digest_key.mac(encoded), self._archive_key.seal(encoded, place, entropy=self._entropy)
 
     async def _take_back(
-        self, tx: Transaction, batch: Batch, replaced: Sequence[RootRow], gone: Sequence[str]
+        self, tx: Transaction, batch: Batch, replaced: Sequence[RootRow], gone: Collection[str]
     ) -> set[bytes]:
         """Take back what was made of owners before, and return what they have let go of."""
         if not replaced:
@@ -182,7 +165,7 @@ class Applying:
             for identity in batch.derived[row.root_key].identities
         }
         old = {UUID(hex=text) for row in replaced for text in row.made.get("identities", ())}
-        before = await tx.fetch_all(store.ADDRESSES, *store.packed(one.bytes for one in old))
+        before = await self._had(tx, replaced)
         for table, query in store.DELETE.items():
             ids = (UUID(hex=text) for row in replaced for text in row.made.get(table, ()))
             leaving = [one.bytes for one in ids if table != "identities" or one not in staying]
@@ -192,24 +175,40 @@ class Applying:
             there = store.packed(one.bytes for one in old & staying)
             await tx.execute(store.UNGRANT, *there)
             await tx.execute(store.RELEASE, *there)
-        return self._released(batch, before)
+        after = self._settling.claims(batch)
+        return {
+            claim
+            for claim, holder in before.items()
+            if claim not in after or rank(after[claim]) > rank(holder)
+        }
 
-    def _released(self, batch: Batch, before: Sequence[store.Address]) -> set[bytes]:
+    async def _had(self, tx: Transaction, replaced: Sequence[RootRow]) -> dict[bytes, Holder]:
+        """Return what these owners have here that one only can have."""
+        owners = {UUID(hex=text): row.root_key for row in replaced for text in row.made.get("identities", ())}
+        linked = [UUID(hex=text).bytes for row in replaced for text in row.made.get("linked_accounts", ())]
         claim = self.deriving.claim
-        held = set()
-        for one in before:
-            if one.email_normalized is not None and one.deleted_at is None:
-                held.add(claim(Channel.EMAIL, one.entity_type, one.email_normalized))
-            if one.phone is not None and one.deleted_at is None:
-                held.add(claim(Channel.PHONE, one.entity_type, one.phone))
-        return held - _claims(self.deriving, batch, batch.derived).keys()
+        had: dict[bytes, Holder] = {}
+        for one in await tx.fetch_all(store.ADDRESSES, *store.packed(one.bytes for one in owners)):
+            if one.deleted_at is not None:
+                continue
+            if one.email_normalized is not None:
+                had[claim(Channel.EMAIL, one.entity_type, one.email_normalized)] = (one.id, owners[one.id])
+            if one.phone is not None:
+                had[claim(Channel.PHONE, one.entity_type, one.phone)] = (one.id, owners[one.id])
+        for account in await tx.fetch_all(store.ACCOUNTS, *store.packed(linked)) if linked else ():
+            digest = claim("account", account.entity_type, account.provider, account.provider_account_id)
+            had[digest] = (account.identity_id, owners.get(account.identity_id))
+        for row in replaced:
+            for identity, secrets in row.made.get(SECRETS, {}).items():
+                had |= dict.fromkeys(map(bytes.fromhex, secrets), (UUID(hex=identity), row.root_key))
+        return had
 
     async def _make(
         self,
         tx: Transaction,
         batch: Batch,
         fresh: Sequence[str],
-        gone: Sequence[str],
+        gone: Mapping[str, int],
         known: set[str],
         now: datetime,
     ) -> None:
@@ -218,31 +217,27 @@ class Applying:
         rows: dict[str, Rows] = {}
         for key in fresh:
             derived = batch.derived[key]
-            there = await self._update(tx, derived) if key in known else False
-            for table, made in self._loading.rows(derived, with_identities=not there, role_ids=ids).items():
-                rows.setdefault(table, []).extend(made)
+            there = await self._update(tx, derived) if key in known else set()
+            self._loading.add(rows, derived, there=there, role_ids=ids)
             self._add_map(rows, batch, key, now)
-        for key in gone:
-            rows.setdefault("legacy_roots", []).append(
-                (self.migration_id, key, batch.gone[key], None, None, {}, {})
-            )
+        for key, version in gone.items():
+            rows.setdefault("legacy_roots", []).append((self.migration_id, key, version, None, None, {}, {}))
         await load(tx, rows)
 
-    async def _update(self, tx: Transaction, derived: Derived) -> bool:
-        """Bring identities that are there up to date; False if none was, or not all."""
-        there = await tx.fetch_all(store.ADDRESSES, *store.packed(one.id.bytes for one in derived.identities))
-        if len(there) < len(derived.identities):
-            # An owner of whom one identity is there and another is not: the first is made anew.
-            if there:
-                await tx.execute(store.DELETE["identities"], *store.packed(one.id.bytes for one in there))
-            return False
+    async def _update(self, tx: Transaction, derived: Derived) -> set[UUID]:
+        """Bring the identities of an owner up to date that are there, and return their ids."""
+        found = await tx.fetch_all(store.ADDRESSES, *store.packed(one.id.bytes for one in derived.identities))
+        there = {one.id for one in found}
         for identity in derived.identities:
+            if identity.id not in there:
+                continue
             await tx.execute(store.UPDATE_IDENTITY, *_identity_values(identity))
             profile, table = identity.profile, PROFILE_TABLES.get(identity.entity_type)
             if profile is not None and table is not None:
                 values = [profile[name] for name in store.PROFILE_FIELDS]
-                await tx.execute(store.UPDATE_PROFILE[table], identity.id, *values, identity.updated_at)
-        return bool(derived.identities)
+                times = (identity.created_at, identity.updated_at, identity.deleted_at)
+                await tx.execute(store.UPDATE_PROFILE[table], identity.id, *values, *times)
+        return there
 
     def _add_map(self, rows: dict[str, Rows], batch: Batch, key: str, now: datetime) -> None:
         aggregate, derived = batch.aggregates[key], batch.derived[key]
@@ -252,7 +247,7 @@ class Applying:
         rows.setdefault("legacy_roots", []).append(
             (
                 *(self.migration_id, aggregate.text, aggregate.version, digest, archive),
-                *(made_ids(derived), counts),
+                *(made_ids(derived) | self._secrets(derived), counts),
             )
         )
         rows.setdefault("legacy_identities", []).extend(
@@ -262,27 +257,26 @@ class Applying:
         seen = set()
         for finding in derived.findings:
             severity = finding.reason.severity
-            place_of = (finding.table, finding.key, finding.reason)
+            place_of = (finding.table, finding.key, finding.reason, finding.column or "")
             if severity is Severity.WARNING or place_of in seen:
                 continue
             seen.add(place_of)
             rows.setdefault("legacy_findings", []).append(
                 (
                     *(self.migration_id, finding.table, finding.key, finding.reason.value, aggregate.text),
-                    *(severity.value, finding.column, finding.claim, now),
+                    *(severity.value, finding.column or "", finding.claim, now),
                 )
             )
 
+    def _secrets(self, derived: Derived) -> dict[str, Any]:
+        """Return by identity what only it may have and what cannot be seen in what is kept of it."""
+        found: dict[str, list[str]] = {}
+        for claim, (identity_id, _) in self._settling.secrets(derived).items():
+            found.setdefault(identity_id.hex, []).append(claim.hex())
+        return {SECRETS: found} if found else {}
+
     async def _waiting(self, tx: Transaction, released: set[bytes]) -> list[str]:
-        return await tx.fetch_all(store.WAITING, *store.packed(sorted(released)), self.migration_id)
-
-
-def _claims(deriving: Deriving, batch: Batch, keys: Iterable[str]) -> dict[bytes, UUID]:
-    """Return what owners claim, and for which identity."""
-    found: dict[bytes, UUID] = {}
-    for key in keys:
-        found |= claims_of(deriving, batch.derived[key])
-    return found
+        return await tx.fetch_all(settling_store.WAITING, *store.packed(sorted(released)), self.migration_id)
 
 
 def _difference(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ostiary.features.challenges import Purpose
+from ostiary.features.legacy.claims import bearer_claim, passkey_claim
 from ostiary.features.legacy.fields import as_text, decode_as
 from ostiary.features.legacy.model import (
     MadeAccount,
@@ -187,7 +188,7 @@ class Sessions:
                 created_at=created_at,
                 last_used_at=last_used_at or created_at,
                 expires_at=expires_at,
-                tokens=tuple(_tokens(progress, reading, row, "token", "other_token")),
+                tokens=tuple(_tokens(self._deriving, progress, reading, "token", "other_token")),
             )
         )
 
@@ -215,7 +216,7 @@ class Challenges:
             progress.passed(row)
             return
         destination = getattr(owner, _DESTINATIONS.get(purpose or "", "deleted_at"))
-        tokens = list(_tokens(progress, reading, row, "token"))
+        tokens = list(_tokens(self._deriving, progress, reading, "token"))
         if expires_at is None or not isinstance(destination, str) or purpose is None or not tokens:
             progress.note(Reason.TOKEN_INVALID, row)
             return
@@ -292,6 +293,11 @@ class Passkeys:
         if not credential_id or not public_key:
             reading.note(Reason.FACTOR_INVALID, "credential_id")
             return
+        claim = passkey_claim(self._deriving, credential_id)
+        if claim in progress.lost or claim in progress.claimed:
+            reading.note(Reason.FACTOR_INVALID, "credential_id", claim)
+            return
+        progress.claimed.add(claim)
         created_at = reading.moment("created_at") or owner.created_at or self._deriving.now
         backed_up = bool(reading.flag("backed_up"))
         progress.took(row)
@@ -359,16 +365,20 @@ def _merge(known: MadeAccount, newer: MadeAccount, older: MadeAccount) -> None:
     known.updated_at = max(filter(None, (newer.updated_at, older.updated_at)), default=None)
 
 
-def _tokens(progress: Progress, reading: Reading, row: SourceRow, *names: str) -> Iterator[tuple[str, str]]:
+def _tokens(
+    deriving: Deriving, progress: Progress, reading: Reading, *names: str
+) -> Iterator[tuple[str, str]]:
+    """Return how tokens are kept, and their texts; one that somebody else has, or another row, opens nothing here."""
     form = reading.text("token_form") or "plain"
-    for name in names:
-        written = reading.secret(name)
+    for written, name in {reading.secret(name): name for name in reversed(names)}.items():
         if written is None:
             continue
-        if form in _FORMS:
-            yield form, written
+        claim = bearer_claim(deriving, form, written)
+        if form not in _FORMS or claim in progress.lost or claim in progress.claimed:
+            reading.note(Reason.TOKEN_INVALID, name, claim)
         else:
-            progress.note(Reason.TOKEN_INVALID, row)
+            progress.claimed.add(claim)
+            yield form, written
 
 
 def _makes_our_codes(reading: Reading) -> bool:

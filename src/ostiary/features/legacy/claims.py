@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from ostiary.features.identities import Channel
-from ostiary.features.legacy import store
+from ostiary.features.legacy import settling_store
+from ostiary.features.legacy_bearers import Form
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,8 +32,24 @@ def rank(holder: Holder) -> tuple[int, str]:
     return _BEFORE_ALL if key is None else (identity_id.int >> _TAIL_BITS, key)
 
 
+def bearer_claim(deriving: Deriving, form: str, token: str) -> bytes:
+    """Return the claim to a token that was handed out over there."""
+    return deriving.claim("bearer", form, token.lower() if form == Form.SHA256 else token)
+
+
+def passkey_claim(deriving: Deriving, credential_id: bytes) -> bytes:
+    """Return the claim to a passkey."""
+    return deriving.claim("passkey", credential_id.hex())
+
+
 def claims_of(deriving: Deriving, derived: Derived) -> dict[bytes, UUID]:
     """Return what an owner claims, and for which identity."""
+    if derived.claims is None:
+        derived.claims = _claims_of(deriving, derived)
+    return derived.claims
+
+
+def _claims_of(deriving: Deriving, derived: Derived) -> dict[bytes, UUID]:
     found: dict[bytes, UUID] = {}
     for identity in derived.identities:
         if identity.deleted_at is not None:
@@ -46,6 +63,18 @@ def claims_of(deriving: Deriving, derived: Derived) -> dict[bytes, UUID]:
     for account in derived.accounts:
         claim = deriving.claim("account", account.entity_type, account.provider, account.provider_account_id)
         found[claim] = account.identity_id
+    return found
+
+
+def claims_with_secrets(deriving: Deriving, derived: Derived) -> dict[bytes, UUID]:
+    """Return what an owner claims, tokens and passkeys too, and for which identity."""
+    found = claims_of(deriving, derived)
+    for session in derived.sessions:
+        found |= {bearer_claim(deriving, *token): session.identity_id for token in session.tokens}
+    for challenge in derived.challenges:
+        found[bearer_claim(deriving, *challenge.token)] = challenge.identity_id
+    for passkey in derived.passkeys:
+        found[passkey_claim(deriving, passkey.credential_id)] = passkey.identity_id
     return found
 
 
@@ -65,15 +94,15 @@ async def holders_here(
         for one in each.accounts
     ]
     if emails:
-        for held in await database.fetch_all(store.HOLDERS_OF_EMAIL, emails):
+        for held in await database.fetch_all(settling_store.HOLDERS_OF_EMAIL, emails):
             digest = claim(Channel.EMAIL, held.entity_type, held.value)
             found.append((digest, (held.identity_id, held.root_key)))
     if phones:
-        for held in await database.fetch_all(store.HOLDERS_OF_PHONE, phones):
+        for held in await database.fetch_all(settling_store.HOLDERS_OF_PHONE, phones):
             digest = claim(Channel.PHONE, held.entity_type, held.value)
             found.append((digest, (held.identity_id, held.root_key)))
     if accounts:
-        for linked in await database.fetch_all(store.HOLDERS_OF_ACCOUNT, accounts):
+        for linked in await database.fetch_all(settling_store.HOLDERS_OF_ACCOUNT, accounts):
             digest = claim("account", linked.entity_type, linked.provider, linked.provider_account_id)
             found.append((digest, (linked.identity_id, linked.root_key)))
     return found

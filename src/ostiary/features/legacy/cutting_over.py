@@ -37,11 +37,12 @@ async def cut_over(work: Work, lease: Lease, running: Running, *, verified_withi
         raise LegacyError(
             f"It was verified more than {verified_within.total_seconds() / 60:.0f} minutes ago: run `ostiary legacy verify` again."
         )
-    await running.catch_up()
+    await running.run()
     capture = work.source.capture
     if capture is not None and not work.plan.frozen:
         await capture.close_tables(closed_columns(work), _MESSAGE)
-        await running.catch_up()
+        # Once more, with the rows that have lost their owner meanwhile: nobody writes any more.
+        await running.run()
     async with work.tools.database.transaction() as tx:
         values = (migration.id, lease.fence, State.SOAKING, work.tools.clock.now())
         if await tx.execute(store.CUT_OVER, *values) == 0:

@@ -28,7 +28,7 @@ _NONE: Final = "null"
 
 
 class Fields:
-    """The fields of one record: `get[name]` reads one, and `column(name)` says where it comes from."""
+    """The fields of one record: `get[name]` reads one that the profile gives, and `column(name)` says where it comes from."""
 
     def __init__(self, profile: Profile, record: Record) -> None:
         self.record = record
@@ -39,7 +39,6 @@ class Fields:
         for name in FIELDS[record.make]:
             written = record.fields.get(name)
             if written is None:
-                self.get[name] = _nothing
                 continue
             field = field_of(written)
             self.get[name] = getter(profile, record.from_, field)
@@ -118,10 +117,6 @@ def decode_as(written: str, conversion: str | None) -> bytes:
     if credential is None:
         raise ValueError
     return credential.credential_public_key
-
-
-def _nothing(_row: SourceRow, _shared: Shared) -> Value:
-    return None
 
 
 def _place(profile: Profile, table: str, column: str) -> tuple[int, str, str]:
@@ -239,4 +234,8 @@ def _test(profile: Profile, table: str, condition: Condition) -> Test:
 
 
 def _all(tests: tuple[Test, ...]) -> Test:
+    if not tests:
+        return lambda _row: True
+    if len(tests) == 1:
+        return tests[0]
     return lambda row: all(test(row) for test in tests)

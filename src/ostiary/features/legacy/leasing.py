@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from ostiary.features.legacy import store
 from ostiary.features.legacy.model import LegacyError, State
+from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.processes import holder_name, is_gone
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from datetime import datetime
     from uuid import UUID
 
@@ -57,6 +61,30 @@ class Lease:
         """Go on holding it as `tx` ends; raises `Overtaken` there, and nothing of `tx` is kept, if it was lost."""
         values = (self.migration_id, self.fence, self._until(), checkpoint, state)
         tx.defer(store.HOLD, *values, otherwise=Overtaken())
+
+    async def renew(self) -> None:
+        """Go on holding it. Raises `Overtaken` when it was lost."""
+        values = (self.migration_id, self.fence, self._until())
+        if await self._database.execute(store.RENEW, *values) == 0:
+            raise Overtaken
+
+    @asynccontextmanager
+    async def renewing(self) -> AsyncIterator[None]:
+        """Go on holding it for as long as the block takes, whatever it waits for. Raises `Overtaken` before it and after it."""
+        await self.renew()
+        renewing = asyncio.create_task(self._renew_again())
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            with suppress(asyncio.CancelledError, OstiaryError):
+                await renewing
+        await self.renew()
+
+    async def _renew_again(self) -> None:
+        while True:
+            await asyncio.sleep(LASTS.total_seconds() / 3)
+            await self.renew()
 
     async def let_go(self) -> None:
         """Give it back."""

@@ -76,7 +76,7 @@ async def overview(
         holder=migration.holder,
         done=checkpoint.done,
         total=plan.owners,
-        after=None if checkpoint.after is None else ", ".join(checkpoint.after),
+        after=None if checkpoint.after is None else ", ".join(map(str, checkpoint.after)),
         pending=None if capture is None or not await capture.is_installed() else await capture.pending(),
         counts=checkpoint.counts,
         findings={one.reason: one.rows for one in found},

@@ -6,8 +6,11 @@ Interrupted anywhere and begun again it comes to the same: what a batch makes an
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -18,19 +21,18 @@ from ostiary.features.legacy.applying import Applied, Batch
 from ostiary.features.legacy.capture import capturing_of
 from ostiary.features.legacy.model import ExitCode, LegacyError, State
 from ostiary.features.legacy.strays import Strays
-from ostiary.foundation.foreign import Snapshot
-from ostiary.foundation.secret import Secret
+from ostiary.foundation.foreign import Key, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from ostiary.features.legacy.leasing import Lease
     from ostiary.features.legacy.model import Aggregate
     from ostiary.features.legacy.work import Work
-    from ostiary.foundation.foreign import Key
+    from ostiary.foundation.foreign import Value
     from ostiary.foundation.storage import Transaction
 
-_PLAINTEXT: Final = "plaintext"
+_AT_ONCE: Final = 20
 _LOOK_AGAIN: Final = timedelta(seconds=1)
 
 
@@ -62,8 +64,8 @@ class Progress:
 class Checkpoint(msgspec.Struct):
     """How far a migration came; kept with every batch."""
 
-    after: tuple[str, ...] | None = None
-    """The key behind which to go on, as texts."""
+    after: tuple[str | int | float, ...] | None = None
+    """The key behind which to go on: numbers, and whatever else as text."""
     done: int = 0
     counts: dict[str, list[int]] = {}
     again: list[str] = []
@@ -130,57 +132,53 @@ class Running:
 
     async def _read_all(self) -> None:
         """Take over every owner, in the order of their keys; the next page is read while one is written."""
-        writing: asyncio.Task[None] | None = None
-        after: Key | None = self._checkpoint.after
+        after = _parsed(self._checkpoint.after)
         since = asyncio.get_running_loop().time()
+        page: _Page | None = None
+        writing: asyncio.Task[None] | None = None
         try:
-            while True:
-                snapshot = self._work.source.snapshot()
-                moment = await snapshot.__aenter__()
-                try:
-                    batch = await self._page(moment, after)
-                except BaseException:
-                    await snapshot.__aexit__(None, None, None)
-                    raise
+            while page is None or not page.is_last:
+                page = await self._page(after)
                 if writing is not None:
                     await writing
-                last = not batch.aggregates
-                if not last:
-                    after = [*batch.aggregates.values()][-1].key
-                writing = asyncio.create_task(self._write_page(batch, snapshot, moment, after, last=last))
-                if last:
-                    break
-                if asyncio.get_running_loop().time() - since > _LOOK_AGAIN.total_seconds():
+                after = page.last or after
+                writing = asyncio.create_task(self._write_page(page))
+                if page.is_last or asyncio.get_running_loop().time() - since > _LOOK_AGAIN.total_seconds():
                     await writing
                     await self._drain()
                     since = asyncio.get_running_loop().time()
                 self._check_stop()
         finally:
-            if writing is not None:
-                await asyncio.wait([writing])
-        await writing
+            await _ended(writing)
+            if page is not None:
+                await page.let_go()
 
-    async def _page(self, moment: Snapshot, after: Key | None) -> Batch:
+    async def _page(self, after: Key | None) -> _Page:
         owners = self._work.owners
-        shared = await owners.shared(moment)
-        page = await owners.page(moment, after, self._pace.batch_size)
-        batch = Batch(shared, {aggregate.text: aggregate for aggregate in page})
-        self._work.applying.derive(batch)
-        await self._hash_plain_texts(batch)
-        return batch
+        async with AsyncExitStack() as stack:
+            moment = await stack.enter_async_context(self._work.source.snapshot())
+            shared = await owners.shared(moment)
+            found = await owners.page(moment, after, self._pace.batch_size)
+            batch = Batch(shared, {aggregate.text: aggregate for aggregate in found})
+            keys = iter(found)
+            while some := [aggregate.text for aggregate in islice(keys, _AT_ONCE)]:
+                self._work.applying.derive(batch, some)
+                # The batch before is being written: what the database answers meanwhile does not wait for the whole page.
+                await asyncio.sleep(0)
+            await self._work.applying.hash_plain_texts(batch)
+            return _Page(batch, moment, found[-1].key if found else None, stack.pop_all().aclose)
 
-    async def _write_page(
-        self, batch: Batch, snapshot: Any, moment: Snapshot, after: Key | None, *, last: bool
-    ) -> None:
+    async def _write_page(self, page: _Page) -> None:
         try:
-            changed = {
-                "after": None if after is None else tuple(key_texts(after)),
-                "read_all": last,
-                "done": self._checkpoint.done + len(batch.aggregates),
+            changed: dict[str, Any] = {
+                "read_all": page.is_last,
+                "done": self._checkpoint.done + len(page.batch.aggregates),
             }
-            await self._apply(batch, moment, changed)
+            if page.last is not None:
+                changed["after"] = tuple(_written(part) for part in page.last)
+            await self._apply(page.batch, page.moment, changed)
         finally:
-            await snapshot.__aexit__(None, None, None)
+            await page.let_go()
 
     async def _drain(self) -> bool:
         """Take over some owners that changed; False when there are none."""
@@ -216,7 +214,7 @@ class Running:
                 if key_text(key) not in batch.aggregates
             }
             self._work.applying.derive(batch)
-            await self._hash_plain_texts(batch)
+            await self._work.applying.hash_plain_texts(batch)
             await self._apply(batch, moment, changed or {})
         return versions
 
@@ -240,14 +238,14 @@ class Running:
         self._lease.hold(tx, msgspec.to_builtins(self._checkpoint), self._state)
 
     async def _report(self, applied: Applied) -> None:
-        throttled = await self._throttle()
+        throttled, total = await self._throttle(), self._work.plan.owners
         capture = self._work.source.capture
         pending = 0 if capture is None or self._work.plan.frozen else await capture.pending()
         self._tell(
             Progress(
                 state=self._state,
-                done=self._checkpoint.done,
-                total=self._work.plan.owners,
+                done=total if self._checkpoint.read_all else min(self._checkpoint.done, total),
+                total=total,
                 owners=applied.owners,
                 pending=pending,
                 counts=self._checkpoint.counts,
@@ -273,19 +271,12 @@ class Running:
             await asyncio.sleep(_LOOK_AGAIN.total_seconds())
         return reason
 
-    async def _hash_plain_texts(self, batch: Batch) -> None:
-        """A password that lies over there as it is lies nowhere so here: it is hashed with the batch."""
-        passwords = self._work.tools.passwords
-        for derived in batch.derived.values():
-            for identity in derived.identities:
-                if identity.password_scheme == _PLAINTEXT and identity.password_hash is not None:
-                    hashed = await passwords.hash(Secret(identity.password_hash))
-                    identity.password_hash, identity.password_scheme = hashed.text, hashed.scheme
-
     def _check_stop(self) -> None:
         if self._stop.is_set():
             after = self._checkpoint.after
-            place = "" if after is None else f" at {self._work.plan.profile.root} {', '.join(after)}"
+            place = (
+                "" if after is None else f" at {self._work.plan.profile.root} {', '.join(map(str, after))}"
+            )
             raise LegacyError(
                 f"Interrupted{place}. Everything up to here is kept: run the same command again to go on.",
                 ExitCode.INTERRUPTED,
@@ -304,9 +295,38 @@ class _Reading:
         return await self.owners.of(self.moment, [parse_key(text, size) for text in texts])
 
 
-def key_texts(key: Key) -> list[str]:
-    """Write the parts of a key as texts, each of its own."""
-    return [key_text((part,)) for part in key]
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Owners in the order of their keys, the moment they were read at, and the key of the last one, if there is any."""
+
+    batch: Batch
+    moment: Snapshot
+    last: Key | None
+    let_go: Callable[[], Awaitable[None]]
+
+    @property
+    def is_last(self) -> bool:
+        """Whether there are no more."""
+        return self.last is None
+
+
+async def _ended(writing: asyncio.Task[None] | None) -> None:
+    """Let a page be written that somebody may have stopped waiting for; the checkpoint says what became of it."""
+    if writing is not None:
+        await asyncio.wait([writing])
+        if not writing.cancelled():
+            writing.exception()
+
+
+def _written(part: Value) -> str | int | float:
+    """Write a part of a key so that it is read back as what it is: a number is compared unlike a text."""
+    return part if isinstance(part, int | float) else key_text((part,))
+
+
+def _parsed(after: Sequence[str | int | float] | None) -> Key | None:
+    if after is None:
+        return None
+    return tuple(parse_key(part, 1)[0] if isinstance(part, str) else part for part in after)
 
 
 def _advanced(before: Checkpoint, applied: Applied, changed: dict[str, Any]) -> Checkpoint:

@@ -15,7 +15,7 @@ from ostiary.features.legacy.model import ExitCode, LegacyError, Migration, Stat
 from ostiary.features.legacy.overview import Overview, decide, overview
 from ostiary.features.legacy.plan import Plan, fingerprint
 from ostiary.features.legacy.planning import Planning
-from ostiary.features.legacy.rolling_back import RollingBack, WhatGoesBack
+from ostiary.features.legacy.rolling_back import RollingBack, WhatGoesBack, look
 from ostiary.features.legacy.running import Pace, Progress, Running
 from ostiary.features.legacy.verifying import Verifying
 from ostiary.features.legacy.work import Tools, Work
@@ -106,8 +106,9 @@ class Legacy:
 
     async def what_goes_back(self, source: Source, *, tell: Callable[[int], None]) -> WhatGoesBack:
         """Return what going back would do, and lose. Changes nothing, here or over there. Raises `LegacyError`."""
-        async with self.holding(await self._reversible(), source) as (work, lease):
-            return await RollingBack(work, lease, self.tools.sessions, tell).look()
+        migration = await self._reversible()
+        # Without a lease: taking one is writing, and whoever is at work may go on.
+        return await look(await Work.on(self.tools, migration, source), tell)
 
     async def roll_back(
         self, source: Source, *, to_drafted: bool, tell: Callable[[int], None]
@@ -118,9 +119,13 @@ class Legacy:
         """
         migration = await self._reversible()
         async with self.holding(migration, source) as (work, lease):
-            if migration.state is State.CONTRACTED:
-                await restore(work, tell=tell)
-            rolling_back = RollingBack(work, lease, self.tools.sessions, tell)
+            rolling_back = RollingBack(work, lease, tell)
+            rolling_back.require_writable(to_drafted=to_drafted)
+            if work.source.dialect == "files" and work.migration.cut_over_at is not None:
+                await rolling_back.to_drafted()
+                return WhatGoesBack()
+            if work.migration.archive_until is not None:
+                await restore(work, lease, tell=tell)
             found = await rolling_back.to_capturing()
             if to_drafted:
                 await rolling_back.to_drafted()

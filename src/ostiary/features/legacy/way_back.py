@@ -6,150 +6,125 @@ know before they go back what will not come along.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
 
-from ostiary.features.legacy.fields import as_text, columns_of
-from ostiary.features.legacy.profile import FIELDS, Make, field_of
+from ostiary.features.legacy.fields import as_text
+from ostiary.features.legacy.profile import Make, field_of
 from ostiary.foundation.foreign import Change
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
 
-    from ostiary.features.legacy.model import Aggregate, Derived, MadeAccount, MadeIdentity, SourceRow
-    from ostiary.features.legacy.profile import Field, Record
+    from ostiary.features.legacy.inverse import Back, Inverse, Written
+    from ostiary.features.legacy.model import Derived, MadeIdentity, SourceRow
+    from ostiary.features.legacy.profile import Record
     from ostiary.features.legacy.way_back_store import Present
-    from ostiary.features.legacy.work import Work
-    from ostiary.features.vault import UpstreamTokens
-    from ostiary.foundation.foreign import Row, Value
+    from ostiary.foundation.foreign import Column, Row
 
 UNUSABLE: Final = "!"
 """A password hash that no password fits, in any system."""
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_UNITS: Final[Mapping[str, timedelta]] = MappingProxyType(
-    {
-        "seconds": timedelta(seconds=1),
-        "milliseconds": timedelta(milliseconds=1),
-        "microseconds": timedelta(microseconds=1),
-    }
-)
+_FOREVER: Final = "infinity"
 # What is written back of an identity, but for its password. When somebody last signed in is nobody's concern over there.
 _FIELDS: Final = (
     *("email", "phone", "email_verified_at", "phone_verified_at", "deleted_at", "locale"),
     *("display_name", "given_name", "family_name", "avatar_url"),
 )
-_NUMBERS: Final = ("int", "serial", "numeric")
-_TOKENS: Final = ("access_token", "refresh_token", "id_token")
-
-
-@dataclass(slots=True)
-class Back:
-    """What has to be written over there, and what cannot be."""
-
-    changes: list[Change] = field(default_factory=list)
-    needing_reset: list[str] = field(default_factory=list)
-    """Owners whose password of today the other system cannot check, by key."""
-    irreversible: list[tuple[str, str]] = field(default_factory=list)
-    """Owners, and what of them does not come along."""
-    adopted: list[tuple[UUID, str]] = field(default_factory=list)
-    """Who was born here, and under which key they are over there now."""
-    born: int = 0
 
 
 class WayBack:
-    """The inverse of a profile."""
+    """The inverse of what a profile makes of people. `now` is when somebody who was erased is noted as deleted."""
 
-    def __init__(self, work: Work) -> None:
-        self._profile = work.plan.profile
-        self._tables = work.tables
-        self._zone = work.deriving.zone
-        self._shapes = work.owners.shapes
-        self._root_key = work.owners.root.key
+    def __init__(self, inverse: Inverse, *, now: datetime) -> None:
+        self._inverse = inverse
+        self._profile = inverse.profile
+        self._now = now
+        self._record = next(
+            (record for record in self._profile.records if record.make is Make.IDENTITY), None
+        )
 
-    def of(
-        self,
-        back: Back,
-        aggregate: Aggregate,
-        derived: Derived,
-        present: Mapping[UUID, Present],
-        tokens: Mapping[UUID, UpstreamTokens],
-    ) -> None:
-        """Add what has changed of an owner since they came here."""
-        written: dict[tuple[str, str], Row] = {}
-        for made, record, row in self._identities(aggregate, derived):
+    def of(self, back: Back, written: Written, derived: Derived, present: Mapping[UUID, Present]) -> None:
+        """Add what has changed of an owner's identities since they came here as `derived`."""
+        for made, record, row in self._identities(written, derived):
+            one = _One(self._inverse, back, written, record, row)
             now = present.get(made.id)
             if now is None:
-                self._blank(back, written, record, row)
-                back.irreversible.append(
-                    (aggregate.text, "was deleted here; kept over there without a way in")
-                )
+                one.retire(self._now)
+                one.blank(made)
+                one.lose("was erased here; what else is kept over there stays")
             else:
-                self._compare(back, written, record, row, made, now)
-        for account in derived.accounts:
-            if account.id in tokens:
-                self._renew(written, aggregate, account, tokens[account.id])
-        rows = {(table, row.key): row for table, found in aggregate.rows.items() for row in found}
-        for (table, source_key), values in written.items():
-            row = rows[table, source_key]
-            key = {name: row.values[name] for name in self._shapes[table].key}
-            back.changes.append(Change(table, key, values))
+                one.compare(made, now)
 
     def birth(self, back: Back, now: Present, known_key: str | None) -> None:
         """Add somebody who was born here: their row over there, if the profile says how one is made."""
-        profile, record = self._profile, self._root_record
-        way = profile.way_back
+        name = f"{now.entity_type}:{now.entity_id}"
+        record, way = self._record, self._profile.way_back
         if record is None or way is None or now.entity_type != _constant(record, "entity_type"):
-            back.irreversible.append((f"{now.entity_type}:{now.entity_id}", "was made here"))
+            back.irreversible.append((name, "was made here"))
             return
-        values: Row = dict(way.defaults)
-        for name in (*_FIELDS, "created_at", "updated_at"):
-            column, spoken = self._column(record, name)
-            value = getattr(now, name)
-            if column is not None and (value is not None or column not in way.defaults):
-                values[column] = self._encoded(profile.root, column, spoken, value)
-        column, _ = self._column(record, "password")
-        if column is not None:
-            values[column] = now.shadow_hash or UNUSABLE
-            if now.password_hash is not None and now.shadow_hash is None:
-                back.needing_reset.append(f"{now.entity_type}:{now.entity_id}")
-        (key_column,) = self._root_key if len(self._root_key) == 1 else (None,)
-        is_made_there = key_column is None or way.generate_key or self._is_number(key_column)
-        if key_column is None or (is_made_there and known_key is None):
-            back.irreversible.append(
-                (f"{now.entity_type}:{now.entity_id}", "was made here, and keys are made over there")
-            )
+        root = self._profile.root
+        key_columns = self._inverse.shapes[root].key
+        is_made_there = (
+            way.generate_key or len(key_columns) != 1 or self._inverse.is_number(root, key_columns[0])
+        )
+        if known_key is None and is_made_there:
+            back.irreversible.append((name, "was made here, and keys are made over there"))
             return
+        values = self._born(record, now)
+        missing = self._missing({*values, *key_columns}) if known_key is None else None
+        if missing is not None:
+            back.irreversible.append((name, f"was made here without what {root}.{missing} has to hold"))
+            return
+        if now.password_hash is not None:
+            back.needing_reset.append(name)
         key = known_key or str(now.id)
-        back.born += 1
         back.adopted.append((now.id, key))
-        back.changes.append(Change(profile.root, {key_column: key}, self._fitting(values), insert=True))
+        back.changes.append(Change(root, {key_columns[0]: key}, values, insert=True))
 
-    @property
-    def _root_record(self) -> Record | None:
-        return next((record for record in self._profile.records if record.make is Make.IDENTITY), None)
+    def _born(self, record: Record, now: Present) -> Row:
+        inverse, columns = (
+            self._inverse,
+            {one.name: one for one in self._inverse.tables[record.from_].columns},
+        )
+        defaults = {} if self._profile.way_back is None else self._profile.way_back.defaults
+        values: Row = {name: value for name, value in defaults.items() if name in columns}
+        for name in (*_FIELDS, "created_at", "updated_at"):
+            value: object = getattr(now, name)
+            column = inverse.column(record, name)
+            if column is None and name.endswith("_verified_at"):
+                name, value = name.removesuffix("_at"), value is not None  # noqa: PLW2901 - the flag of the moment
+                column = inverse.column(record, name)
+            if column is not None and value is not None:
+                values[column.name] = inverse.encoded(record, name, column, value)
+        for name, value in (("enabled", now.status == "active"), ("disabled", now.status != "active")):
+            column = inverse.column(record, name)
+            if column is not None:
+                values[column.name] = inverse.encoded(record, name, column, value)
+        password = inverse.column(record, "password")
+        if password is not None:
+            values[password.name] = UNUSABLE
+        return values
 
-    def _is_number(self, column: str) -> bool:
-        """Say whether a column of the owners' table holds numbers: none of ours fits there."""
-        declared = self._tables[self._profile.root].column(column)
-        return declared is not None and any(kind in declared.type.lower() for kind in _NUMBERS)
+    def _missing(self, given: set[str]) -> str | None:
+        """Return a column that has to have a value, and gets none."""
+        return next(
+            (
+                column.name
+                for column in self._inverse.tables[self._profile.root].columns
+                if not (column.nullable or column.has_default or column.is_generated or column.name in given)
+            ),
+            None,
+        )
 
-    def _fitting(self, values: Row) -> Row:
-        columns = {column.name for column in self._tables[self._profile.root].columns}
-        return {name: value for name, value in values.items() if name in columns}
-
-    def _identities(
-        self, aggregate: Aggregate, derived: Derived
-    ) -> list[tuple[MadeIdentity, Record, SourceRow]]:
+    def _identities(self, written: Written, derived: Derived) -> list[tuple[MadeIdentity, Record, SourceRow]]:
         """Return each identity with the record and the row it was made of; the owner's own first."""
         found = []
         for record in self._profile.records:
             if record.make is not Make.IDENTITY:
                 continue
-            for row in aggregate.rows.get(record.from_, ()):
-                spoken = field_of(record.fields["entity_id"])
+            spoken = field_of(record.fields["entity_id"])
+            for row in written.owner.rows.get(record.from_, ()):
                 key = row.values.get(spoken.column or "")
                 found += [
                     (made, record, row)
@@ -160,151 +135,143 @@ class WayBack:
                 ]
         return found
 
-    def _compare(
-        self,
-        back: Back,
-        written: dict[tuple[str, str], Row],
-        record: Record,
-        row: SourceRow,
-        made: MadeIdentity,
-        now: Present,
+
+class _One:
+    """One identity, and the row it was made of."""
+
+    def __init__(
+        self, inverse: Inverse, back: Back, written: Written, record: Record, row: SourceRow
     ) -> None:
+        self._inverse = inverse
+        self._back = back
+        self._written = written
+        self._record = record
+        self._row = row
+
+    def compare(self, made: MadeIdentity, now: Present) -> None:
+        """Add what differs."""
         was = {name: getattr(made, name, None) for name in _FIELDS} | (made.profile or {})
         for name in _FIELDS:
-            if was.get(name) == getattr(now, name) or (name not in was and made.profile is None):
-                continue
-            self._set(back, written, record, row, name, getattr(now, name))
-        if made.status != now.status:
-            self._set_status(back, written, record, row, now.status)
-        if now.password_hash != made.password_hash:
-            self._set_password(back, written, record, row, now, made)
+            if was.get(name) != getattr(now, name) and (name in made.__slots__ or made.profile is not None):
+                self._set(name, was.get(name), getattr(now, name))
+        if made.email != now.email or made.email_verified_at != now.email_verified_at:
+            self._set_addresses(made, now)
+        if now.status == "deleted":
+            if made.status != "deleted":
+                self.retire(now.deleted_at)
+                self.blank(made)
+        elif made.status != now.status:
+            self._set_status(made, is_active=now.status == "active")
+        if now.status != "deleted":
+            self._set_password(made, now)
 
-    def _set(
-        self,
-        back: Back,
-        written: dict[tuple[str, str], Row],
-        record: Record,
-        row: SourceRow,
-        name: str,
-        value: object,
-    ) -> None:
-        column, spoken = self._column(record, name)
-        flag = name.removesuffix("_at") if name.endswith("_verified_at") else None
-        if column is None and flag is not None:
-            column, spoken = self._column(record, flag)
-            value = value is not None
-        if column is None:
-            back.irreversible.append((row.key, f"{name} of {row.table} has changed here"))
-            return
-        self._write(written, row, column, self._encoded(row.table, column, spoken, value))
+    def retire(self, at: datetime | None) -> None:
+        """Note over there that somebody is deleted."""
+        column = self._inverse.column(self._record, "deleted_at")
+        if column is not None:
+            self._write("deleted_at", column, at)
+        elif not self._enable(is_active=False):
+            self.lose(f"is deleted here, which {self._row.table} has no column for")
 
-    def _set_status(
-        self,
-        back: Back,
-        written: dict[tuple[str, str], Row],
-        record: Record,
-        row: SourceRow,
-        status: str,
-    ) -> None:
-        for name, value in (("enabled", status == "active"), ("disabled", status != "active")):
-            column, spoken = self._column(record, name)
+    def blank(self, made: MadeIdentity) -> None:
+        """Leave no password that opens anything over there."""
+        found = self._password_place(made)
+        if found is not None:
+            row, column = found
+            self._written.give(row, column, UNUSABLE)
+
+    def lose(self, what: str) -> None:
+        """Name something that does not come along."""
+        self._back.irreversible.append((self._row.key, what))
+
+    def _set(self, name: str, was: object, value: object) -> None:
+        column = self._inverse.column(self._record, name)
+        if column is None and name.endswith("_verified_at"):
+            flag = name.removesuffix("_at")
+            column = self._inverse.column(self._record, flag)
             if column is not None:
-                self._write(written, row, column, self._encoded(row.table, column, spoken, value))
+                if (was is None) is not (value is None):
+                    self._write(flag, column, value is not None)
                 return
-        if status != "active":
-            self._blank(back, written, record, row)
-        back.irreversible.append((row.key, f"is {status} here, which {row.table} has no column for"))
+        if column is None or (value is None and not column.nullable and name in {"email", "phone"}):
+            self.lose(f"{name} of {self._row.table} has changed here")
+            return
+        self._write(name, column, self._inverse.nothing(column) if value is None else value)
 
-    def _set_password(
-        self,
-        back: Back,
-        written: dict[tuple[str, str], Row],
-        record: Record,
-        row: SourceRow,
-        now: Present,
-        made: MadeIdentity,
-    ) -> None:
-        # A hash that was only made anew has the old one beside it: the same password, and nothing to write.
-        value = now.shadow_hash or (
-            now.password_hash if now.password_scheme == made.password_scheme else None
+    def _write(self, name: str, column: Column, value: object) -> None:
+        self._written.give(self._row, column.name, self._inverse.encoded(self._record, name, column, value))
+
+    def _set_addresses(self, made: MadeIdentity, now: Present) -> None:
+        """Let a table of addresses say what it said of the one before."""
+        for record in self._inverse.profile.records:
+            if record.make is not Make.EMAIL_ADDRESS or now.email is None:
+                continue
+            address = self._inverse.column(record, "email")
+            if address is None:
+                continue
+            for row in self._written.owner.rows.get(record.from_, ()):
+                if made.email is None or str(row.values.get(address.name)).lower() != made.email.lower():
+                    continue
+                if made.email != now.email:
+                    self._written.give(row, address.name, now.email)
+                verified = self._inverse.column(record, "verified")
+                if verified is not None:
+                    is_verified = now.email_verified_at is not None
+                    self._written.give(
+                        row, verified.name, self._inverse.encoded(record, "verified", verified, is_verified)
+                    )
+
+    def _set_status(self, made: MadeIdentity, *, is_active: bool) -> None:
+        if self._enable(is_active=is_active):
+            return
+        if not is_active:
+            self.blank(made)
+        self.lose(
+            f"is {'active' if is_active else 'suspended'} here, which {self._row.table} has no column for"
         )
+
+    def _enable(self, *, is_active: bool) -> bool:
+        """Say over there whether somebody may sign in, and return whether that can be said."""
+        for name, value in (("enabled", is_active), ("disabled", not is_active)):
+            column = self._inverse.column(self._record, name)
+            if column is not None:
+                self._write(name, column, value)
+                return True
+        column = self._inverse.column(self._record, "banned_until")
+        if column is None:
+            return False
+        self._written.give(self._row, column.name, None if is_active else _FOREVER)
+        return True
+
+    def _set_password(self, made: MadeIdentity, now: Present) -> None:
+        # A hash that was only made anew is of the same password: over there it stays as it is.
+        if now.password_changed_at is None or now.password_hash == made.password_hash:
+            return
+        shadow = now.shadow_hash if now.shadow_scheme == made.password_scheme else None
+        value = shadow or (now.password_hash if now.password_scheme == made.password_scheme else None)
         if value == made.password_hash:
             return
-        column, _ = self._column(record, "password")
-        if column is None:
-            back.irreversible.append((row.key, f"the password of {row.table} has changed here"))
+        found = self._password_place(made)
+        if found is None:
+            self.lose(f"the password of {self._row.table} has changed here")
             return
         if value is None:
-            back.needing_reset.append(row.key)
-        self._write(written, row, column, value or UNUSABLE)
+            self._back.needing_reset.append(self._row.key)
+        if value is not None or made.password_hash is not None:
+            row, column = found
+            self._written.give(row, column, value or UNUSABLE)
 
-    def _blank(self, back: Back, written: dict[tuple[str, str], Row], record: Record, row: SourceRow) -> None:
-        """Leave no way in: whoever may not sign in here may not there."""
-        column, _ = self._column(record, "password")
+    def _password_place(self, made: MadeIdentity) -> tuple[SourceRow, str] | None:
+        """Return the row and the column that hold a password over there, if it is one column."""
+        column = self._inverse.column(self._record, "password")
         if column is not None:
-            self._write(written, row, column, UNUSABLE)
-        back.needing_reset.append(row.key)
-
-    def _renew(
-        self,
-        written: dict[tuple[str, str], Row],
-        aggregate: Aggregate,
-        account: MadeAccount,
-        tokens: UpstreamTokens,
-    ) -> None:
-        """Write tokens back that were renewed here, into the row that had the newest."""
-        for record in self._profile.records:
-            if record.make is not Make.ACCOUNT:
-                continue
-            rows = aggregate.rows.get(record.from_, ())
-            for row in reversed(rows):
-                column, _ = self._column(record, "access_token")
-                if column is None or row.values.get(column) != account.access_token:
-                    continue
-                for name in _TOKENS:
-                    column, _ = self._column(record, name)
-                    token = getattr(tokens, name)
-                    if column is not None and token is not None:
-                        self._write(written, row, column, token.reveal())
-                for name in ("access_token_expires_at", "refresh_token_expires_at"):
-                    column, spoken = self._column(record, name)
-                    if column is not None:
-                        value = self._encoded(row.table, column, spoken, getattr(tokens, name))
-                        self._write(written, row, column, value)
-                return
-
-    def _column(self, record: Record, name: str) -> tuple[str | None, Field]:
-        """Return the column of the record's own table that a field comes from as it is; None where there is no such."""
-        spoken = field_of(record.fields.get(name, ""))
-        plain = not (spoken.path or spoken.values or spoken.after or spoken.plus_seconds)
-        if not spoken.column or not plain or name not in FIELDS[record.make]:
-            return None, spoken
-        ((table, column),) = columns_of(self._profile, record.from_, spoken)
-        found = self._tables.get(table)
-        if table != record.from_ or found is None or found.column(column) is None:
-            return None, spoken
-        return column, spoken
-
-    def _write(self, written: dict[tuple[str, str], Row], row: SourceRow, column: str, value: Value) -> None:
-        if row.values.get(column) != value:
-            written.setdefault((row.table, row.key), {})[column] = value
-
-    def _encoded(self, table: str, column: str, spoken: Field, value: object) -> Value:
-        declared = self._tables[table].column(column)
-        kind = "" if declared is None else declared.type.lower()
-        if isinstance(value, bool):
-            shown = not value if spoken.as_ == "inverse" else value
-            return ("true" if shown else "false") if "bool" in kind else ("1" if shown else "0")
-        if isinstance(value, datetime):
-            return _moment(value, spoken.as_, kind, self._zone)
-        return value if value is None or isinstance(value, str | int) else str(value)
-
-
-def _moment(value: datetime, unit: str | None, kind: str, zone: tzinfo) -> Value:
-    if unit is not None and unit in _UNITS and "timestamp" not in kind:
-        return (value - _EPOCH) // _UNITS[unit]
-    with_zone = "with time zone" in kind or "timestamptz" in kind
-    return value.isoformat(" ") if with_zone else value.astimezone(zone).replace(tzinfo=None).isoformat(" ")
+            return self._row, column.name
+        for record in self._inverse.profile.records:
+            column = self._inverse.column(record, "password") if record.make is Make.PASSWORD else None
+            for row in self._written.owner.rows.get(record.from_, ()) if column is not None else ():
+                if column is not None and made.password_hash in {row.values.get(column.name)} - {None}:
+                    return row, column.name
+        return None
 
 
 def _constant(record: Record, name: str) -> str | None:

@@ -8,8 +8,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from ostiary.features.legacy.reasons import Reason
-from ostiary.features.legacy.store import IDS, SOME, among
+from ostiary.features.legacy.store import IDS, SOME, Claim, among
+from ostiary.features.sessions import EndReason
 from ostiary.foundation.storage import Query
+
+_ENDED_BY_GOING_BACK: Final = EndReason.OPERATOR.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Present:
     phone_verified_at: datetime | None
     password_hash: str | None
     password_scheme: str | None
+    password_changed_at: datetime | None
     shadow_scheme: str | None
     shadow_hash: str | None
     status: str
@@ -43,8 +47,8 @@ class Present:
 
 _PRESENT: Final = """
     SELECT held.id, held.entity_type, held.entity_id, held.email, held.email_verified_at, held.phone,
-           held.phone_verified_at, held.password_hash, held.password_scheme, held.shadow_scheme, held.shadow_hash,
-           held.status, held.failed_login_attempts, held.locked_until, held.last_login_at, held.locale, held.created_at,
+           held.phone_verified_at, held.password_hash, held.password_scheme, held.password_changed_at,
+           held.shadow_scheme, held.shadow_hash, held.status, held.failed_login_attempts, held.locked_until, held.last_login_at, held.locale, held.created_at,
            held.updated_at, held.deleted_at, profile.display_name, profile.given_name, profile.family_name,
            profile.avatar_url
       FROM ostiary.identities AS held LEFT JOIN ostiary.users AS profile ON profile.identity_id = held.id
@@ -68,17 +72,86 @@ BORN = Query(
     into=Present,
 )
 
-# Accounts whose tokens are others than those that came along.
+# Accounts whose tokens are others than those that came along: got or taken away here. $3 since when.
 RENEWED: Query[UUID] = Query(
     postgresql=f"""
     SELECT id FROM ostiary.linked_accounts
-     WHERE COALESCE(last_token_refresh_at, updated_at) >= $3 AND access_token IS NOT NULL AND id IN {IDS["postgresql"]}
+     WHERE last_token_refresh_at >= $3 AND access_token IS NOT NULL AND id IN {IDS["postgresql"]}
     """,
     sqlite=f"""
     SELECT id FROM ostiary.linked_accounts
-     WHERE COALESCE(last_token_refresh_at, updated_at) >= $3 AND access_token IS NOT NULL AND id IN {IDS["sqlite"]}
+     WHERE last_token_refresh_at >= $3 AND access_token IS NOT NULL AND id IN {IDS["sqlite"]}
     """,
     into=UUID,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """Something an identity has here that is no column of theirs."""
+
+    kind: str
+    identity_id: UUID
+    id: UUID
+    name: str
+
+
+def _belongings(ids: str) -> str:
+    return f"""
+    SELECT 'role' AS kind, had.identity_id, had.role_id AS id, role.name
+      FROM ostiary.role_grants AS had JOIN ostiary.roles AS role ON role.id = had.role_id
+     WHERE had.identity_id IN {ids}
+    UNION ALL
+    SELECT 'account' AS kind, had.identity_id, had.id, had.provider AS name FROM ostiary.linked_accounts AS had
+     WHERE had.identity_id IN {ids}
+    UNION ALL
+    SELECT 'passkey' AS kind, had.identity_id, had.id, had.label AS name FROM ostiary.passkeys AS had
+     WHERE had.identity_id IN {ids}
+    UNION ALL
+    SELECT 'authenticator app' AS kind, had.identity_id, had.id, had.label AS name FROM ostiary.totp_factors AS had
+     WHERE had.confirmed_at IS NOT NULL AND had.identity_id IN {ids}
+    """
+
+
+BELONGINGS = Query(
+    postgresql=_belongings(IDS["postgresql"]), sqlite=_belongings(IDS["sqlite"]), into=Belonging
+)
+
+# Of these sessions, those that nobody has ended. Going back ends them itself: what it did since $3 is no wish of anybody.
+LIVE_SESSIONS: Query[UUID] = Query(
+    postgresql=f"""
+    SELECT id FROM ostiary.sessions
+     WHERE (ended_at IS NULL OR (ended_at >= $3 AND end_reason = '{_ENDED_BY_GOING_BACK}')) AND id IN {IDS["postgresql"]}
+    """,
+    sqlite=f"""
+    SELECT id FROM ostiary.sessions
+     WHERE (ended_at IS NULL OR (ended_at >= $3 AND end_reason = '{_ENDED_BY_GOING_BACK}')) AND id IN {IDS["sqlite"]}
+    """,
+    into=UUID,
+)
+
+LIVE_CHALLENGES: Query[UUID] = among(
+    "SELECT id FROM ostiary.challenges WHERE consumed_at IS NULL AND", "id", into=UUID
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedRoot:
+    """What was made here of an owner over there, and their rows, sealed."""
+
+    root_key: str
+    made: dict[str, Any]
+    archive: bytes
+
+
+_ARCHIVED: Final = """
+    SELECT root_key, made, archive FROM ostiary.legacy_roots WHERE migration_id = $1 AND archive IS NOT NULL
+"""
+
+ARCHIVED_AFTER = Query(
+    postgresql=f'{_ARCHIVED} AND root_key COLLATE "C" > $2 ORDER BY root_key COLLATE "C" LIMIT $3',
+    sqlite=f"{_ARCHIVED} AND root_key > $2 ORDER BY root_key LIMIT $3",
+    into=ArchivedRoot,
 )
 
 # Whoever was let in here, by a session that is not only one that came along. $1 after whom, $2 how many.
@@ -98,6 +171,23 @@ RESET: Query[Any] = Query(
        SET state = $3, checkpoint = $4, verification = NULL, verified_at = NULL, cut_over_at = NULL,
            contracted_at = NULL, archive_until = NULL, is_over = false
      WHERE id = $1 AND fence = $2
+    """
+)
+
+# Whatever is read over there from now on is newer: what counts the changes there may begin anew.
+FORGET_VERSIONS: Query[Any] = Query(
+    "UPDATE ostiary.legacy_roots SET version = 0 WHERE migration_id = $1 AND version <> 0"
+)
+
+# From now on something may be erased over there, and the archive is all there is of it.
+ERASING: Query[Any] = Query(
+    "UPDATE ostiary.legacy_migrations SET archive_until = $3 WHERE id = $1 AND fence = $2"
+)
+
+DELETE_ADOPTED: Query[Any] = Query(
+    """
+    DELETE FROM ostiary.identities
+     WHERE id IN (SELECT identity_id FROM ostiary.legacy_identities WHERE migration_id = $1 AND is_adopted)
     """
 )
 
@@ -129,6 +219,17 @@ ADOPTED = Query(
     postgresql=f"{_ADOPTED} AND known.root_key IN (SELECT jsonb_array_elements_text($2))",
     sqlite=f"{_ADOPTED} AND known.root_key {SOME}",
     into=Adopted,
+)
+
+_REFUSED: Final = """
+    SELECT root_key, claim FROM ostiary.legacy_findings WHERE migration_id = $1 AND claim IS NOT NULL
+"""
+
+# What these owners were refused, as somebody else keeps it.
+REFUSED: Query[Claim] = Query(
+    postgresql=f"{_REFUSED} AND root_key IN (SELECT jsonb_array_elements_text($2))",
+    sqlite=f"{_REFUSED} AND root_key {SOME}",
+    into=Claim,
 )
 
 FORGET_SHADOWS = Query(
@@ -199,7 +300,7 @@ class FoundRow:
     source_key: str
     reason: str
     severity: str
-    column_name: str | None
+    column_name: str
     root_key: str | None
     found_at: datetime
 
@@ -246,6 +347,6 @@ PURGE_ARCHIVES: Query[Any] = Query(
      WHERE (migration_id, root_key) IN (
            SELECT root.migration_id, root.root_key FROM ostiary.legacy_roots AS root
              JOIN ostiary.legacy_migrations AS migration ON migration.id = root.migration_id
-            WHERE migration.archive_until <= $1 LIMIT $2)
+            WHERE migration.archive_until <= $1 AND migration.contracted_at IS NOT NULL LIMIT $2)
     """
 )
