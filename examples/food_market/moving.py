@@ -197,17 +197,18 @@ def show(phases: list[Phase], console: Console) -> None:
     for name in ("seconds", *kinds, "asked again", "refused", "longest wait"):
         table.add_column(name, justify="right")
     for phase in phases:
-        numbers = [str(phase.answered[kind] or "") for kind in kinds]
+        numbers = [str(phase.answered.get(kind, "")) for kind in kinds]
         table.add_row(
             *(phase.name, phase.serving, f"{phase.ended - phase.began:.1f}", *numbers),
             *(str(phase.asked_again or ""), str(len(phase.refused)), f"{phase.longest:.2f} s"),
         )
     console.print(table)
-    most = max(phase.answered.total() for phase in phases)
+    most = max(sum(phase.answered.values()) for phase in phases)
     for phase in phases:
         colour = "yellow" if phase.serving == "before" else "green"
-        length = round(BAR * phase.answered.total() / most)
-        console.print(f"{phase.name:<18} [{colour}]{'█' * length}[/{colour}] {phase.answered.total()}")
+        answered = sum(phase.answered.values())
+        bar = "█" * round(BAR * answered / most)
+        console.print(f"{phase.name:<18} [{colour}]{bar}[/{colour}] {answered}")
 
 
 async def secrets_of(market: str) -> set[str]:

@@ -31,7 +31,7 @@ class Phase:
     serving: str
     began: float
     ended: float = 0.0
-    answered: Counter[str] = field(default_factory=Counter)
+    answered: dict[str, int] = field(default_factory=dict)
     asked_again: int = 0
     refused: list[str] = field(default_factory=list)
     longest: float = 0.0
@@ -231,4 +231,4 @@ class Crowd:
                 f"{kind}: the market {serving.name} answered {answer.status_code} {answer.text[:200]}"
             )
         with self._changed:
-            phase.answered[kind] += 1
+            phase.answered[kind] = phase.answered.get(kind, 0) + 1
