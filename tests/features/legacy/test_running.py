@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from uuid import UUID
 
 import httpx2
@@ -119,12 +120,14 @@ async def test_a_dirty_system_is_accounted_for(moving):
             "SELECT source_table || '|' || source_key || '|' || reason FROM ostiary.legacy_findings", into=str
         )
     )
-    promised = {
-        f"{one.table}|{one.key}|{one.reason.value}"
-        for one in system.found(dialect)
-        if one.reason.severity is not Severity.WARNING
-    }
-    assert promised - {*rows} == set()
+    # Of keys that tell something only a digest is kept.
+    hidden = {row.split("|")[0] for row in rows if row.split("|")[1].startswith("#")}
+    promised = [one for one in system.found(dialect) if one.reason.severity is not Severity.WARNING]
+    shown = {f"{one.table}|{one.key}|{one.reason.value}" for one in promised if one.table not in hidden}
+    assert shown - {*rows} == set()
+    told = Counter((row.split("|")[0], row.split("|")[2]) for row in rows)
+    for place, number in Counter((one.table, one.reason.value) for one in promised).items():
+        assert told[place] >= number, place
     for reason, claimants in system.contested(dialect):
         refused = {place for place in claimants if f"{place[0]}|{place[1]}|{reason.value}" in rows}
         assert len(refused) >= len(claimants) - 1, (reason, claimants)
@@ -218,7 +221,7 @@ async def exchange_all(running, expected):
                 allowed = identity.status == "active"
                 assert (answer.status_code == 200) is allowed, (identity.entity_id, answer.text)
                 assert again.status_code != 200
-                if allowed and (identity.totps or identity.passkeys):
+                if allowed and identity.totps:
                     assert answer.json()["status"] == "factor_required"
                 elif allowed:
                     assert (
