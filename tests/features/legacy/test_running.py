@@ -42,7 +42,12 @@ WAYS = {
     "in place on sqlite": ("sqlite", None),
     "in place on postgresql": ("postgresql", None),
 }
-MOVES = [(name, way) for name in OURS for way in WAYS] + [
+EVERYWHERE = ("auth-entity", "token-vault")
+MOVES = [
+    (name, way)
+    for name in OURS
+    for way in (WAYS if name in EVERYWHERE else ("sqlite to sqlite", "postgresql to postgresql"))
+] + [
     (name, way)
     for name in THEIRS
     for way in ("sqlite to sqlite", "postgresql to sqlite")

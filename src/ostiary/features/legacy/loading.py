@@ -24,7 +24,10 @@ if TYPE_CHECKING:
         MadeAccount,
         MadeChallenge,
         MadeIdentity,
+        MadeLogin,
+        MadePasskey,
         MadeSession,
+        MadeTotp,
     )
     from ostiary.features.mfa import SecondFactors
     from ostiary.features.vault import Vault
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from ostiary.foundation.storage import Parameter, Transaction
 
     Rows = list[Sequence[Parameter]]
+    Made = MadeIdentity | MadeAccount | MadeSession | MadeChallenge | MadeTotp | MadePasskey | MadeLogin
 
 SECRETS: Final = "secrets"
 """Beside the ids of what was made: by identity, keyed digests of the tokens and passkeys that only one may have."""
@@ -244,16 +248,16 @@ async def role_ids(
 
 def made_ids(derived: Derived) -> dict[str, Any]:
     """Return the ids of what an owner becomes, as they are kept beside their rows."""
-    made = {
-        "identities": [identity.id.hex for identity in derived.identities],
-        "linked_accounts": [account.id.hex for account in derived.accounts],
-        "sessions": [session.id.hex for session in derived.sessions],
-        "challenges": [challenge.id.hex for challenge in derived.challenges],
-        "totp_factors": [totp.id.hex for totp in derived.totps],
-        "passkeys": [passkey.id.hex for passkey in derived.passkeys],
-        "login_history": [login.id.hex for login in derived.logins],
-    }
-    return {name: ids for name, ids in made.items() if ids}
+    made: tuple[tuple[str, Sequence[Made]], ...] = (
+        ("identities", derived.identities),
+        ("linked_accounts", derived.accounts),
+        ("sessions", derived.sessions),
+        ("challenges", derived.challenges),
+        ("totp_factors", derived.totps),
+        ("passkeys", derived.passkeys),
+        ("login_history", derived.logins),
+    )
+    return {table: [one.id.hex for one in records] for table, records in made if records}
 
 
 def _secret(written: str | None) -> Secret | None:

