@@ -13,6 +13,7 @@ from ostiary.features.sessions import EndReason
 from ostiary.foundation.storage import Query
 
 _ENDED_BY_GOING_BACK: Final = EndReason.OPERATOR.value
+_EXCHANGED: Final = EndReason.EXCHANGED.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +119,22 @@ BELONGINGS = Query(
 )
 
 # Of these sessions, those that nobody has ended. Going back ends them itself: what it did since $3 is no wish of anybody.
+# One that was exchanged goes on as the session that began at that moment, and is good over there as long as that one is.
+_NOT_ENDED: Final = """
+    ({0}.ended_at IS NULL OR ({0}.ended_at >= $3 AND {0}.end_reason = '{1}'))
+"""
+_LIVE: Final = f"""
+    SELECT old.id FROM ostiary.sessions AS old
+     WHERE ({_NOT_ENDED.format("old", _ENDED_BY_GOING_BACK)}
+            OR (old.end_reason = '{_EXCHANGED}' AND EXISTS (
+                SELECT 1 FROM ostiary.sessions AS new
+                 WHERE new.identity_id = old.identity_id AND new.created_at = old.ended_at
+                   AND {_NOT_ENDED.format("new", _ENDED_BY_GOING_BACK)})))
+"""
+
 LIVE_SESSIONS: Query[UUID] = Query(
-    postgresql=f"""
-    SELECT id FROM ostiary.sessions
-     WHERE (ended_at IS NULL OR (ended_at >= $3 AND end_reason = '{_ENDED_BY_GOING_BACK}')) AND id IN {IDS["postgresql"]}
-    """,
-    sqlite=f"""
-    SELECT id FROM ostiary.sessions
-     WHERE (ended_at IS NULL OR (ended_at >= $3 AND end_reason = '{_ENDED_BY_GOING_BACK}')) AND id IN {IDS["sqlite"]}
-    """,
+    postgresql=f"{_LIVE} AND old.id IN {IDS['postgresql']}",
+    sqlite=f"{_LIVE} AND old.id IN {IDS['sqlite']}",
     into=UUID,
 )
 
@@ -259,11 +267,12 @@ class Figures:
     with_shadow: int
 
 
+# Without a shadow, as after contracting, a password is as it was unless it is in the scheme that is written here.
 FIGURES = Query(
     """
     SELECT count(*) AS identities, count(held.password_hash) AS with_password,
-           count(CASE WHEN held.password_scheme = held.shadow_scheme AND held.shadow_hash IS NULL THEN 1 END)
-             AS not_rehashed,
+           count(CASE WHEN held.password_scheme = held.shadow_scheme AND held.shadow_hash IS NULL THEN 1
+                      WHEN held.shadow_scheme IS NULL AND held.password_scheme <> 'argon2id' THEN 1 END) AS not_rehashed,
            count(CASE WHEN held.shadow_scheme IS NOT NULL AND held.password_scheme <> held.shadow_scheme THEN 1 END)
              AS changed_password,
            count(held.shadow_hash) AS with_shadow
