@@ -155,7 +155,7 @@ class Move:
             _must(self.kaja.sign_in(self.before))
             came = self.kaja.send(self.before, "GET", "/me", token=self.ended)
             assert came.status_code == httpx2.codes.UNAUTHORIZED
-        self.tell("Kaja's new password works at the old application, and sessions of before go on")
+        self.tell("Kaja's new password works here, the sessions she ended do not, and everybody else's go on")
 
     def go_forward_again(self) -> None:
         """Once more, from where it stands."""
