@@ -208,7 +208,9 @@ class RollingBack:
     async def _reset(self) -> None:
         """Let it go forward from the beginning: whatever has changed on either side is looked at again."""
         work = self._work
-        fresh = msgspec.to_builtins(Checkpoint(again=await self._gone()))
+        # What became of rows is counted on: it changes only where owners do.
+        counts = msgspec.convert(work.migration.checkpoint, Checkpoint).counts
+        fresh = msgspec.to_builtins(Checkpoint(counts=counts, again=await self._gone()))
         values = (self._lease.migration_id, self._lease.fence, State.CAPTURING, fresh)
         async with work.tools.database.transaction() as tx:
             await tx.execute(way_back_store.FORGET_VERSIONS, work.migration.id)

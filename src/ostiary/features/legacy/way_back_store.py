@@ -13,6 +13,7 @@ from ostiary.features.sessions import EndReason
 from ostiary.foundation.storage import Query
 
 _ENDED_BY_GOING_BACK: Final = EndReason.OPERATOR.value
+_EXCHANGED: Final = EndReason.EXCHANGED.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,11 +273,12 @@ class Figures:
     with_shadow: int
 
 
+# Without a shadow, as after contracting, a password is as it was unless it is in the scheme that is written here.
 FIGURES = Query(
     """
     SELECT count(*) AS identities, count(held.password_hash) AS with_password,
-           count(CASE WHEN held.password_scheme = held.shadow_scheme AND held.shadow_hash IS NULL THEN 1 END)
-             AS not_rehashed,
+           count(CASE WHEN held.password_scheme = held.shadow_scheme AND held.shadow_hash IS NULL THEN 1
+                      WHEN held.shadow_scheme IS NULL AND held.password_scheme <> 'argon2id' THEN 1 END) AS not_rehashed,
            count(CASE WHEN held.shadow_scheme IS NOT NULL AND held.password_scheme <> held.shadow_scheme THEN 1 END)
              AS changed_password,
            count(held.shadow_hash) AS with_shadow
