@@ -14,7 +14,7 @@ from ostiary.features.legacy.way_back_store import Belonging
 from ostiary.features.vault import UpstreamTokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from ostiary.features.legacy.inverse import Back, Inverse, Written
