@@ -50,6 +50,23 @@ def mac(key: bytes, message: bytes) -> bytes:
     return hmac.digest(key, message, "sha256")
 
 
+class MacKey:
+    """A key of 32 bytes or more for many MACs: `mac` says what the function does, and prepares its key each time."""
+
+    __slots__ = ("_prepared",)
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) < KEY_SIZE:
+            raise ValueError("A MAC key needs at least 32 bytes.")
+        self._prepared = hmac.new(key, digestmod="sha256")
+
+    def mac(self, message: bytes) -> bytes:
+        """Return HMAC-SHA256 of `message`."""
+        made = self._prepared.copy()
+        made.update(message)
+        return made.digest()
+
+
 def equal(left: bytes, right: bytes) -> bool:
     """Compare in constant time."""
     return hmac.compare_digest(left, right)
@@ -76,10 +93,23 @@ def associated_data(*parts: str | UUID | int) -> bytes:
     return b"".join(len(part).to_bytes(4) + part for part in encoded)
 
 
+class SealingKey:
+    """A key of 32 bytes that several values are sealed under: `seal` prepares its key each time."""
+
+    __slots__ = ("_cipher",)
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(key)
+
+    def seal(self, plaintext: bytes, bound_to: bytes, *, entropy: Entropy) -> bytes:
+        """Encrypt with AES-256-GCM; opens only with the same `bound_to`."""
+        nonce = entropy.token_bytes(NONCE_SIZE)
+        return _FORMAT + nonce + self._cipher.encrypt(nonce, plaintext, _FORMAT + bound_to)
+
+
 def seal(key: bytes, plaintext: bytes, bound_to: bytes, *, entropy: Entropy) -> bytes:
     """Encrypt with AES-256-GCM under `key` (32 bytes); opens only with the same `bound_to`."""
-    nonce = entropy.token_bytes(NONCE_SIZE)
-    return _FORMAT + nonce + AESGCM(key).encrypt(nonce, plaintext, _FORMAT + bound_to)
+    return SealingKey(key).seal(plaintext, bound_to, entropy=entropy)
 
 
 def unseal(key: bytes, sealed: bytes, bound_to: bytes) -> bytes:

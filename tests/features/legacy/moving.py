@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import shutil
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
+
+import msgspec
 
 from ostiary.features.legacy import Decisions, Duplicates, Legacy, Pace, Plan, State, load_profile, store
 from ostiary.features.legacy.plan import TableCounts, fingerprint
@@ -19,6 +19,8 @@ from ostiary.foundation.storage import Query, database_at
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from datetime import datetime
+    from pathlib import Path
 
     from ostiary import Ostiary
     from ostiary.features.legacy import Progress
@@ -47,13 +49,6 @@ _TABLES: Final = {
 }
 
 
-@dataclass(frozen=True)
-class Key:
-    """An id as it is stored: a UUID on PostgreSQL, 16 bytes on SQLite."""
-
-    value: object
-
-
 async def plan_for(
     profile_name: str, source: Source, decisions: Decisions = FIRST, *, frozen: bool = False
 ) -> Plan:
@@ -79,8 +74,6 @@ async def plan_for(
 
 async def begin(database: Database, plan: Plan, now: datetime) -> None:
     """Begin the migration every test shares."""
-    import msgspec
-
     await database.execute(store.BEGIN, MIGRATION, msgspec.to_builtins(plan), State.EXPANDED, now)
 
 
@@ -91,7 +84,7 @@ async def move(
     *,
     batch_size: int = 7,
     until: State = State.BACKFILLED,
-    tell: Callable[[Progress], None] = lambda progress: None,
+    tell: Callable[[Progress], None] = lambda _: None,
     stop: asyncio.Event | None = None,
 ) -> State:
     """Run a migration, or go on with it."""

@@ -200,7 +200,9 @@ async def test_a_row_without_an_owner_that_is_not_accounted_for_is_named(move):
         (stray,) = (
             await one.here("SELECT source_key FROM ostiary.legacy_findings WHERE reason = 'OWNER_MISSING'")
         )[0]
-        await one.there('UPDATE "user_sessions" SET "fingerprint" = \'other\' WHERE id = $1', stray)
+        await one.there(
+            'UPDATE "user_sessions" SET "fingerprint" = \'other\' WHERE "userId" NOT IN (SELECT id FROM users)'
+        )
 
         found = await one.verify()
 

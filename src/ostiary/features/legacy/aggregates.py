@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ostiary.features.legacy.checking import tables_with_telling_keys
 from ostiary.features.legacy.fields import as_text
 from ostiary.features.legacy.model import Aggregate, LegacyError, SourceRow
 from ostiary.features.legacy.profile import Owner
 from ostiary.features.legacy.values import is_storable
+from ostiary.foundation.crypto import mac
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 _MOST_SHARED: Final = 10_000
 _HEX: Final = "\\x"
+HIDDEN: Final = "#"
+_HIDDEN_SIZE: Final = 12
 _TEXT: Final = "\\s"
 # The last two begin the key of a row without an owner, and what comes right behind all of those.
 _RESERVED: Final = (_HEX, _TEXT, "\x01", "\x02")
@@ -37,10 +41,15 @@ class Shape:
 
 
 class Owners:
-    """Reads owners as a profile describes them, from tables as they are."""
+    """Reads owners as a profile describes them, from tables as they are.
 
-    def __init__(self, profile: Profile, tables: Mapping[str, Table]) -> None:
+    Keys that are somebody's secret or address are known by digests under `key`, of 32 bytes.
+    """
+
+    def __init__(self, profile: Profile, tables: Mapping[str, Table], *, key: bytes) -> None:
         self.profile = profile
+        self._key = key
+        self._telling = tables_with_telling_keys(profile, tables) - {profile.root}
         self.shapes = {
             name: _shape(name, spoken.key, spoken.owner, tables[name])
             for name, spoken in profile.owned.items()
@@ -52,6 +61,11 @@ class Owners:
             if spoken.shared and name in tables
         ]
         self.root = self.shapes[profile.root]
+
+    def source_key(self, shape: Shape, row: Row) -> str:
+        """Return what a row is known by here: its key as text, or a digest of one that tells something."""
+        text = key_text(key_of(shape, row))
+        return hidden_key(self._key, shape.name, text) if shape.name in self._telling else text
 
     async def shared(self, snapshot: Snapshot) -> Shared:
         """Return the rows of the tables that belong to nobody. Raises `LegacyError` when they are many."""
@@ -111,8 +125,9 @@ class Owners:
         values: list[Value] = []
         for parent in at_hand.get(owner.table, ()):
             value = parent.values.get(owner.target)
-            if value is not None and as_text(value) not in parents:
-                parents[as_text(value)] = parent
+            text = None if value is None else as_text(value)
+            if text is not None and text not in parents:
+                parents[text] = parent
                 values.append(value)
         if not values:
             return []
@@ -122,11 +137,17 @@ class Owners:
             owning = parents.get(as_text(row[owner.column]))
             if owning is None:
                 continue
-            source_row = SourceRow(shape.name, key_text(key_of(shape, row)), row, owning)
+            source_row = SourceRow(shape.name, self.source_key(shape, row), row, owning)
             aggregate = whose[id(source_row)] = whose[id(owning)]
             aggregate.rows.setdefault(shape.name, []).append(source_row)
             found.append(source_row)
         return found
+
+
+def hidden_key(key: bytes, table: str, text: str) -> str:
+    """Write a key that is a secret or an address so that nobody can look it up."""
+    written = f"{table}\0{text}".encode("utf-8", "surrogateescape")
+    return f"{HIDDEN}{mac(key, written)[:_HIDDEN_SIZE].hex()}"
 
 
 def key_of(shape: Shape, row: Row) -> Key:

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from ostiary.features.identities import Channel
-from ostiary.features.legacy import settling_store, store, way_back_store
+from ostiary.features.legacy import settling_store, store
 from ostiary.features.legacy.aggregates import encode_rows
 from ostiary.features.legacy.claims import rank
 from ostiary.features.legacy.fields import Shared
-from ostiary.features.legacy.loading import PROFILE_TABLES, load, made_ids, role_ids
+from ostiary.features.legacy.loading import PROFILE_TABLES, SECRETS, load, made_ids, role_ids
 from ostiary.features.legacy.model import Aggregate, Derived
 from ostiary.features.legacy.reasons import Severity
 from ostiary.features.legacy.settling import Settling
 from ostiary.features.passwords import PasswordHash
-from ostiary.foundation.crypto import associated_data, mac, seal
+from ostiary.foundation.crypto import MacKey, SealingKey, associated_data
 from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
@@ -51,10 +51,10 @@ class Batch:
     """By key as text, the version at which it was gone; None for the one that is known here."""
     derived: dict[str, Derived] = field(default_factory=dict)
     lost: dict[str, set[bytes]] = field(default_factory=dict)
-    known: dict[str, dict[str, UUID]] = field(default_factory=dict)
-    """By key, the identities of those who were here before they were over there."""
     claims: dict[str, dict[bytes, UUID]] = field(default_factory=dict)
     """By key, what only one owner can have and this one claims, and for which identity."""
+    known: dict[str, dict[str, UUID]] = field(default_factory=dict)
+    """By key, the identities of those who were here before they were over there."""
     hashed: dict[UUID, PasswordHash] = field(default_factory=dict)
     """By identity, what became of a password that lies over there as it is."""
 
@@ -90,10 +90,11 @@ class Applying:
         self._loading = loading
         self._entropy = entropy
         self._passwords = passwords
-        self._digest_key = digest_key
-        self._archive_key = archive_key
+        self._digest_key = MacKey(digest_key)
+        self._archive_key = SealingKey(archive_key)
+        self._archive = associated_data("legacy_roots", "archive", migration_id)
         self._role_ids: dict[str, UUID] = {}
-        self._settling = Settling(deriving, loading.bearer_digest)
+        self._settling = Settling(migration_id, deriving, loading.bearer_digest)
 
     def derive(self, batch: Batch, keys: Iterable[str] | None = None) -> None:
         """Fill in what the owners of a batch become, all of them or those with these keys."""
@@ -112,7 +113,6 @@ class Applying:
 
     async def apply(self, tx: Transaction, batch: Batch, read: ReadOwners, *, now: datetime) -> Applied:
         """Make what a derived batch becomes; `read` reads further owners, as of the same moment."""
-        await self._recognise(tx, batch)
         orphaned = await self._settling.settle(tx, batch, read)
         # Whoever lost something was derived anew. Only somebody from outside the batch was not hashed before, which is
         # rare enough to be done while the transaction waits.
@@ -141,20 +141,13 @@ class Applying:
 
     def digest(self, aggregate: Aggregate) -> bytes:
         """Return the keyed digest of an owner's rows over there (HMAC-SHA256)."""
-        return mac(self._digest_key, encode_rows(aggregate, self._owners.shapes))
+        return self._digest_key.mac(encode_rows(aggregate, self._owners.shapes))
 
     def archived(self, aggregate: Aggregate) -> tuple[bytes, bytes]:
         """Return the keyed digest of an owner's rows over there, and the rows, sealed to their place."""
         encoded = encode_rows(aggregate, self._owners.shapes)
-        place = associated_data("legacy_roots", "archive", self.migration_id, aggregate.text)
-        return mac(self._digest_key, encoded), seal(self._archive_key, encoded, place, entropy=self._entropy)
-
-    async def _recognise(self, tx: Transaction, batch: Batch) -> None:
-        """Give those who were born here and went back with everything the identity they have."""
-        adopted = await tx.fetch_all(way_back_store.ADOPTED, self.migration_id, [*batch.derived])
-        for one in adopted:
-            batch.known.setdefault(one.root_key, {})[one.entity_type] = one.identity_id
-        self.derive(batch, {one.root_key for one in adopted})
+        place = self._archive + associated_data(aggregate.text)
+        return self._digest_key.mac(encoded), self._archive_key.seal(encoded, place, entropy=self._entropy)
 
     async def _take_back(
         self, tx: Transaction, batch: Batch, replaced: Sequence[RootRow], gone: Collection[str]
@@ -206,7 +199,7 @@ class Applying:
             digest = claim("account", account.entity_type, account.provider, account.provider_account_id)
             had[digest] = (account.identity_id, owners.get(account.identity_id))
         for row in replaced:
-            for identity, secrets in row.made.get("secrets", {}).items():
+            for identity, secrets in row.made.get(SECRETS, {}).items():
                 had |= dict.fromkeys(map(bytes.fromhex, secrets), (UUID(hex=identity), row.root_key))
         return had
 
@@ -224,30 +217,27 @@ class Applying:
         rows: dict[str, Rows] = {}
         for key in fresh:
             derived = batch.derived[key]
-            there = await self._update(tx, derived) if key in known else False
-            for table, made in self._loading.rows(derived, with_identities=not there, role_ids=ids).items():
-                rows.setdefault(table, []).extend(made)
+            there = await self._update(tx, derived) if key in known else set()
+            self._loading.add(rows, derived, there=there, role_ids=ids)
             self._add_map(rows, batch, key, now)
         for key, version in gone.items():
             rows.setdefault("legacy_roots", []).append((self.migration_id, key, version, None, None, {}, {}))
         await load(tx, rows)
 
-    async def _update(self, tx: Transaction, derived: Derived) -> bool:
-        """Bring identities that are there up to date; False if none was, or not all."""
-        there = await tx.fetch_all(store.ADDRESSES, *store.packed(one.id.bytes for one in derived.identities))
-        if len(there) < len(derived.identities):
-            # An owner of whom one identity is there and another is not: the first is made anew.
-            if there:
-                await tx.execute(store.DELETE["identities"], *store.packed(one.id.bytes for one in there))
-            return False
+    async def _update(self, tx: Transaction, derived: Derived) -> set[UUID]:
+        """Bring the identities of an owner up to date that are there, and return their ids."""
+        found = await tx.fetch_all(store.ADDRESSES, *store.packed(one.id.bytes for one in derived.identities))
+        there = {one.id for one in found}
         for identity in derived.identities:
+            if identity.id not in there:
+                continue
             await tx.execute(store.UPDATE_IDENTITY, *_identity_values(identity))
             profile, table = identity.profile, PROFILE_TABLES.get(identity.entity_type)
             if profile is not None and table is not None:
                 values = [profile[name] for name in store.PROFILE_FIELDS]
                 times = (identity.created_at, identity.updated_at, identity.deleted_at)
                 await tx.execute(store.UPDATE_PROFILE[table], identity.id, *values, *times)
-        return bool(derived.identities)
+        return there
 
     def _add_map(self, rows: dict[str, Rows], batch: Batch, key: str, now: datetime) -> None:
         aggregate, derived = batch.aggregates[key], batch.derived[key]
@@ -283,7 +273,7 @@ class Applying:
         found: dict[str, list[str]] = {}
         for claim, (identity_id, _) in self._settling.secrets(derived).items():
             found.setdefault(identity_id.hex, []).append(claim.hex())
-        return {"secrets": found} if found else {}
+        return {SECRETS: found} if found else {}
 
     async def _waiting(self, tx: Transaction, released: set[bytes]) -> list[str]:
         return await tx.fetch_all(settling_store.WAITING, *store.packed(sorted(released)), self.migration_id)

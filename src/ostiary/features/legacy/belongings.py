@@ -326,7 +326,7 @@ def _listed(value: object) -> list[str]:
     if value.startswith("["):
         try:
             return msgspec.json.decode(value, type=list[str])
-        except (msgspec.DecodeError, msgspec.ValidationError):
+        except (msgspec.DecodeError, msgspec.ValidationError, UnicodeEncodeError, RecursionError):
             return [value]
     return [part.strip() for part in value.split(",") if part.strip()]
 

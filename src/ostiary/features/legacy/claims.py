@@ -44,6 +44,12 @@ def passkey_claim(deriving: Deriving, credential_id: bytes) -> bytes:
 
 def claims_of(deriving: Deriving, derived: Derived) -> dict[bytes, UUID]:
     """Return what an owner claims, and for which identity."""
+    if derived.claims is None:
+        derived.claims = _claims_of(deriving, derived)
+    return derived.claims
+
+
+def _claims_of(deriving: Deriving, derived: Derived) -> dict[bytes, UUID]:
     found: dict[bytes, UUID] = {}
     for identity in derived.identities:
         if identity.deleted_at is not None:
@@ -57,6 +63,18 @@ def claims_of(deriving: Deriving, derived: Derived) -> dict[bytes, UUID]:
     for account in derived.accounts:
         claim = deriving.claim("account", account.entity_type, account.provider, account.provider_account_id)
         found[claim] = account.identity_id
+    return found
+
+
+def claims_with_secrets(deriving: Deriving, derived: Derived) -> dict[bytes, UUID]:
+    """Return what an owner claims, tokens and passkeys too, and for which identity."""
+    found = claims_of(deriving, derived)
+    for session in derived.sessions:
+        found |= {bearer_claim(deriving, *token): session.identity_id for token in session.tokens}
+    for challenge in derived.challenges:
+        found[bearer_claim(deriving, *challenge.token)] = challenge.identity_id
+    for passkey in derived.passkeys:
+        found[passkey_claim(deriving, passkey.credential_id)] = passkey.identity_id
     return found
 
 

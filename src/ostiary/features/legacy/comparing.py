@@ -208,7 +208,7 @@ def _whole(owners: Owners, root_key: str, decoded: Mapping[str, list[Row]]) -> A
         for values in decoded.get(name, ()):
             above = values[owner.column] if owner is not None else None
             parent_row = None if above is None else parents.get(as_text(above))
-            key = key_text(tuple(values[column] for column in shape.key))
+            key = owners.source_key(shape, values)
             rows.setdefault(name, []).append(SourceRow(name, key, values, parent_row))
     return Aggregate(parse_key(root_key, len(owners.root.key)), root_key, 0, rows)
 

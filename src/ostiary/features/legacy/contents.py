@@ -13,7 +13,7 @@ import msgspec
 
 from ostiary.features.challenges import Format
 from ostiary.features.legacy import observing_store as rows
-from ostiary.features.legacy.loading import METHOD, PROFILE_TABLES, made_ids
+from ostiary.features.legacy.loading import METHOD, PROFILE_TABLES, ids_of, made_ids
 from ostiary.features.legacy_bearers import Form, digest_of_stored
 from ostiary.features.vault import LinkedBy
 
@@ -65,7 +65,7 @@ def encoded(content: Content) -> bytes:
 
 def of_root(key: str, digest: bytes | None, made: Mapping[str, Any], counts: Mapping[str, Any]) -> Record:
     """Return what is kept about an owner."""
-    ids = {table: sorted(given) for table, given in made.items() if given}
+    ids = {table: sorted(given) for table, given in ids_of(made).items() if given}
     return key, digest, ids, {table: list(numbers) for table, numbers in counts.items()}
 
 

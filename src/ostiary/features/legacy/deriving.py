@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -23,16 +23,22 @@ from ostiary.features.legacy.model import (
     Finding,
     MadeIdentity,
     RowCounts,
+    SourceRow,
 )
 from ostiary.features.legacy.profile import Make
 from ostiary.features.legacy.reasons import Reason, Severity
-from ostiary.foundation.crypto import mac
+from ostiary.foundation.crypto import MacKey
 
 if TYPE_CHECKING:
-    from ostiary.features.legacy.model import SourceRow
+    from datetime import tzinfo
+
     from ostiary.features.legacy.profile import Profile
     from ostiary.features.passwords import PasswordHash, Readability
 
+Maker = Callable[["Progress", Fields, SourceRow, MadeIdentity], None]
+"""Makes something of a row that belongs to an identity."""
+
+_UTC: Final = "UTC"
 _NOBODY: Final[Mapping[str, UUID]] = MappingProxyType({})
 _CLAIM_SIZE: Final = 16
 _TAIL: Final = (1 << 62) - 1
@@ -93,12 +99,12 @@ class Deriving:
         self.decisions = decisions
         self.now = now
         self.session_lifetime = session_lifetime
-        self.zone = ZoneInfo(profile.time_zone)
-        self._key = key
+        self.zone: tzinfo = UTC if profile.time_zone == _UTC else ZoneInfo(profile.time_zone)
+        self._key = MacKey(key)
         self._records = [Fields(profile, record) for record in profile.records]
         self.roles = belongings.Roles(self._records)
         self._identifying = Identifying(self, readability)
-        self._makers = {
+        makers = {
             Make.ROLE: self.roles.make,
             Make.EMAIL_ADDRESS: self._identifying.add_address,
             Make.PASSWORD: self._identifying.add_password,
@@ -108,7 +114,14 @@ class Deriving:
             Make.TOTP: belongings.Totps(self).make,
             Make.PASSKEY: belongings.Passkeys(self).make,
         }
-        self._order = tuple(self._makers)
+        self._identities = [fields for fields in self._records if fields.record.make is Make.IDENTITY]
+        self._belongings = [
+            (make, fields)
+            for kind, make in makers.items()
+            for fields in self._records
+            if fields.record.make is kind
+        ]
+        self._rests = {name: table.rest for name, table in profile.tables.items() if profile.records_of(name)}
 
     def derive(
         self,
@@ -123,32 +136,28 @@ class Deriving:
         `lost` are claims that others keep, `known` the identities that the owner has already, by entity type.
         """
         progress = Progress(aggregate, shared, lost, known=known)
-        for fields in self._records:
-            if fields.record.make is Make.IDENTITY:
-                self._identifying.make_all(progress, fields)
-        for kind in self._order:
-            for fields in self._records:
-                if fields.record.make is kind:
-                    self._make_all(progress, fields)
+        for fields in self._identities:
+            self._identifying.make_all(progress, fields)
+        for make, fields in self._belongings:
+            self._make_all(progress, make, fields)
         self._identifying.finish(progress)
         self._count(progress)
         return progress.out
 
     def claim(self, kind: str, *parts: str) -> bytes:
         """Return the keyed digest of something that one owner only can have."""
-        return mac(self._key, "\0".join(("claim", kind, *parts)).encode())[:_CLAIM_SIZE]
+        return self._key.mac("\0".join(("claim", kind, *parts)).encode())[:_CLAIM_SIZE]
 
     def made_id(self, kind: str, *parts: str, at: datetime | None) -> UUID:
         """Return the id of a record: a UUIDv7 (RFC 9562 §5.7) of when it was made, its tail keyed to what it is made of."""
         since = (at or self.now).timestamp() * 1000
         milliseconds = min(max(0, int(since)), _LATEST)
-        tail = int.from_bytes(mac(self._key, "\0".join(("id", kind, *parts)).encode())[:10])
+        tail = int.from_bytes(self._key.mac("\0".join(("id", kind, *parts)).encode())[:10])
         return UUID(
             int=milliseconds << 80 | 0x7 << 76 | (tail >> 62 & 0xFFF) << 64 | 0b10 << 62 | tail & _TAIL
         )
 
-    def _make_all(self, progress: Progress, fields: Fields) -> None:
-        make = self._makers[fields.record.make]
+    def _make_all(self, progress: Progress, make: Maker, fields: Fields) -> None:
         wanted = fields.record.identity
         for row in progress.aggregate.rows.get(fields.record.from_, ()):
             if not fields.wants(row):
@@ -168,13 +177,12 @@ class Deriving:
         }
         for name, rows in progress.aggregate.rows.items():
             counts = progress.out.counts[name] = RowCounts()
-            table = self.profile.tables[name]
-            has_records = bool(self.profile.records_of(name))
+            has_records, rest = name in self._rests, self._rests.get(name)
             for row in rows:
                 made = progress.made_of.get(id(row))
                 if made or not has_records:
                     counts.mapped += 1
-                elif made is None and (name, row.key) not in kept_out and table.rest is None:
+                elif made is None and (name, row.key) not in kept_out and rest is None:
                     progress.note(Reason.ROW_UNMATCHED, row)
                     counts.quarantined += 1
                 elif (name, row.key) in kept_out:

@@ -28,7 +28,7 @@ _NONE: Final = "null"
 
 
 class Fields:
-    """The fields of one record: `get[name]` reads one, and `column(name)` says where it comes from."""
+    """The fields of one record: `get[name]` reads one that the profile gives, and `column(name)` says where it comes from."""
 
     def __init__(self, profile: Profile, record: Record) -> None:
         self.record = record
@@ -39,7 +39,6 @@ class Fields:
         for name in FIELDS[record.make]:
             written = record.fields.get(name)
             if written is None:
-                self.get[name] = _nothing
                 continue
             field = field_of(written)
             self.get[name] = getter(profile, record.from_, field)
@@ -120,10 +119,6 @@ def decode_as(written: str, conversion: str | None) -> bytes:
     return credential.credential_public_key
 
 
-def _nothing(_row: SourceRow, _shared: Shared) -> Value:
-    return None
-
-
 def _place(profile: Profile, table: str, column: str) -> tuple[int, str, str]:
     """Return how many owners up a column is, of which table, and its name there."""
     steps, name = 0, table
@@ -191,7 +186,8 @@ def _at_path(get: Getter, path: tuple[str, ...]) -> Getter:
             return None
         try:
             found: Any = msgspec.json.decode(document)
-        except (msgspec.DecodeError, UnicodeEncodeError):
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            # The last: a document that is nested deeper than anybody writes one.
             return None
         for step in path:
             if isinstance(found, list) and step.isdecimal() and int(step) < len(found):
@@ -239,4 +235,8 @@ def _test(profile: Profile, table: str, condition: Condition) -> Test:
 
 
 def _all(tests: tuple[Test, ...]) -> Test:
+    if not tests:
+        return lambda _row: True
+    if len(tests) == 1:
+        return tests[0]
     return lambda row: all(test(row) for test in tests)

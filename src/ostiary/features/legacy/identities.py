@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _BUILT_IN: Final = frozenset(kind.entity_type for kind in PROFILE_TYPES)
 _NAMES: Final = ("display_name", "given_name", "family_name", "locale", "avatar_url")
+_PROOFS: Final = tuple((one.value, f"{one}_verified_at", f"{one}_verified") for one in Channel)
 _UNUSABLE: Final = "unusable"
 _UNREADABLE: Final[Mapping[Readability, Reason]] = MappingProxyType(
     {
@@ -183,12 +184,12 @@ class Identifying:
 
     def _set_proofs(self, reading: Reading, made: MadeIdentity) -> None:
         """A proof whose moment nobody wrote down counts from when the account was made."""
-        for channel in Channel:
-            proven_at = reading.moment(f"{channel}_verified_at")
-            if proven_at is None and reading.flag(f"{channel}_verified"):
+        for channel, moment, flag in _PROOFS:
+            proven_at = reading.moment(moment)
+            if proven_at is None and reading.flag(flag):
                 proven_at = made.created_at
             if proven_at is not None and getattr(made, channel) is not None:
-                setattr(made, f"{channel}_verified_at", proven_at)
+                setattr(made, moment, proven_at)
 
     def _set_password(self, reading: Reading, fields: Fields, made: MadeIdentity) -> None:
         written = reading.secret("password")

@@ -15,7 +15,7 @@ from ostiary.foundation.ids import new_id
 from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     Rows = list[Sequence[Parameter]]
 
+SECRETS: Final = "secrets"
+"""Beside the ids of what was made: by identity, keyed digests of the tokens and passkeys that only one may have."""
 PROFILE_TABLES: Final[Mapping[str, str]] = MappingProxyType(
     {kind.entity_type: kind.table for kind in PROFILE_TYPES}
 )
@@ -103,28 +105,31 @@ class Loading:
         """Return what a token is known by here."""
         return digest_of_stored(self._bearer_key, token, Form(form))
 
-    def rows(
-        self, derived: Derived, *, with_identities: bool, role_ids: Mapping[str, UUID]
-    ) -> dict[str, Rows]:
-        """Return the rows of everything an owner becomes, by table; identities that are there already are left out."""
-        rows: dict[str, Rows] = {}
-        if with_identities:
-            for identity in derived.identities:
+    def add(
+        self,
+        rows: dict[str, Rows],
+        derived: Derived,
+        *,
+        there: Collection[UUID],
+        role_ids: Mapping[str, UUID],
+    ) -> None:
+        """Add the rows of everything an owner becomes, by table; identities that are `there` already are left out."""
+        for identity in derived.identities:
+            if identity.id not in there:
                 self._add_identity(rows, identity)
         first = derived.identities[0] if derived.identities else None
         if first is not None and derived.roles:
-            rows["role_grants"] = [
+            rows.setdefault("role_grants", []).extend(
                 (identity_id, role_ids[name], store.GRANTED_BY, first.created_at)
                 for identity_id, name in derived.roles
-            ]
+            )
         if derived.accounts:
-            rows["linked_accounts"] = [self._account(account) for account in derived.accounts]
+            rows.setdefault("linked_accounts", []).extend(map(self._account, derived.accounts))
         for session in derived.sessions:
             self._add_session(rows, session)
         for challenge in derived.challenges:
             self._add_challenge(rows, challenge)
         self._add_factors(rows, derived)
-        return rows
 
     def _add_identity(self, rows: dict[str, Rows], made: MadeIdentity) -> None:
         rows.setdefault("identities", []).append(
@@ -188,30 +193,35 @@ class Loading:
 
     def _add_factors(self, rows: dict[str, Rows], derived: Derived) -> None:
         if derived.totps:
-            rows["totp_factors"] = [
+            rows.setdefault("totp_factors", []).extend(
                 (
                     *(made.id, made.identity_id, self._second_factors.sealed(made.id, made.secret)),
                     *(made.label, made.created_at, made.confirmed_at),
                 )
                 for made in derived.totps
-            ]
+            )
         if derived.passkeys:
-            rows["passkeys"] = [
+            rows.setdefault("passkeys", []).extend(
                 (
                     *(made.id, made.identity_id, made.credential_id, made.public_key, made.sign_count),
                     *(made.aaguid, made.transports, made.backup_eligible, made.backed_up, made.label),
                     made.created_at,
                 )
                 for made in derived.passkeys
-            ]
+            )
         if derived.logins:
-            rows["login_history"] = [
+            rows.setdefault("login_history", []).extend(
                 (
                     *(made.id, made.identity_id, made.session_id, made.occurred_at, made.provider),
                     *(METHOD, True, made.ip_address, made.user_agent, made.ended_at),
                 )
                 for made in derived.logins
-            ]
+            )
+
+
+def ids_of(made: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the ids of what was made of an owner, as they are kept beside their rows."""
+    return {table: ids for table, ids in made.items() if table != SECRETS}
 
 
 async def load(tx: Transaction, rows: Mapping[str, Rows]) -> None:

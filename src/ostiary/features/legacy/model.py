@@ -228,15 +228,17 @@ class MadeLogin:
     user_agent: str | None
 
 
-@dataclass(slots=True, frozen=True)
-class Finding:
-    """Something about a row over there; never a value of it."""
+class Finding(msgspec.Struct, frozen=True, gc=False):
+    """Something about a row over there; never a value of it. There are several of most owners."""
 
     reason: Reason
     table: str
     key: str
     column: str | None = None
-    claim: bytes | None = field(default=None, repr=False)
+    claim: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"Finding({self.reason}, {self.table}, {self.column})"
 
 
 @dataclass(slots=True)
@@ -267,3 +269,5 @@ class Derived:
     logins: list[MadeLogin] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     counts: dict[str, RowCounts] = field(default_factory=dict)
+    claims: dict[bytes, UUID] | None = field(default=None, repr=False, compare=False)
+    """What the owner claims, once somebody has asked for it: `claims_of` knows."""

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from ostiary.features.legacy import observing_store as rows
 from ostiary.features.legacy.contents import as_hashed_here, live, of_root, was_plain
-from ostiary.features.legacy.loading import made_ids
+from ostiary.features.legacy.loading import ids_of, made_ids
 from ostiary.features.legacy.store import packed
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _whose(
     """Return, by table, of which owner each record is: first as it was written down, then as it has to be."""
     whose: defaultdict[str, dict[UUID, str]] = defaultdict(dict)
     for key, root in known.items():
-        for table, ids in root.made.items():
+        for table, ids in ids_of(root.made).items():
             whose[table].update((UUID(hex=text), key) for text in ids)
     for key, one in derived.items():
         for table, ids in made_ids(one).items():

@@ -5,13 +5,13 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
+from ostiary.features.legacy.aggregates import HIDDEN, hidden_key
 from ostiary.features.legacy.census import Census, totals_beside
 from ostiary.features.legacy.checking import discrepancies, tables_with_telling_keys
 from ostiary.features.legacy.deciding import require_decisions
 from ostiary.features.legacy.model import ExitCode, LegacyError
 from ostiary.features.legacy.plan import Plan, TableCounts, fingerprint
 from ostiary.features.legacy.rehearsing import Rehearsal
-from ostiary.foundation.crypto import mac
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,7 +36,6 @@ OWNER_BYTES: Final = 300
 """What an owner's place in the map takes, beside the sealed originals."""
 _KEY_SIZE: Final = 32
 _LONGEST_KEY: Final = 4096
-_DIGEST_SIZE: Final = 8
 
 
 class Planning:
@@ -168,9 +167,8 @@ def _showing(key: bytes, telling: frozenset[str]) -> Callable[[str, str], str]:
     """Return how keys are shown: those that are somebody's secret or address, as a digest nobody can look up."""
 
     def shown(table: str, text: str) -> str:
-        if table in telling:
-            written = f"{table}\0{text}".encode("utf-8", "surrogateescape")
-            return f"#{mac(key, written)[:_DIGEST_SIZE].hex()}"
+        if table in telling and not text.startswith(HIDDEN):
+            return hidden_key(key, table, text)
         if text.isprintable() and len(text) <= _LONGEST_KEY:
             return text
         # Whoever reads it has a terminal, which must not be told what to do.

@@ -18,22 +18,29 @@ if TYPE_CHECKING:
 
 
 class Reading:
-    """Reads the fields of one row; what cannot be read is noted and left out."""
+    """Reads the fields of one row; what cannot be read is noted and left out. A field that the profile does not give is none."""
+
+    __slots__ = ("_deriving", "_fields", "_get", "_progress", "_row")
 
     def __init__(self, deriving: Deriving, progress: Progress, fields: Fields, row: SourceRow) -> None:
         self._deriving = deriving
         self._progress = progress
         self._fields = fields
+        self._get = fields.get
         self._row = row
 
     def raw(self, name: str) -> Value:
         """Return a field as it is over there."""
-        return self._fields.get[name](self._row, self._progress.shared)
+        get = self._get.get(name)
+        return None if get is None else get(self._row, self._progress.shared)
 
     def text(self, name: str, longest: int = values.LONGEST_TEXT) -> str | None:
         """Return a text; the empty one is none."""
+        get = self._get.get(name)
+        if get is None:
+            return None
         try:
-            return values.text(self.raw(name), longest) or None
+            return values.text(get(self._row, self._progress.shared), longest) or None
         except Unreadable as error:
             self.note(error.reason, name)
             return None
@@ -44,6 +51,8 @@ class Reading:
 
     def flag(self, name: str) -> bool | None:
         """Return a flag, or what it is the opposite of, or whether there is a value."""
+        if name not in self._get:
+            return None
         value, unit = self.raw(name), self._fields.units.get(name)
         if unit == "present":
             return value is not None
@@ -64,7 +73,8 @@ class Reading:
 
     def moment(self, name: str) -> datetime | None:
         """Return a moment; one without a time zone is taken to be in the profile's."""
-        value = self.raw(name)
+        get = self._get.get(name)
+        value = None if get is None else get(self._row, self._progress.shared)
         if value is None:
             return None
         try:

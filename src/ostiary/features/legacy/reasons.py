@@ -56,6 +56,9 @@ class Reason(StrEnum):
     TOKENS_OLDER = "TOKENS_OLDER"
     EXPIRED = "EXPIRED"
 
+    # A row has several, each looked up in a mapping or two: that of a text is kept with it, an enum's is made each time.
+    __hash__ = str.__hash__
+
     @property
     def severity(self) -> Severity:
         """How much weight it has."""

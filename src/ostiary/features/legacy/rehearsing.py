@@ -9,7 +9,7 @@ import msgspec
 
 from ostiary.features.legacy.aggregates import Owners, encode_rows, key_text, parse_key
 from ostiary.features.legacy.census import Census, held_back
-from ostiary.features.legacy.claims import claims_of, holders_here
+from ostiary.features.legacy.claims import claims_with_secrets, holders_here
 from ostiary.features.legacy.contests import Contest, Index, Keys
 from ostiary.features.legacy.deriving import Deriving
 from ostiary.features.legacy.model import Finding
@@ -53,7 +53,7 @@ class Rehearsal:
         now: datetime,
         tell: Tell,
     ) -> None:
-        self.owners = Owners(profile, tables)
+        self.owners = Owners(profile, tables, key=key)
         self.census = census
         self.seconds = 0.0
         self.sampled: list[int] = []
@@ -108,7 +108,7 @@ class Rehearsal:
         self, aggregate: Aggregate, shared: Shared, number: int, write: Callable[[bytes], int]
     ) -> Derived:
         derived = self._count(aggregate, shared)
-        for claim in claims_of(self._deriving, derived):
+        for claim in claims_with_secrets(self._deriving, derived):
             self._claims.add(claim, number)
         for finding in held_back(derived.findings):
             write(self._line(finding, aggregate.text))
@@ -124,7 +124,7 @@ class Rehearsal:
             self._contested |= {
                 first + n
                 for n, derived in enumerate(found)
-                if taken & claims_of(self._deriving, derived).keys()
+                if taken & claims_with_secrets(self._deriving, derived).keys()
             }
 
     async def taken(self, found: Sequence[Derived]) -> set[bytes]:
@@ -181,7 +181,7 @@ class Rehearsal:
 
     def claims(self, derived: Derived) -> dict[bytes, UUID]:
         """Return what an owner claims."""
-        return claims_of(self._deriving, derived)
+        return claims_with_secrets(self._deriving, derived)
 
     def _write_rows(self, part: Path, rows: Path) -> None:
         """Write the findings but for those of owners that were looked at again, and then theirs."""

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from ostiary.foundation.foreign import Value
     from ostiary.foundation.storage import Transaction
 
+_AT_ONCE: Final = 20
 _LOOK_AGAIN: Final = timedelta(seconds=1)
 
 
@@ -158,7 +160,11 @@ class Running:
             shared = await owners.shared(moment)
             found = await owners.page(moment, after, self._pace.batch_size)
             batch = Batch(shared, {aggregate.text: aggregate for aggregate in found})
-            self._work.applying.derive(batch)
+            keys = iter(found)
+            while some := [aggregate.text for aggregate in islice(keys, _AT_ONCE)]:
+                self._work.applying.derive(batch, some)
+                # The batch before is being written: what the database answers meanwhile does not wait for the whole page.
+                await asyncio.sleep(0)
             await self._work.applying.hash_plain_texts(batch)
             return _Page(batch, moment, found[-1].key if found else None, stack.pop_all().aclose)
 

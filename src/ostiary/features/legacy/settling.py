@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ostiary.features.legacy import settling_store, store
+from ostiary.features.legacy import settling_store, store, way_back_store
 from ostiary.features.legacy.claims import bearer_claim, claims_of, holders_here, passkey_claim, rank
 from ostiary.features.legacy.reasons import Severity
 
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 class Settling:
     """Decides one batch after the other."""
 
-    def __init__(self, deriving: Deriving, bearer_digest: Callable[[str, str], bytes]) -> None:
+    def __init__(
+        self, migration_id: UUID, deriving: Deriving, bearer_digest: Callable[[str, str], bytes]
+    ) -> None:
+        self._migration_id = migration_id
         self._deriving = deriving
         self._bearer_digest = bearer_digest
 
@@ -60,6 +63,7 @@ class Settling:
         """
         lost_inside: dict[bytes, set[str]] = {}
         unsettled = list(batch.derived)
+        self.derive(batch, await self._recognised(tx, batch, unsettled))
         while unsettled:
             losing = await self._decide(tx, batch, lost_inside)
             strangers = losing | await self._moved(tx, batch, unsettled)
@@ -68,10 +72,18 @@ class Settling:
                 batch.aggregates |= {found.text: found for found in await read(sorted(strangers))}
                 # Gone over there, though nobody has looked since: as of the version that is known here.
                 batch.gone |= dict.fromkeys(strangers - batch.aggregates.keys())
+                await self._recognised(tx, batch, strangers)
             unsettled = sorted((losing | strangers) & batch.aggregates.keys())
             self.derive(batch, unsettled)
         kept = self.claims(batch)
         return {key for claim, keys in lost_inside.items() if claim not in kept for key in keys}
+
+    async def _recognised(self, tx: Transaction, batch: Batch, keys: Iterable[str]) -> set[str]:
+        """Note the identities that those have who were born here and went back with everything; return their keys."""
+        adopted = await tx.fetch_all(way_back_store.ADOPTED, self._migration_id, [*keys])
+        for one in adopted:
+            batch.known.setdefault(one.root_key, {})[one.entity_type] = one.identity_id
+        return {one.root_key for one in adopted}
 
     async def _decide(self, tx: Transaction, batch: Batch, lost_inside: dict[bytes, set[str]]) -> set[str]:
         """Note what owners lose, and return who loses anything."""

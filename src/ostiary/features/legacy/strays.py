@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ostiary.features.legacy import store
-from ostiary.features.legacy.aggregates import key_of, key_text
 from ostiary.features.legacy.loading import load
 from ostiary.features.legacy.model import Aggregate, SourceRow
 from ostiary.features.legacy.reasons import Reason
@@ -64,7 +63,7 @@ class Strays:
         now = work.tools.clock.now()
         rows: dict[str, Rows] = {"legacy_roots": [], "legacy_findings": []}
         for shape, row in found:
-            aggregate = as_root(shape, row)
+            aggregate = as_root(work.owners, shape, row)
             root_key, source_key = aggregate.text, aggregate.rows[shape.name][0].key
             digest, archive = work.applying.archived(aggregate)
             rows["legacy_roots"].append(
@@ -82,9 +81,9 @@ class Strays:
             save(tx)
 
 
-def as_root(shape: Shape, row: Row) -> Aggregate:
+def as_root(owners: Owners, shape: Shape, row: Row) -> Aggregate:
     """Return a stray as if it were an owner of its own, by a key that no owner has."""
-    source_key = key_text(key_of(shape, row))
+    source_key = owners.source_key(shape, row)
     root_key = f"{_MARK}{shape.name}{_MARK}{source_key}"
     return Aggregate((root_key,), root_key, 0, {shape.name: [SourceRow(shape.name, source_key, row)]})
 

@@ -103,7 +103,10 @@ def moment(value: Value, unit: str | None, zone: tzinfo) -> tuple[datetime | Non
             raise Unreadable(Reason.TIME_INVALID)
         found = datetime.fromisoformat(value)
         is_naive = found.tzinfo is None
-        found = (found.replace(tzinfo=zone) if is_naive else found).astimezone(UTC)
+        if is_naive:
+            found = found.replace(tzinfo=zone)
+        if found.tzinfo is not UTC:
+            found = found.astimezone(UTC)
     except (ValueError, OverflowError):
         raise Unreadable(Reason.TIME_INVALID) from None
     # The first moment of the calendar is what systems write that have none, and no moment at all to PostgreSQL's driver.
@@ -114,7 +117,8 @@ def moment(value: Value, unit: str | None, zone: tzinfo) -> tuple[datetime | Non
 
 def _counted(value: Value, microseconds: int) -> datetime | None:
     """Return the moment of a number, also one written as text; None for what is no number."""
-    if value is None or isinstance(value, bytes):
+    # A time of day is no number, and finding that out by trying takes longest.
+    if value is None or isinstance(value, bytes) or (isinstance(value, str) and ":" in value):
         return None
     try:
         count = int(value)

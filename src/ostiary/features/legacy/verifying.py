@@ -263,7 +263,7 @@ class _Comparing:
         """Compare the rows without an owner with what is kept of them."""
         found: list[Aggregate] = []
         async for shape, row in strays(self._work.owners, self._moment):
-            found.append(as_root(shape, row))
+            found.append(as_root(self._work.owners, shape, row))
             if len(found) == _RANGE:
                 await self._compare_some_strays(found)
                 found = []
@@ -289,7 +289,10 @@ class _Comparing:
     async def _look_for_those_who_left(self) -> None:
         """Name owners, and rows without one, that are kept here and are not over there."""
         root = self._work.owners.root
-        nobodys = {as_root(shape, row).text async for shape, row in strays(self._work.owners, self._moment)}
+        nobodys = {
+            as_root(self._work.owners, shape, row).text
+            async for shape, row in strays(self._work.owners, self._moment)
+        }
         async for portion in counting.roots(self._work):
             live = [
                 one.root_key

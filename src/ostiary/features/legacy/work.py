@@ -65,8 +65,8 @@ class Work:
         self.plan = plan
         self.source = source
         self.tables = tables
-        self.owners = Owners(plan.profile, tables)
         key = key_of(tools.keys, migration.id)
+        self.owners = Owners(plan.profile, tables, key=derive_key(key, "keys of rows"))
         self.deriving = Deriving(
             plan.profile,
             plan.decisions,

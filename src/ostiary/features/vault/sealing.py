@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ostiary.foundation.crypto import CannotOpen, associated_data, expand_key, seal, unseal
+from ostiary.foundation.crypto import CannotOpen, SealingKey, associated_data, expand_key, unseal
 from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
@@ -56,12 +56,13 @@ def seal_tokens(
     key: DataKey, account_id: UUID, identity_id: UUID, tokens: OpenTokens, *, entropy: Entropy
 ) -> SealedTokens:
     """Seal the tokens of a row under one data key."""
-    subkey, place, named = _subkey(key, account_id), _place(account_id, identity_id, key.id), key.id.bytes
+    subkey = SealingKey(_subkey(key, account_id))
+    place, named = _place(account_id, identity_id, key.id), key.id.bytes
     return SealedTokens(
         *(
             None
             if token is None
-            else named + seal(subkey, token.reveal().encode(), place + column, entropy=entropy)
+            else named + subkey.seal(token.reveal().encode(), place + column, entropy=entropy)
             for column, token in zip(_COLUMNS, tokens, strict=True)
         )
     )

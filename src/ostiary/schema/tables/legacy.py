@@ -80,13 +80,14 @@ legacy_findings = table(
     # A keyed digest of what two owners claim, an address or an account: when one lets go, the other is looked at again.
     Column("claim", BYTES),
     Column("found_at", MOMENT, nullable=False),
+    # Its name by our rule would be longer than PostgreSQL has names.
     one_of("severity", "block", "quarantine", "warning"),
     Index(None, "migration_id", "root_key"),
     Index(None, "migration_id", "reason"),
     Index(None, "claim", **where("claim IS NOT NULL")),
     PrimaryKeyConstraint(
         *("migration_id", "source_table", "source_key", "reason", "column_name"),
-        name="pk_legacy_findings_row",
+        name="pk_legacy_findings",
     ),
 )
 

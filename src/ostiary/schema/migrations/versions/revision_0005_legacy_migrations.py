@@ -115,7 +115,7 @@ def _legacy_findings() -> None:
         foreign_key("legacy_findings", "migration_id", "legacy_migrations"),
         sa.PrimaryKeyConstraint(
             *("migration_id", "source_table", "source_key", "reason", "column_name"),
-            name="pk_legacy_findings_row",
+            name="pk_legacy_findings",
         ),
     )
     create_index("legacy_findings", "migration_id", "root_key")
