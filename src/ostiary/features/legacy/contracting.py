@@ -38,7 +38,7 @@ def require_contractible(
         # It was begun: what is erased already no verification finds.
         return
     verified_at, found = migration.verified_at, migration.verification or {}
-    if verified_at is None or verified_at < migration.cut_over_at or now - verified_at > verified_within:
+    if verified_at is None or verified_at <= migration.cut_over_at or now - verified_at > verified_within:
         raise LegacyError(
             "The archive has to be verified just before anything is erased: run `ostiary legacy verify`."
         )

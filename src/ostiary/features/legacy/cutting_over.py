@@ -28,9 +28,11 @@ _CREDENTIALS: Final = frozenset({"email", "phone", "password", "provider_account
 async def cut_over(work: Work, lease: Lease, running: Running, *, verified_within: timedelta) -> None:
     """Close the tables over there, take over what is left, and begin to soak.
 
-    Raises `LegacyError` unless it was verified a short time ago.
+    Of what was cut over already nothing is changed. Raises `LegacyError` unless it was verified a short time ago.
     """
     migration, now = work.migration, work.tools.clock.now()
+    if migration.state is State.SOAKING:
+        return
     if migration.state is not State.VERIFIED or migration.verified_at is None:
         raise LegacyError("Cut over what has been verified: run `ostiary legacy verify` first.")
     if now - migration.verified_at > verified_within:

@@ -48,7 +48,11 @@ class Legacy:
     async def under_way(self) -> Migration:
         """Return the migration that is under way. Raises `LegacyError`."""
         found = await self.current()
-        if found is None or found.state is State.CONTRACTED:
+        if found is not None and found.state is State.CONTRACTED:
+            raise LegacyError(
+                "The last migration was contracted, and none is under way: `ostiary legacy run --plan DIR` begins another."
+            )
+        if found is None:
             raise LegacyError("No migration is under way: begin one with `ostiary legacy run --plan DIR`.")
         return found
 
