@@ -55,6 +55,8 @@ class Batch:
     """By key, what only one owner can have and this one claims, and for which identity."""
     known: dict[str, dict[str, UUID]] = field(default_factory=dict)
     """By key, the identities of those who were here before they were over there."""
+    spent: set[UUID] = field(default_factory=set)
+    """Sessions and one-time links whose token was exchanged here; they stay as that has left them."""
     hashed: dict[UUID, PasswordHash] = field(default_factory=dict)
     """By identity, what became of a password that lies over there as it is."""
 
@@ -130,6 +132,8 @@ class Applying:
             if key in before and (version is None or before[key].version <= version)
         }
         replaced = [before[key] for key in (*fresh, *gone) if key in before]
+        if replaced:
+            batch.spent = await self._spent(tx, batch)
         released = await self._take_back(tx, batch, replaced, gone)
         if batch.known:
             await tx.execute(store.FORGET_IDENTITIES, self.migration_id, [*batch.known])
@@ -168,7 +172,7 @@ class Applying:
         before = await self._had(tx, replaced)
         for table, query in store.DELETE.items():
             ids = (UUID(hex=text) for row in replaced for text in row.made.get(table, ()))
-            leaving = [one.bytes for one in ids if table != "identities" or one not in staying]
+            leaving = [one.bytes for one in ids if one not in staying and one not in batch.spent]
             if leaving:
                 await tx.execute(query, *store.packed(leaving))
         if old & staying:
@@ -180,6 +184,30 @@ class Applying:
             claim
             for claim, holder in before.items()
             if claim not in after or rank(after[claim]) > rank(holder)
+        }
+
+    async def _spent(self, tx: Transaction, batch: Batch) -> set[UUID]:
+        """Return whose token was exchanged here: what is made of its row again must not be good for another exchange."""
+        digest = self._loading.bearer_digest
+        made = [
+            *(
+                (session.id, token)
+                for one in batch.derived.values()
+                for session in one.sessions
+                for token in session.tokens
+            ),
+            *(
+                (challenge.id, challenge.token)
+                for one in batch.derived.values()
+                for challenge in one.challenges
+            ),
+        ]
+        whose = {digest(*token): made_id for made_id, token in made}
+        if not whose:
+            return set()
+        return {
+            whose[spent]
+            for spent in await tx.fetch_all(settling_store.SPENT_BEARERS, *settling_store.pieces(whose))
         }
 
     async def _had(self, tx: Transaction, replaced: Sequence[RootRow]) -> dict[bytes, Holder]:
@@ -218,7 +246,7 @@ class Applying:
         for key in fresh:
             derived = batch.derived[key]
             there = await self._update(tx, derived) if key in known else set()
-            self._loading.add(rows, derived, there=there, role_ids=ids)
+            self._loading.add(rows, derived, there=there | batch.spent, role_ids=ids)
             self._add_map(rows, batch, key, now)
         for key, version in gone.items():
             rows.setdefault("legacy_roots", []).append((self.migration_id, key, version, None, None, {}, {}))

@@ -117,7 +117,7 @@ class Loading:
         there: Collection[UUID],
         role_ids: Mapping[str, UUID],
     ) -> None:
-        """Add the rows of everything an owner becomes, by table; identities that are `there` already are left out."""
+        """Add the rows of everything an owner becomes, by table; what is `there` already is left out."""
         for identity in derived.identities:
             if identity.id not in there:
                 self._add_identity(rows, identity)
@@ -130,9 +130,11 @@ class Loading:
         if derived.accounts:
             rows.setdefault("linked_accounts", []).extend(map(self._account, derived.accounts))
         for session in derived.sessions:
-            self._add_session(rows, session)
+            if session.id not in there:
+                self._add_session(rows, session)
         for challenge in derived.challenges:
-            self._add_challenge(rows, challenge)
+            if challenge.id not in there:
+                self._add_challenge(rows, challenge)
         self._add_factors(rows, derived)
 
     def _add_identity(self, rows: dict[str, Rows], made: MadeIdentity) -> None:

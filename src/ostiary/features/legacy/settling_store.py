@@ -133,6 +133,17 @@ def _secret_holders(name: str, column: str) -> Query[SecretHolder]:
 HOLDERS_OF_BEARERS = _secret_holders("legacy_bearers", "digest")
 HOLDERS_OF_PASSKEYS = _secret_holders("passkeys", "credential_id")
 
+# Of these digests of tokens those that were exchanged here.
+_SPENT: Final = "SELECT digest FROM ostiary.legacy_bearers WHERE consumed_at IS NOT NULL AND digest IN"
+SPENT_BEARERS = Query(
+    postgresql=f"""
+    {_SPENT} (
+        SELECT substring($1::bytea FROM (piece->>0)::int FOR (piece->>1)::int) FROM jsonb_array_elements($2) AS piece)
+    """,
+    sqlite=f"{_SPENT} (SELECT substr($1, value ->> 0, value ->> 1) FROM json_each($2))",
+    into=bytes,
+)
+
 # Owners who were refused what somebody has let go of now.
 WAITING = Query(
     postgresql="""
