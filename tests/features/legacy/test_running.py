@@ -13,8 +13,8 @@ from tests.features.legacy.systems.hashes import FIREBASE
 
 from ostiary.features.identities import parse_email, parse_phone
 from ostiary.features.legacy import Decisions, Duplicates, State
-from ostiary.features.legacy.aggregates import hidden_key
-from ostiary.features.legacy.reasons import Severity
+from ostiary.features.legacy.rows.aggregates import hidden_key
+from ostiary.features.legacy.rows.reasons import Severity
 from ostiary.features.legacy.work import Work
 from ostiary.foundation.storage import Query
 from ostiary.testing import auth_for_tests
