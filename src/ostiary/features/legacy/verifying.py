@@ -12,6 +12,7 @@ from ostiary.features.legacy import counting, observing_store, store
 from ostiary.features.legacy.aggregates import key_of, key_text, parse_key
 from ostiary.features.legacy.canaries import try_out
 from ostiary.features.legacy.contents import Content, differences, encoded, expected
+from ostiary.features.legacy.erasable import ERASABLE, Erasable
 from ostiary.features.legacy.leasing import Overtaken
 from ostiary.features.legacy.merkle import Ranges, leaf
 from ostiary.features.legacy.model import LegacyError, State
@@ -111,12 +112,18 @@ class _Renewing:
 
 
 async def _compare_archive(work: Work, result: Verification, renewing: _Renewing) -> None:
-    opening, looked_at = Opening(work, result), 0
+    opening, erasable, looked_at = Opening(work, result), Erasable(work, result), 0
     async for portion in counting.roots(work):
         await renewing.renew()
         await opening.check_kept(portion)
+        await erasable.check_vault(portion)
         looked_at += len(portion)
         renewing.tell(Step(ARCHIVES, looked_at, work.plan.owners or None))
+    looked_at = 0
+    async for number in erasable.portions():
+        await renewing.renew()
+        looked_at += number
+        renewing.tell(Step(ERASABLE, looked_at, work.plan.owners or None))
 
 
 class _Comparing:
