@@ -19,6 +19,7 @@ from benchmarks import (
     growth,
     importing,
     messages,
+    moving,
     passkeys,
     report,
     revoking,
@@ -74,6 +75,7 @@ async def _run(only: str, scale: Scale) -> Sequence[Finding]:
         growth,
         revoking,
         importing,
+        moving,
     )
     for module in modules:
         parts += [part for part in module.parts() if any(only in name for name in part.names)]

@@ -49,6 +49,8 @@ class Move:
         self.people = {n: Person(n, login, password_of(PHRASE, n)) for n, login in KNOWN.items()}
         self.kaja = Person(10, CHANGING, password_of(PHRASE, 10))
         self.zoe = Person(99, ZOE, ZOES_PASSWORD)
+        self.ended = ""
+        """The token of a session that Kaja ended by changing her password."""
         self.facts: dict[str, Any] = {}
 
     def tell(self, said: str) -> None:
@@ -125,6 +127,7 @@ class Move:
             self.kaja.password, self.kaja.old_sessions = NEW_PASSWORD, []
             _must(self.kaja.sign_in(self.after))
             assert self.kaja.exchange(self.after, kept).status_code == httpx2.codes.UNAUTHORIZED
+            self.ended = kept
         body = self.zoe.login | {"password": self.zoe.password, "profile": {"display_name": "Zoe"}}
         answer = _must(self.zoe.send(self.after, "POST", "/auth/v1/register", body))
         self.zoe.hold(self.after, answer.json())
@@ -150,7 +153,9 @@ class Move:
         self.crowd.wait()
         with self.kaja.turn:
             _must(self.kaja.sign_in(self.before))
-        self.tell("Kaja's new password works at the old application, and sessions of before go on")
+            came = self.kaja.send(self.before, "GET", "/me", token=self.ended)
+            assert came.status_code == httpx2.codes.UNAUTHORIZED
+        self.tell("Kaja's new password works here, the sessions she ended do not, and everybody else's go on")
 
     def go_forward_again(self) -> None:
         """Once more, from where it stands."""

@@ -121,6 +121,8 @@ class Person:
         """Be recognised by a session: of the old application, exchanged once if the new one serves, or of the new one."""
         if isinstance(at, Before):
             self._exchanged.clear()
+            if not self.old_sessions:
+                return SIGN_IN, self.sign_in(at)
             # In turn the newest, and the oldest, which was there before anything began.
             self._shows_newest = not self._shows_newest
             token = self.old_sessions[-1 if self._shows_newest else 0]

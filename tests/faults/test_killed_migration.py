@@ -15,7 +15,7 @@ from tests.features.legacy.moving import begin, contents, differences, move, ope
 from tests.features.legacy.schedules import NOW, SCHEMA, Watched
 
 from ostiary.features.legacy import ExitCode, LegacyError, State
-from ostiary.features.legacy.leasing import Lease, Overtaken
+from ostiary.features.legacy.running.leasing import Lease, Overtaken
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.errors import Unavailable
 from ostiary.foundation.ids import new_id

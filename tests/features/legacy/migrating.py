@@ -13,7 +13,7 @@ import msgspec
 from tests.features.legacy.systems import NOW, System, build
 
 from ostiary.features.legacy import Decisions, Duplicates, Pace, Plan, load_profile
-from ostiary.features.legacy.plan import TableCounts, fingerprint
+from ostiary.features.legacy.planning.plan import TableCounts, fingerprint
 from ostiary.foundation.foreign import FileTable, Source, source_at
 from ostiary.testing import AuthForTests
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ostiary.features.legacy import Canary, Level, Verification
-    from ostiary.features.legacy.profile import Profile
+    from ostiary.features.legacy.rows.profile import Profile
 
 
 @dataclass

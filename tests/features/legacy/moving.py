@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from ostiary.features.legacy import Decisions, Duplicates, Legacy, Pace, Plan, State, load_profile, store
-from ostiary.features.legacy.plan import TableCounts, fingerprint
+from ostiary.features.legacy.planning.plan import TableCounts, fingerprint
 from ostiary.features.legacy.work import Work
 from ostiary.foundation.foreign import source_at
 from ostiary.foundation.storage import Query, database_at

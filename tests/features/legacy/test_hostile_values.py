@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tests.features.legacy.systems import NOW
 
 from ostiary.features.legacy import Decisions, Duplicates, load_profile, packaged_profiles
-from ostiary.features.legacy.deriving import Deriving
 from ostiary.features.legacy.model import Aggregate, SourceRow
+from ostiary.features.legacy.rows.deriving import Deriving
 from ostiary.features.passwords import Passwords
 from ostiary.foundation.entropy import Entropy
 

@@ -13,13 +13,13 @@ from tests.features.legacy.systems.hashes import FIREBASE
 from tests.features.legacy.systems.making import Identity, Person
 from tests.features.legacy.systems.reading import PLACES, layout_of
 
-from ostiary.features.legacy.aggregates import Owners, hidden_key
-from ostiary.features.legacy.checking import tables_with_telling_keys
-from ostiary.features.legacy.deriving import Deriving
 from ostiary.features.legacy.model import Decisions
-from ostiary.features.legacy.profile import load_profile
-from ostiary.features.legacy.reasons import Reason, Severity
-from ostiary.features.legacy.strays import strays
+from ostiary.features.legacy.rows.aggregates import Owners, hidden_key
+from ostiary.features.legacy.rows.checking import tables_with_telling_keys
+from ostiary.features.legacy.rows.deriving import Deriving
+from ostiary.features.legacy.rows.profile import load_profile
+from ostiary.features.legacy.rows.reasons import Reason, Severity
+from ostiary.features.legacy.running.strays import strays
 from ostiary.features.passwords import ImportedParameters, PasswordHash, Passwords
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.foreign import source_at

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ostiary.features.legacy import store, way_back_store
-from ostiary.features.legacy.contracting import contract, require_contractible, restore
-from ostiary.features.legacy.cutting_over import cut_over
-from ostiary.features.legacy.leasing import Lease
+from ostiary.features.legacy import store
 from ostiary.features.legacy.model import ExitCode, LegacyError, Migration, State
 from ostiary.features.legacy.overview import Overview, decide, overview
-from ostiary.features.legacy.plan import Plan, fingerprint
-from ostiary.features.legacy.planning import Planning
-from ostiary.features.legacy.rolling_back import RollingBack, WhatGoesBack, look
-from ostiary.features.legacy.running import Pace, Progress, Running
-from ostiary.features.legacy.verifying import Verifying
+from ostiary.features.legacy.planning.plan import Plan, fingerprint
+from ostiary.features.legacy.planning.planning import Planning
+from ostiary.features.legacy.running.leasing import Lease
+from ostiary.features.legacy.running.running import Pace, Progress, Running
+from ostiary.features.legacy.switching import way_back_store
+from ostiary.features.legacy.switching.contracting import contract, require_contractible, restore
+from ostiary.features.legacy.switching.cutting_over import cut_over
+from ostiary.features.legacy.switching.rolling_back import RollingBack, WhatGoesBack, look
+from ostiary.features.legacy.verifying.verifying import Verifying
 from ostiary.features.legacy.work import Tools, Work
 from ostiary.foundation.ids import new_id
 
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ostiary.features.legacy.model import Decisions
-    from ostiary.features.legacy.profile import Profile
-    from ostiary.features.legacy.verification import Canary, Level, Tell, Verification
-    from ostiary.features.legacy.way_back_store import FoundRow
+    from ostiary.features.legacy.rows.profile import Profile
+    from ostiary.features.legacy.switching.way_back_store import FoundRow
+    from ostiary.features.legacy.verifying.verification import Canary, Level, Tell, Verification
     from ostiary.foundation.foreign import Source
     from ostiary.foundation.storage import Transaction
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ostiary.foundation.foreign.postgresql_catalogue import Catalogue
     from ostiary.foundation.foreign.postgresql_connection import Connection
 
+_JSON: Final = json.JSONEncoder(ensure_ascii=False)
 _STREAMED: Final = 1000
 _LEDGER: Final = "SELECT pg_catalog.to_regclass('ostiary_capture.changes') IS NOT NULL"
 _VERSIONS: Final = "SELECT root, version FROM ostiary_capture.changes WHERE root = ANY ($1::text[])"
@@ -36,7 +37,7 @@ def as_text(value: Value) -> str | None:
 
 def root_text(key: Key) -> str:
     """Return a root's key as the ledger names it: what PostgreSQL writes for an array of texts in JSON."""
-    return json.dumps([as_text(value) for value in key], ensure_ascii=False)
+    return _JSON.encode([as_text(value) for value in key])
 
 
 class PostgreSQLSnapshot:
