@@ -70,7 +70,7 @@ class Journey:
         """Say that it was verified just now, and nothing differs."""
         found = await self.legacy.under_way()
         state = found.state if found.state is State.SOAKING else State.VERIFIED
-        values = (state, {"mismatches": 0}, self.running.clock.now())
+        values = (state, {"mismatches": 0, "is_complete": True}, self.running.clock.now())
         await self.running.auth.services.database.execute(store.VERIFIED, found.id, found.fence, *values)
 
     async def cut_over(self) -> None:

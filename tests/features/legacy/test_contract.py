@@ -81,7 +81,7 @@ async def test_what_was_verified_before_the_cutover_only_is_not_contracted(soaki
 async def test_what_differs_is_not_contracted(soaking):
     """A verification with differences stops it, with the exit code of a mismatch."""
     going = (await soaking("token-tables")).going
-    await _say(going, State.SOAKING, {"mismatches": 1})
+    await _say(going, State.SOAKING, {"mismatches": 1, "is_complete": True})
 
     with pytest.raises(LegacyError) as refused:
         await _contract(going)
@@ -99,6 +99,47 @@ async def test_what_was_really_verified_is_contracted(soaking):
 
     assert found.is_green
     assert (await going.legacy.current()).state is State.CONTRACTED
+
+
+async def test_what_was_verified_in_part_is_not_contracted(soaking):
+    """A sample, or mere counts, prove nothing of what is going to be erased."""
+    going = (await soaking("token-tables")).going
+    found = await going.legacy.verify(going.source, "counts", tell=_ignore)
+
+    with pytest.raises(LegacyError, match="of a part"):
+        await _contract(going)
+    assert found.is_green
+
+
+async def test_what_is_not_archived_is_found_before_it_is_erased(soaking):
+    """A token or a password that came past the closed tables after cut-over is named, and stops the contraction."""
+    soak = await soaking("auth-entity")
+    going, key = soak.going, soak.people[0].key
+    cast = "" if going.there_url.startswith("sqlite") else "::text"
+    await going.source.capture.open_tables()
+    await going.there(f"UPDATE \"user\" SET password = 'other' WHERE id{cast} = $1", key)
+    await going.there(
+        'INSERT INTO "token" (id, "userId", token, "expiresAt") VALUES (77, NULL, \'x\', \'2030-01-01\')'
+    )
+
+    found = await going.legacy.verify(going.source, "deep", tell=_ignore)
+
+    assert {(one.table, one.key) for one in found.mismatches} == {("user", key), ("token", "77")}
+    with pytest.raises(LegacyError, match="found differences"):
+        await _contract(going)
+
+
+async def test_what_the_application_writes_of_its_own_is_no_difference(soaking):
+    """Names that change over there, and people who leave there, while it soaks stop nothing."""
+    soak = await soaking("auth-entity")
+    going = soak.going
+    await going.there("UPDATE \"user\" SET name = 'Other'")
+    await going.there("UPDATE vendors SET \"storeName\" = 'Other'")
+
+    found = await going.legacy.verify(going.source, "deep", tell=_ignore)
+
+    assert found.is_green
+    assert found.checks["what is to be erased"].total > 0
 
 
 async def test_nothing_that_was_erased_is_left_over_there(soaking):

@@ -211,7 +211,9 @@ def _whole(owners: Owners, root_key: str, decoded: Mapping[str, list[Row]]) -> A
             parent_row = None if above is None else parents.get(as_text(above))
             key = owners.source_key(shape, values)
             rows.setdefault(name, []).append(SourceRow(name, key, values, parent_row))
-    return Aggregate(parse_key(root_key, len(owners.root.key)), root_key, 0, rows)
+    # A row without an owner has no key that could be looked up.
+    found = () if is_stray(root_key) else parse_key(root_key, len(owners.root.key))
+    return Aggregate(found, root_key, 0, rows)
 
 
 def _ids(archives: Sequence[ArchivedRoot], kind: str) -> tuple[bytes, list[int]]:

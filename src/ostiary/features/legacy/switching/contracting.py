@@ -43,6 +43,8 @@ def require_contractible(
         raise LegacyError(
             "The archive has to be verified just before anything is erased: run `ostiary legacy verify`."
         )
+    if not found.get("is_complete"):
+        raise LegacyError("The last verification was of a part: run `ostiary legacy verify` on all of it.")
     if found.get("mismatches", 1):
         raise LegacyError("The last verification found differences: look at them first.", ExitCode.MISMATCH)
 
@@ -72,17 +74,23 @@ async def contract(work: Work, lease: Lease, *, keep: timedelta, tell: Callable[
 
 
 async def _erase(work: Work, name: str, tell: Callable[[str, int], None]) -> None:
-    table = work.plan.profile.tables[name]
-    if _loses_rows(work, name):
+    if loses_rows(work, name):
         tell(name, await work.source.erase(name, (), delete_rows=True))
-        return
-    key = work.owners.shapes[name].key
-    secrets = [one for one in table.secrets if work.tables[name].column(one) is not None and one not in key]
-    if secrets:
+    elif secrets := secrets_of(work, name):
         tell(name, await work.source.erase(name, secrets, delete_rows=False))
 
 
-def _loses_rows(work: Work, name: str) -> bool:
+def secrets_of(work: Work, name: str) -> tuple[str, ...]:
+    """Return the columns of a table that are emptied; a key stays, as nothing would name the row any more."""
+    key = work.owners.shapes[name].key
+    return tuple(
+        one
+        for one in work.plan.profile.tables[name].secrets
+        if work.tables[name].column(one) is not None and one not in key
+    )
+
+
+def loses_rows(work: Work, name: str) -> bool:
     """Say whether the rows of a table are deleted: not where rows that stay point at them, which the database would change."""
     tables = work.plan.profile.tables
     return tables[name].transient and not any(
@@ -132,17 +140,15 @@ async def _still_there(work: Work, keys: list[str]) -> set[str]:
 def _restored(work: Work, owner: Aggregate) -> list[Change]:
     changes = []
     for name, found in owner.rows.items():
-        table, shape = work.plan.profile.tables[name], work.owners.shapes[name]
+        shape = work.owners.shapes[name]
         generated = {column.name for column in work.tables[name].columns if column.is_generated}
-        loses_rows = _loses_rows(work, name)
+        goes = loses_rows(work, name)
         for row in found:
             key = {column: row.values[column] for column in shape.key}
-            if loses_rows:
+            if goes:
                 whole = {column: value for column, value in row.values.items() if column not in generated}
                 changes.append(Change(name, key, whole, insert=True))
-            elif secrets := {
-                one: row.values[one] for one in table.secrets if one in row.values and one not in key
-            }:
+            elif secrets := {one: row.values[one] for one in secrets_of(work, name)}:
                 changes.append(Change(name, key, secrets))
     return changes
 

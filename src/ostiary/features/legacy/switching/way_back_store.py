@@ -279,9 +279,10 @@ FIGURES = Query(
     SELECT count(*) AS identities, count(held.password_hash) AS with_password,
            count(CASE WHEN held.password_scheme = held.shadow_scheme AND held.shadow_hash IS NULL THEN 1
                       WHEN held.shadow_scheme IS NULL AND held.password_scheme <> 'argon2id' THEN 1 END) AS not_rehashed,
-           count(CASE WHEN held.shadow_scheme IS NOT NULL AND held.password_scheme <> held.shadow_scheme THEN 1 END)
-             AS changed_password,
-           count(held.shadow_hash) AS with_shadow
+           count(held.password_changed_at) AS changed_password,
+           count(CASE WHEN held.password_changed_at IS NOT NULL
+                       AND (held.shadow_hash IS NOT NULL OR held.password_scheme = held.shadow_scheme) THEN 1 END)
+             AS with_shadow
       FROM ostiary.legacy_identities AS known JOIN ostiary.identities AS held ON held.id = known.identity_id
      WHERE known.migration_id = $1
     """,

@@ -16,6 +16,7 @@ from ostiary.features.legacy.running.strays import as_root, stray_of, strays
 from ostiary.features.legacy.verifying import counting, observing_store
 from ostiary.features.legacy.verifying.canaries import try_out
 from ostiary.features.legacy.verifying.contents import Content, differences, encoded, expected
+from ostiary.features.legacy.verifying.erasable import ERASABLE, Erasable
 from ostiary.features.legacy.verifying.merkle import Ranges, leaf
 from ostiary.features.legacy.verifying.observing import Observing
 from ostiary.features.legacy.verifying.opening import ARCHIVES, Opening
@@ -112,12 +113,18 @@ class _Renewing:
 
 
 async def _compare_archive(work: Work, result: Verification, renewing: _Renewing) -> None:
-    opening, looked_at = Opening(work, result), 0
+    opening, erasable, looked_at = Opening(work, result), Erasable(work, result), 0
     async for portion in counting.roots(work):
         await renewing.renew()
         await opening.check_kept(portion)
+        await erasable.check_vault(portion)
         looked_at += len(portion)
         renewing.tell(Step(ARCHIVES, looked_at, work.plan.owners or None))
+    looked_at = 0
+    async for number in erasable.portions():
+        await renewing.renew()
+        looked_at += number
+        renewing.tell(Step(ERASABLE, looked_at, work.plan.owners or None))
 
 
 class _Comparing:
