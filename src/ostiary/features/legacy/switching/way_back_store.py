@@ -188,6 +188,15 @@ RESET: Query[Any] = Query(
     """
 )
 
+# What tokens were exchanged for has ended with all that began here; those that are good over there are good once more.
+FORGET_SPENT: Query[Any] = Query(
+    """
+    DELETE FROM ostiary.legacy_bearers
+     WHERE consumed_at IS NOT NULL
+       AND identity_id IN (SELECT identity_id FROM ostiary.legacy_identities WHERE migration_id = $1)
+    """
+)
+
 # Whatever is read over there from now on is newer: what counts the changes there may begin anew.
 FORGET_VERSIONS: Query[Any] = Query(
     "UPDATE ostiary.legacy_roots SET version = 0 WHERE migration_id = $1 AND version <> 0"
