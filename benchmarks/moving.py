@@ -28,8 +28,8 @@ from benchmarks.old_system import ACCESS_TOKEN, PROFILE, REFRESH_TOKEN, fill_pos
 from benchmarks.servers import postgresql
 from ostiary.app import Ostiary
 from ostiary.features.legacy import Decisions, Pace, Plan, load_profile
-from ostiary.features.legacy.aggregates import Owners
-from ostiary.features.legacy.capture import capturing_of
+from ostiary.features.legacy.rows.aggregates import Owners
+from ostiary.features.legacy.running.capture import capturing_of
 from ostiary.foundation.foreign import Source, source_at
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from ostiary.foundation.storage import database_at
 from ostiary.testing import MovableClock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from ostiary.foundation.storage import Connections, Database, Parameter, Query, Transaction
 
@@ -132,6 +132,9 @@ class _MortalTransaction:
 
     async def execute(self, query: Query[Any], *parameters: Parameter) -> int:
         return await self._database.call(self._inner.execute(query, *parameters))
+
+    async def load(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Parameter]]) -> None:
+        await self._database.call(self._inner.load(table, columns, rows))
 
     def defer(self, query: Query[Any], *parameters: Parameter, otherwise: Exception | None = None) -> None:
         self._inner.defer(query, *parameters, otherwise=otherwise)

@@ -20,7 +20,9 @@ def modules():
         "features.sessions.revocations",
         "features.vault.claim_store",
         "features.identities.budget_store",
-        "features.legacy.way_back_store",
+        "features.legacy.verifying.observing_store",
+        "features.legacy.running.settling_store",
+        "features.legacy.switching.way_back_store",
         "foundation.limits",
     )
     return [*stores, *(f"ostiary.{name}" for name in others)]

@@ -9,7 +9,7 @@ import pytest
 from tests.features.legacy.systems import build
 
 from ostiary.features.legacy import packaged_profiles
-from ostiary.features.legacy.profile import parse_profile
+from ostiary.features.legacy.rows.profile import parse_profile
 
 
 @pytest.fixture

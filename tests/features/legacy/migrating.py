@@ -13,17 +13,16 @@ import msgspec
 from tests.features.legacy.systems import NOW, System, build
 
 from ostiary.features.legacy import Decisions, Duplicates, Pace, Plan, load_profile
-from ostiary.features.legacy.plan import TableCounts, fingerprint
-from ostiary.foundation.foreign import FileTable, source_at
+from ostiary.features.legacy.planning.plan import TableCounts, fingerprint
+from ostiary.foundation.foreign import FileTable, Source, source_at
+from ostiary.testing import AuthForTests
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from ostiary.features.legacy import Canary, Level, Verification
-    from ostiary.features.legacy.profile import Profile
-    from ostiary.foundation.foreign import Source
-    from ostiary.testing import AuthForTests
+    from ostiary.features.legacy.rows.profile import Profile
 
 
 @dataclass

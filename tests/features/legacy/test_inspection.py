@@ -9,8 +9,8 @@ import pytest
 from tests.features.legacy.systems import build
 from tests.features.legacy.systems.reading import DATABASES, tables_at
 
-from ostiary.features.legacy.inspection import draft, matching, unmapped
-from ostiary.features.legacy.profile import field_of, load_profile, parse_profile
+from ostiary.features.legacy.rows.inspection import draft, matching, unmapped
+from ostiary.features.legacy.rows.profile import field_of, load_profile, parse_profile
 from ostiary.foundation.foreign import Column, Reference, Table
 
 pytestmark = pytest.mark.anyio

@@ -7,7 +7,7 @@ from math import ceil, log2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostiary.features.legacy.merkle import Ranges, Tree, differing, leaf
+from ostiary.features.legacy.verifying.merkle import Ranges, Tree, differing, leaf
 
 KEY = bytes(range(32))
 contents = st.lists(st.binary(max_size=8), min_size=1, max_size=300)

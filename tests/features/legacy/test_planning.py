@@ -22,7 +22,7 @@ from ostiary.features.legacy import (
     layout_of,
     load_profile,
 )
-from ostiary.features.legacy.reasons import Reason
+from ostiary.features.legacy.rows.reasons import Reason
 from ostiary.foundation.foreign import ForeignDataError, source_at
 from ostiary.foundation.storage import Query
 from ostiary.schema.tables import METADATA

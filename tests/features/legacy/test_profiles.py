@@ -8,9 +8,14 @@ import pytest
 from tests.features.legacy.systems import SYSTEMS, build
 from tests.features.legacy.systems.reading import PLACES, layout_of, tables_at
 
-from ostiary.features.legacy.inspection import missing, unmapped
-from ostiary.features.legacy.profile import InvalidProfileFile, load_profile, packaged_profiles, parse_profile
-from ostiary.features.legacy.reasons import Reason
+from ostiary.features.legacy.rows.inspection import missing, unmapped
+from ostiary.features.legacy.rows.profile import (
+    InvalidProfileFile,
+    load_profile,
+    packaged_profiles,
+    parse_profile,
+)
+from ostiary.features.legacy.rows.reasons import Reason
 
 pytestmark = pytest.mark.anyio
 

@@ -8,8 +8,8 @@ import pytest
 from tests.features.legacy.systems import SYSTEMS, build
 from tests.features.legacy.systems.reading import DATABASES, PLACES, layout_of
 
-from ostiary.features.legacy.profile import load_profile
-from ostiary.features.legacy.reasons import Reason
+from ostiary.features.legacy.rows.profile import load_profile
+from ostiary.features.legacy.rows.reasons import Reason
 from ostiary.features.passwords import detect
 from ostiary.foundation.foreign import source_at
 

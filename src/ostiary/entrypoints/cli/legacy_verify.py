@@ -38,8 +38,9 @@ async def verify(
     canaries: Annotated[
         str | None,
         Parameter(
+            allow_leading_hyphen=True,
             help="A file of sign-ins to try, or - for the standard input: on each line an e-mail address, a phone number or "
-            "a key, a tab, and the password."
+            "a key, a tab, and the password.",
         ),
     ] = None,
     source: SourceUrl = None,
@@ -47,7 +48,7 @@ async def verify(
     diff: Annotated[Path, Parameter(help="Where to write what differs, if anything does.")] = _DEFAULT_DIFF,
     json: Annotated[bool, Parameter(help="Print JSON and nothing else.")] = False,
 ) -> int:
-    """Compare what is over there with what is here; exit 4 if anything differs. Changes nothing on either side.
+    """Compare what is over there with what is here; exit 4 if anything differs. Nothing but the result is written.
 
     What was compared at `digest` or `deep`, whole and without a difference, may be cut over.
 

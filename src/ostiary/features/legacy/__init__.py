@@ -4,16 +4,16 @@ Owns the `legacy_…` tables but for what was handed out (`legacy_bearers`). A p
 column over there is here; whatever it does not say stops a migration before it writes anything.
 """
 
-from ostiary.features.legacy.inspection import draft, matching, missing, unmapped
 from ostiary.features.legacy.model import Decisions, Duplicates, ExitCode, LegacyError, Migration, State
 from ostiary.features.legacy.overview import Overview
-from ostiary.features.legacy.plan import Plan
-from ostiary.features.legacy.profile import InvalidProfileFile, Profile, load_profile, packaged_profiles
-from ostiary.features.legacy.rolling_back import WhatGoesBack
-from ostiary.features.legacy.running import Pace, Progress
+from ostiary.features.legacy.planning.plan import Plan
+from ostiary.features.legacy.planning.sources import layout_of
+from ostiary.features.legacy.rows.inspection import draft, matching, missing, unmapped
+from ostiary.features.legacy.rows.profile import InvalidProfileFile, Profile, load_profile, packaged_profiles
+from ostiary.features.legacy.running.running import Pace, Progress
 from ostiary.features.legacy.service import Legacy
-from ostiary.features.legacy.sources import layout_of
-from ostiary.features.legacy.verification import (
+from ostiary.features.legacy.switching.rolling_back import WhatGoesBack
+from ostiary.features.legacy.verifying.verification import (
     Canary,
     Checked,
     Counted,

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from ostiary.features.legacy.reasons import Reason
+from ostiary.features.legacy.rows.reasons import Reason
 from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.foreign import Key, Row
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ostiary.features.legacy import way_back_store
-from ostiary.features.legacy.leasing import Overtaken
 from ostiary.features.legacy.model import Decisions, State
-from ostiary.features.legacy.plan import Plan
-from ostiary.features.legacy.running import Checkpoint
+from ostiary.features.legacy.planning.plan import Plan
+from ostiary.features.legacy.running.leasing import Overtaken
+from ostiary.features.legacy.running.running import Checkpoint
+from ostiary.features.legacy.switching import way_back_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ostiary.features.legacy.leasing import Lease
     from ostiary.features.legacy.model import Migration
+    from ostiary.features.legacy.running.leasing import Lease
     from ostiary.features.legacy.work import Work
     from ostiary.foundation.foreign import Source
     from ostiary.foundation.storage import Database
@@ -76,7 +76,7 @@ async def overview(
         holder=migration.holder,
         done=checkpoint.done,
         total=plan.owners,
-        after=None if checkpoint.after is None else ", ".join(checkpoint.after),
+        after=None if checkpoint.after is None else ", ".join(map(str, checkpoint.after)),
         pending=None if capture is None or not await capture.is_installed() else await capture.pending(),
         counts=checkpoint.counts,
         findings={one.reason: one.rows for one in found},

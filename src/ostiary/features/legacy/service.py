@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ostiary.features.legacy import store, way_back_store
-from ostiary.features.legacy.contracting import contract, require_contractible, restore
-from ostiary.features.legacy.cutting_over import cut_over
-from ostiary.features.legacy.leasing import Lease
+from ostiary.features.legacy import store
 from ostiary.features.legacy.model import ExitCode, LegacyError, Migration, State
 from ostiary.features.legacy.overview import Overview, decide, overview
-from ostiary.features.legacy.plan import Plan, fingerprint
-from ostiary.features.legacy.planning import Planning
-from ostiary.features.legacy.rolling_back import RollingBack, WhatGoesBack
-from ostiary.features.legacy.running import Pace, Progress, Running
-from ostiary.features.legacy.verifying import Verifying
+from ostiary.features.legacy.planning.plan import Plan, fingerprint
+from ostiary.features.legacy.planning.planning import Planning
+from ostiary.features.legacy.running.leasing import Lease
+from ostiary.features.legacy.running.running import Pace, Progress, Running
+from ostiary.features.legacy.switching import way_back_store
+from ostiary.features.legacy.switching.contracting import contract, require_contractible, restore
+from ostiary.features.legacy.switching.cutting_over import cut_over
+from ostiary.features.legacy.switching.rolling_back import RollingBack, WhatGoesBack, look
+from ostiary.features.legacy.verifying.verifying import Verifying
 from ostiary.features.legacy.work import Tools, Work
 from ostiary.foundation.ids import new_id
 
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ostiary.features.legacy.model import Decisions
-    from ostiary.features.legacy.profile import Profile
-    from ostiary.features.legacy.verification import Canary, Level, Tell, Verification
-    from ostiary.features.legacy.way_back_store import FoundRow
+    from ostiary.features.legacy.rows.profile import Profile
+    from ostiary.features.legacy.switching.way_back_store import FoundRow
+    from ostiary.features.legacy.verifying.verification import Canary, Level, Tell, Verification
     from ostiary.foundation.foreign import Source
     from ostiary.foundation.storage import Transaction
 
@@ -48,7 +49,11 @@ class Legacy:
     async def under_way(self) -> Migration:
         """Return the migration that is under way. Raises `LegacyError`."""
         found = await self.current()
-        if found is None or found.state is State.CONTRACTED:
+        if found is not None and found.state is State.CONTRACTED:
+            raise LegacyError(
+                "The last migration was contracted, and none is under way: `ostiary legacy run --plan DIR` begins another."
+            )
+        if found is None:
             raise LegacyError("No migration is under way: begin one with `ostiary legacy run --plan DIR`.")
         return found
 
@@ -106,8 +111,9 @@ class Legacy:
 
     async def what_goes_back(self, source: Source, *, tell: Callable[[int], None]) -> WhatGoesBack:
         """Return what going back would do, and lose. Changes nothing, here or over there. Raises `LegacyError`."""
-        async with self.holding(await self._reversible(), source) as (work, lease):
-            return await RollingBack(work, lease, self.tools.sessions, tell).look()
+        migration = await self._reversible()
+        # Without a lease: taking one is writing, and whoever is at work may go on.
+        return await look(await Work.on(self.tools, migration, source), tell)
 
     async def roll_back(
         self, source: Source, *, to_drafted: bool, tell: Callable[[int], None]
@@ -118,9 +124,13 @@ class Legacy:
         """
         migration = await self._reversible()
         async with self.holding(migration, source) as (work, lease):
-            if migration.state is State.CONTRACTED:
-                await restore(work, tell=tell)
-            rolling_back = RollingBack(work, lease, self.tools.sessions, tell)
+            rolling_back = RollingBack(work, lease, tell)
+            rolling_back.require_writable(to_drafted=to_drafted)
+            if work.source.dialect == "files" and work.migration.cut_over_at is not None:
+                await rolling_back.to_drafted()
+                return WhatGoesBack()
+            if work.migration.archive_until is not None:
+                await restore(work, lease, tell=tell)
             found = await rolling_back.to_capturing()
             if to_drafted:
                 await rolling_back.to_drafted()

@@ -43,6 +43,10 @@ HOLD: Query[Any] = Query(
     "UPDATE ostiary.legacy_migrations SET leased_until = $3, checkpoint = $4, state = $5 WHERE id = $1 AND fence = $2"
 )
 
+RENEW: Query[Any] = Query(
+    "UPDATE ostiary.legacy_migrations SET leased_until = $3 WHERE id = $1 AND fence = $2"
+)
+
 LET_GO: Query[Any] = Query(
     "UPDATE ostiary.legacy_migrations SET leased_until = NULL, holder = NULL WHERE id = $1 AND fence = $2"
 )
@@ -185,7 +189,8 @@ UPDATE_IDENTITY: Query[Any] = Query(
     """
     UPDATE ostiary.identities
        SET entity_id = $2, email = $3, email_normalized = $4, email_verified_at = $5, phone = $6, phone_verified_at = $7,
-           password_hash = $8, password_scheme = $9, shadow_scheme = $10, shadow_hash = NULL, status = $11,
+           password_hash = $8, password_scheme = $9, password_changed_at = NULL, shadow_scheme = $10,
+           shadow_hash = NULL, status = $11,
            failed_login_attempts = $12, locked_until = $13, last_login_at = $14, locale = $15, created_at = $16,
            updated_at = $17, deleted_at = $18
      WHERE id = $1
@@ -198,7 +203,8 @@ UPDATE_PROFILE: Final = {
     name: Query[Any](
         f"""
         UPDATE ostiary.{name}
-           SET display_name = $2, given_name = $3, family_name = $4, locale = $5, avatar_url = $6, updated_at = $7
+           SET display_name = $2, given_name = $3, family_name = $4, locale = $5, avatar_url = $6, created_at = $7,
+               updated_at = $8, deleted_at = $9
          WHERE identity_id = $1
         """
     )
@@ -208,85 +214,6 @@ UPDATE_PROFILE: Final = {
 # Before any address is given to somebody, those who lose theirs let go of it.
 RELEASE = among("UPDATE ostiary.identities SET email_normalized = NULL, phone = NULL WHERE", "id")
 
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who holds an address or an account here, and of which owner over there; None for somebody born here."""
-
-    kind: str
-    entity_type: str
-    value: str
-    identity_id: UUID
-    root_key: str | None
-
-
-def _holders(kind: str, column: str) -> Query[Holder]:
-    answer = f"SELECT '{kind}' AS kind, held.entity_type, held.{column} AS value, held.id AS identity_id, known.root_key"
-    known = "LEFT JOIN ostiary.legacy_identities AS known ON known.identity_id = held.id"
-    return Query(
-        postgresql=f"""
-        {answer} FROM jsonb_array_elements($1) AS given
-          JOIN ostiary.identities AS held ON held.entity_type = given->>0 AND held.{column} = given->>1
-          {known} WHERE held.deleted_at IS NULL
-        """,
-        sqlite=f"""
-        {answer} FROM json_each($1) AS given
-          JOIN ostiary.identities AS held
-            ON held.entity_type = given.value ->> 0 AND held.{column} = given.value ->> 1
-          {known} WHERE held.deleted_at IS NULL
-        """,
-        into=Holder,
-    )
-
-
-HOLDERS_OF_EMAIL = _holders("email", "email_normalized")
-HOLDERS_OF_PHONE = _holders("phone", "phone")
-
-
-@dataclass(frozen=True, slots=True)
-class AccountHolder:
-    """Who has linked an account, and of which owner over there."""
-
-    entity_type: str
-    provider: str
-    provider_account_id: str
-    identity_id: UUID
-    root_key: str | None
-
-
-_HELD: Final = """
-    SELECT held.entity_type, held.provider, held.provider_account_id, held.identity_id, known.root_key
-"""
-_KNOWN: Final = "LEFT JOIN ostiary.legacy_identities AS known ON known.identity_id = held.identity_id"
-
-HOLDERS_OF_ACCOUNT = Query(
-    postgresql=f"""
-    {_HELD} FROM jsonb_array_elements($1) AS given
-      JOIN ostiary.linked_accounts AS held
-        ON held.entity_type = given->>0 AND held.provider = given->>1 AND held.provider_account_id = given->>2 {_KNOWN}
-    """,
-    sqlite=f"""
-    {_HELD} FROM json_each($1) AS given
-      JOIN ostiary.linked_accounts AS held
-        ON held.entity_type = given.value ->> 0 AND held.provider = given.value ->> 1
-       AND held.provider_account_id = given.value ->> 2 {_KNOWN}
-    """,
-    into=AccountHolder,
-)
-
-# Owners who were refused what somebody has let go of now.
-WAITING = Query(
-    postgresql="""
-    SELECT DISTINCT root_key FROM ostiary.legacy_findings
-     WHERE migration_id = $3 AND root_key IS NOT NULL
-       AND claim IN (SELECT substring($1::bytea FROM place::int FOR 16) FROM jsonb_array_elements_text($2) AS place)
-    """,
-    sqlite=f"""
-    SELECT DISTINCT root_key FROM ostiary.legacy_findings
-     WHERE migration_id = $3 AND root_key IS NOT NULL AND claim IN {IDS["sqlite"]}
-    """,
-    into=str,
-)
 
 # How far the slowest replica is behind, in seconds; of SQLite there is none.
 REPLICA_LAG = Query(
@@ -344,6 +271,23 @@ ADDRESSES: Query[Address] = among(
     "SELECT id, entity_type, email_normalized, phone, deleted_at FROM ostiary.identities WHERE",
     "id",
     into=Address,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedAccount:
+    """An account at a provider, and whose it is."""
+
+    identity_id: UUID
+    entity_type: str
+    provider: str
+    provider_account_id: str
+
+
+ACCOUNTS: Query[LinkedAccount] = among(
+    "SELECT identity_id, entity_type, provider, provider_account_id FROM ostiary.linked_accounts WHERE",
+    "id",
+    into=LinkedAccount,
 )
 
 

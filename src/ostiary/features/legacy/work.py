@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ostiary.features.identities import Identities
-from ostiary.features.legacy.aggregates import Owners
-from ostiary.features.legacy.applying import Applying
-from ostiary.features.legacy.deriving import Deriving
-from ostiary.features.legacy.loading import Loading
 from ostiary.features.legacy.model import ExitCode, LegacyError
-from ostiary.features.legacy.plan import Plan, fingerprint
+from ostiary.features.legacy.planning.plan import Plan, fingerprint
+from ostiary.features.legacy.rows.aggregates import Owners
+from ostiary.features.legacy.rows.deriving import Deriving
+from ostiary.features.legacy.running.applying import Applying
+from ostiary.features.legacy.running.loading import Loading
 from ostiary.features.mfa import SecondFactors
 from ostiary.features.passwords import Passwords
 from ostiary.features.sessions import Sessions
@@ -65,8 +65,8 @@ class Work:
         self.plan = plan
         self.source = source
         self.tables = tables
-        self.owners = Owners(plan.profile, tables)
         key = key_of(tools.keys, migration.id)
+        self.owners = Owners(plan.profile, tables, key=derive_key(key, "keys of rows"))
         self.deriving = Deriving(
             plan.profile,
             plan.decisions,
@@ -88,6 +88,7 @@ class Work:
                 bearer_key=tools.bearer_key,
             ),
             tools.entropy,
+            passwords=tools.passwords,
             digest_key=self.digest_key,
             archive_key=self._archive_key,
         )

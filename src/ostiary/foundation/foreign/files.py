@@ -62,9 +62,9 @@ class FileSource:
             handles = {path: stack.enter_context(opened(path)) for path in _paths(self._layout)}
             yield FileSnapshot(self._rows, self._tables, handles)
 
-    async def write(self, changes: Sequence[Change]) -> int:
+    async def write(self, changes: Sequence[Change], *, as_they_were: bool = False) -> int:
         """Refuse: an export is only read."""
-        del changes
+        del changes, as_they_were
         raise _only_read()
 
     async def erase(self, table: str, columns: Sequence[str], *, delete_rows: bool) -> int:

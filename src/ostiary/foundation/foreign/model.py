@@ -198,16 +198,17 @@ class Source(Protocol):
     def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
         """Read one moment of it; writes nothing. Several may be open at once."""
 
-    async def write(self, changes: Sequence[Change]) -> int:
+    async def write(self, changes: Sequence[Change], *, as_they_were: bool = False) -> int:
         """Make all changes in one transaction, or none, and return how many rows were touched.
 
-        Raises `ForeignDataError` for files, and for a change that the database refuses.
+        `as_they_were` is for rows that stood there before: rules that came later, and triggers, are passed by as far as the
+        database lets us. Raises `ForeignDataError` for files, and for a change that the database refuses.
         """
 
     async def erase(self, table: str, columns: Sequence[str], *, delete_rows: bool) -> int:
         """Empty columns for good, in portions, or delete every row; then make sure nothing of it stays in the files.
 
-        A column that must not be null is set to the empty text. Returns how many rows were touched.
+        A column that must not be null is set to the empty text, or document. Returns how many rows were touched.
         """
 
     async def state(self) -> str:

@@ -11,7 +11,7 @@ from ostiary.foundation.foreign.postgresql_snapshot import as_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ostiary.foundation.foreign.model import Change, Row, Value
+    from ostiary.foundation.foreign.model import Change, Column, Row, Value
     from ostiary.foundation.foreign.postgresql_catalogue import Catalogue
     from ostiary.foundation.foreign.postgresql_connection import Connection, Connections
 
@@ -158,7 +158,7 @@ async def _delete_all(connections: Connections, relation: str) -> int:
 async def _empty(connections: Connections, catalogue: Catalogue, table: str, columns: Sequence[str]) -> int:
     relation = catalogue.spelled[table]
     found = [column for column in catalogue.tables[table].columns if column.name in columns]
-    nothing = {column.name: "NULL" if column.nullable else "''" for column in found}
+    nothing = {column.name: _nothing(column) for column in found}
     sets = ", ".join(f"{quoted(name)} = {empty}" for name, empty in nothing.items())
     filled = " OR ".join(
         f"t.{quoted(name)}::text IS DISTINCT FROM {empty}" for name, empty in nothing.items()
@@ -187,6 +187,12 @@ async def _empty(connections: Connections, catalogue: Catalogue, table: str, col
         if end is None:
             return touched
         last = [*end]
+
+
+def _nothing(column: Column) -> str:
+    if column.nullable:
+        return "NULL"
+    return "'{}'" if column.type.lower().startswith("json") else "''"
 
 
 def _bound(catalogue: Catalogue, table: str, key: Sequence[str], comparison: str, first: int) -> str:

@@ -66,14 +66,21 @@ class SQLiteSource:
         finally:
             await connection.close()
 
-    async def write(self, changes: Sequence[Change]) -> int:
-        """Make all changes in one transaction, or none, and return how many rows were touched."""
+    async def write(self, changes: Sequence[Change], *, as_they_were: bool = False) -> int:
+        """Make all changes in one transaction, or none, and return how many rows were touched.
+
+        With `as_they_were` foreign keys are not looked at; triggers run.
+        """
         tables = await self._tables()
 
         def make(raw: sqlite3.Connection) -> int:
-            with transaction(raw), _let_in(raw):
-                raw.execute("PRAGMA defer_foreign_keys = ON")
-                return sum(_make(raw, tables, change) for change in changes)
+            raw.execute(f"PRAGMA foreign_keys = {'OFF' if as_they_were else 'ON'}")
+            try:
+                with transaction(raw), _let_in(raw):
+                    raw.execute("PRAGMA defer_foreign_keys = ON")
+                    return sum(_make(raw, tables, change) for change in changes)
+            finally:
+                raw.execute("PRAGMA foreign_keys = ON")
 
         return await self._writer.do(make)
 

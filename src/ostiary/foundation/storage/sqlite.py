@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import time
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -42,6 +43,7 @@ _STATEMENT_CACHE: Final = 500
 # need not wait for writers at all (WAL), only for the moment in which another process opens or closes the file.
 _WRITER_WAIT: Final = TRANSACTION_LIMIT
 _READER_WAIT: Final = timedelta(milliseconds=100)
+_BETWEEN_TRIES: Final = timedelta(milliseconds=5)
 # A disk that does not answer holds up the thread, but nobody who waits for it.
 _THREAD_LIMIT: Final = _WRITER_WAIT + timedelta(seconds=1)
 
@@ -276,7 +278,18 @@ def _open_writer(path: Path) -> sqlite3.Connection:
 
 
 def _keep_a_log(connection: sqlite3.Connection) -> None:
-    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    """Have a write-ahead log from now on. Raises `sqlite3.OperationalError`."""
+    ends = time.monotonic() + _WRITER_WAIT.total_seconds()
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            # In a file that an application uses without a log somebody is in a transaction; for this SQLite does not wait.
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= ends:
+                raise
+            time.sleep(_BETWEEN_TRIES.total_seconds())
+        else:
+            break
     if mode != "wal":
         raise sqlite3.OperationalError("This file cannot have a write-ahead log.")
 

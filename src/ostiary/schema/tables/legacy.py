@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, text
+from sqlalchemy import Column, ForeignKey, Index, PrimaryKeyConstraint, text
 
 from ostiary.schema.dialects import BIG_NUMBER, BYTES, DOCUMENT, FLAG, MOMENT, TEXT, UUID
 from ostiary.schema.tables.declaring import identity_key, one_of, table, where
@@ -67,22 +67,28 @@ legacy_identities = table(
 legacy_findings = table(
     "legacy_findings",
     Column(
-        "migration_id", UUID, ForeignKey("ostiary.legacy_migrations.id", ondelete="CASCADE"), primary_key=True
+        "migration_id", UUID, ForeignKey("ostiary.legacy_migrations.id", ondelete="CASCADE"), nullable=False
     ),
-    Column("source_table", TEXT, primary_key=True),
-    Column("source_key", TEXT, primary_key=True),
-    Column("reason", TEXT, primary_key=True),
+    Column("source_table", TEXT, nullable=False),
+    Column("source_key", TEXT, nullable=False),
+    Column("reason", TEXT, nullable=False),
+    # Empty for a row as a whole. Of one row an address and a number may both be somebody else's.
+    Column("column_name", TEXT, nullable=False),
     # Null for a row without an owner.
     Column("root_key", TEXT),
     Column("severity", TEXT, nullable=False),
-    Column("column_name", TEXT),
     # A keyed digest of what two owners claim, an address or an account: when one lets go, the other is looked at again.
     Column("claim", BYTES),
     Column("found_at", MOMENT, nullable=False),
+    # Its name by our rule would be longer than PostgreSQL has names.
     one_of("severity", "block", "quarantine", "warning"),
     Index(None, "migration_id", "root_key"),
     Index(None, "migration_id", "reason"),
     Index(None, "claim", **where("claim IS NOT NULL")),
+    PrimaryKeyConstraint(
+        *("migration_id", "source_table", "source_key", "reason", "column_name"),
+        name="pk_legacy_findings",
+    ),
 )
 
 # Tokens that the old system handed out and that are good for one exchange: of a session, or of a one-time link.

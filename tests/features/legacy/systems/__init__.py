@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from ostiary.features.legacy.reasons import Reason
+    from ostiary.features.legacy.rows.reasons import Reason
 
 __all__ = ["NOW", "SYSTEMS", "Damage", "Found", "Person", "System", "build"]
 

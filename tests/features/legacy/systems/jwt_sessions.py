@@ -9,7 +9,7 @@ from tests.features.legacy.systems import spoiling
 from tests.features.legacy.systems.making import NOW, Damage, Draw, Identity, Person, Recipe
 from tests.features.legacy.systems.schemas import columns_in, on_both
 
-from ostiary.features.legacy.reasons import Reason
+from ostiary.features.legacy.rows.reasons import Reason
 
 if TYPE_CHECKING:
     from tests.features.legacy.systems.making import Writing

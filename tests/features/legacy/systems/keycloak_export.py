@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tests.features.legacy.systems import factors, hashes, spoiling
 from tests.features.legacy.systems.making import NOW, Damage, Draw, File, Identity, Person, Recipe
 
-from ostiary.features.legacy.reasons import Reason
+from ostiary.features.legacy.rows.reasons import Reason
 
 if TYPE_CHECKING:
     from tests.features.legacy.systems.making import Row, Writing

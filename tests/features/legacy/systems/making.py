@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from ostiary.features.legacy.reasons import Reason
+from ostiary.features.legacy.rows.reasons import Reason
 
 NOW: Final = datetime(2026, 3, 1, 9, tzinfo=UTC)
 """When the systems are looked at: what ends later is live."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.features.legacy.systems import SYSTEMS, build
 
-from ostiary.features.legacy.profile import load_profile
+from ostiary.features.legacy.rows.profile import load_profile
 from ostiary.foundation.foreign import FileTable, source_at
 
 PLACES = [(name, dialect) for name in SYSTEMS for dialect in build(name, "clean").dialects]

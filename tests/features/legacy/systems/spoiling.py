@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tests.features.legacy.systems import hashes
 
-from ostiary.features.legacy.reasons import Reason
+from ostiary.features.legacy.rows.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -104,16 +104,19 @@ def _legacy_findings() -> None:
         sa.Column("source_table", TEXT, nullable=False),
         sa.Column("source_key", TEXT, nullable=False),
         sa.Column("reason", TEXT, nullable=False),
+        sa.Column("column_name", TEXT, nullable=False),
         sa.Column("root_key", TEXT),
         sa.Column("severity", TEXT, nullable=False),
-        sa.Column("column_name", TEXT),
         sa.Column("claim", BYTES),
         sa.Column("found_at", MOMENT, nullable=False),
         sa.CheckConstraint(
             "severity IN ('block', 'quarantine', 'warning')", name="ck_legacy_findings_severity"
         ),
         foreign_key("legacy_findings", "migration_id", "legacy_migrations"),
-        primary_key("legacy_findings", "migration_id", "source_table", "source_key", "reason"),
+        sa.PrimaryKeyConstraint(
+            *("migration_id", "source_table", "source_key", "reason", "column_name"),
+            name="pk_legacy_findings",
+        ),
     )
     create_index("legacy_findings", "migration_id", "root_key")
     create_index("legacy_findings", "migration_id", "reason")

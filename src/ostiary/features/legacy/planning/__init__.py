@@ -1,0 +1,1 @@
+"""The rehearsal: every row accounted for, everything found, and nothing written."""

@@ -1,0 +1,1 @@
+"""The run: capture, batches, whoever changed meanwhile, rows without an owner."""

@@ -1,0 +1,1 @@
+"""The comparison of both sides: counts, digests, seals, look-ups, sign-ins."""
