@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from ostiary.features.legacy.collecting import collected_less_often
+from ostiary.features.legacy.rows.collecting import collected_less_often
 
 
 @pytest.fixture
