@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 NAMES = {
+    "legacy-archives",
+    "legacy-bearers",
     "partitions",
     "revocations",
     "sessions",

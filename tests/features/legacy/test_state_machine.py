@@ -345,7 +345,7 @@ def test_any_order_of_steps_on_both_sides_loses_nobody(migrated_sqlite_template)
     run_state_machine_as_test(
         BothSides,
         settings=settings(
-            max_examples=30,
+            max_examples=15,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
