@@ -215,6 +215,8 @@ class RollingBack:
         values = (self._lease.migration_id, self._lease.fence, State.CAPTURING, fresh)
         async with work.tools.database.transaction() as tx:
             await tx.execute(way_back_store.FORGET_VERSIONS, work.migration.id)
+            if work.migration.cut_over_at is not None:
+                await tx.execute(way_back_store.UNSPEND, work.migration.id)
             tx.defer(way_back_store.RESET, *values, otherwise=Overtaken())
 
     async def _gone(self) -> list[str]:
