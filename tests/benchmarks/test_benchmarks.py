@@ -60,3 +60,14 @@ def test_a_run_fills_in_the_report(monkeypatch, tmp_path):
     assert "| event loop: the request itself | 1 | 1 | +0 |" in (folder / "sign-in.md").read_text()
     assert len(json.loads((folder / "results.json").read_text())["results"]) == len(findings)
     assert {plot.name for plot in folder.glob("*.png")} >= {"ratios.png", "growth.png", "sign-in.png"}
+
+
+def test_a_quick_run_moves_people(monkeypatch, capsys):
+    """People of another system are moved in place, and what each of them cost is said."""
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--quick", "--json", "--only", "in place"])
+    main()
+    (result,) = json.loads(capsys.readouterr().out)
+
+    assert result["name"] == "moving people, in place (SQLite)"
+    assert result["unit"] == "µs"
+    assert result["details"]["identities_per_second"] > 0

@@ -119,6 +119,25 @@ async def test_a_path_that_cannot_be_opened_is_unavailable(tmp_path):
             await SQLite(tmp_path / name).open()
 
 
+async def test_a_file_that_is_in_use_without_a_log_is_waited_for(path):
+    """An application that has no write-ahead log is in a transaction: the file is opened when that has ended."""
+    theirs = sqlite3.connect(path, isolation_level=None)
+    theirs.execute("CREATE TABLE orders (text TEXT)")
+    theirs.execute("BEGIN IMMEDIATE")
+    theirs.execute("INSERT INTO orders VALUES ('soup')")
+    database = SQLite(path)
+    opening = asyncio.create_task(database.open())
+    waited, _ = await asyncio.wait({opening}, timeout=0.1)
+    theirs.execute("COMMIT")
+    await opening
+
+    found = await database.fetch_all(Query("SELECT text FROM orders", into=str))
+    await database.close()
+    theirs.close()
+
+    assert (waited, found) == (set(), ["soup"])
+
+
 async def test_nothing_is_left_beside_the_file_after_closing(database, path):
     """Closing folds the log into the file, so the file alone can be copied."""
     await database.execute(ADD, "a")

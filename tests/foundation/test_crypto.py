@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from ostiary.foundation.crypto import (
     CannotOpen,
     Keyring,
+    MacKey,
+    SealingKey,
     associated_data,
     derive_key,
     digest,
@@ -38,6 +40,26 @@ def test_jwt_11_a_mac_key_is_never_empty_or_short(key):
     """A key below the size of the hash is refused, an empty one above all."""
     with pytest.raises(ValueError, match="at least 32 bytes"):
         mac(key, b"message")
+    with pytest.raises(ValueError, match="at least 32 bytes"):
+        MacKey(key)
+
+
+@given(st.binary(min_size=32, max_size=200), st.lists(st.binary(max_size=200)))
+def test_a_prepared_key_makes_the_same_macs(key, messages):
+    """A key that is prepared once says of every message what the function says of it, in any order."""
+    prepared = MacKey(key)
+
+    assert [prepared.mac(message) for message in messages] == [mac(key, message) for message in messages]
+
+
+@given(st.lists(st.binary(max_size=200)))
+def test_a_prepared_key_seals_what_the_key_opens(plaintexts):
+    """A key that is prepared once seals any number of values, each under a nonce of its own."""
+    prepared = SealingKey(KEY)
+    sealed = [prepared.seal(plaintext, PLACE, entropy=ENTROPY) for plaintext in plaintexts]
+
+    assert [unseal(KEY, value, PLACE) for value in sealed] == plaintexts
+    assert len(set(sealed)) == len(plaintexts)
 
 
 @given(st.binary(max_size=200), st.binary(max_size=50))

@@ -13,9 +13,9 @@ from ostiary.features.legacy.planning.contests import Contest, Index, Keys
 from ostiary.features.legacy.planning.twins import Twins
 from ostiary.features.legacy.rows.aggregates import Owners, encode_rows, key_text, parse_key
 from ostiary.features.legacy.rows.claims import claims_with_secrets, holders_here
+from ostiary.features.legacy.rows.collecting import collected_less_often
 from ostiary.features.legacy.rows.deriving import Deriving
 from ostiary.features.legacy.rows.reasons import Reason
-from ostiary.features.legacy.running.collecting import collected_less_often
 from ostiary.features.legacy.running.strays import strays
 from ostiary.features.passwords import PasswordHash, Readability
 

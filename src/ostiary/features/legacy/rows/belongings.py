@@ -216,7 +216,9 @@ class Challenges:
             progress.passed(row)
             return
         destination = getattr(owner, _DESTINATIONS.get(purpose or "", "deleted_at"))
-        tokens = list(_tokens(self._deriving, progress, reading, "token"))
+        # Whoever has no use for a token does not lose it to anybody either.
+        is_of_use = expires_at and purpose and isinstance(destination, str)
+        tokens = list(_tokens(self._deriving, progress, reading, "token")) if is_of_use else []
         if expires_at is None or not isinstance(destination, str) or purpose is None or not tokens:
             progress.note(Reason.TOKEN_INVALID, row)
             return
@@ -332,12 +334,9 @@ def _listed(value: object) -> list[str]:
 
 
 def _account(progress: Progress, provider: str, account_id: str, entity_type: str) -> MadeAccount | None:
+    wanted = (provider, account_id, entity_type)
     for account in progress.out.accounts:
-        if (account.provider, account.provider_account_id, account.entity_type) == (
-            provider,
-            account_id,
-            entity_type,
-        ):
+        if (account.provider, account.provider_account_id, account.entity_type) == wanted:
             return account
     return None
 

@@ -216,7 +216,7 @@ class RollingBack:
         async with work.tools.database.transaction() as tx:
             await tx.execute(way_back_store.FORGET_VERSIONS, work.migration.id)
             if work.migration.cut_over_at is not None:
-                await tx.execute(way_back_store.UNSPEND, work.migration.id)
+                await tx.execute(way_back_store.FORGET_SPENT, work.migration.id)
             tx.defer(way_back_store.RESET, *values, otherwise=Overtaken())
 
     async def _gone(self) -> list[str]:

@@ -183,19 +183,18 @@ RESET: Query[Any] = Query(
     """
 )
 
+# What tokens were exchanged for has ended with all that began here; those that are good over there are good once more.
+FORGET_SPENT: Query[Any] = Query(
+    """
+    DELETE FROM ostiary.legacy_bearers
+     WHERE consumed_at IS NOT NULL
+       AND identity_id IN (SELECT identity_id FROM ostiary.legacy_identities WHERE migration_id = $1)
+    """
+)
+
 # Whatever is read over there from now on is newer: what counts the changes there may begin anew.
 FORGET_VERSIONS: Query[Any] = Query(
     "UPDATE ostiary.legacy_roots SET version = 0 WHERE migration_id = $1 AND version <> 0"
-)
-
-# What was exchanged for sessions here is good over there again, and here as soon as its owner is taken over once more:
-# until then it names a session that is over.
-UNSPEND: Query[Any] = Query(
-    """
-    UPDATE ostiary.legacy_bearers SET consumed_at = NULL
-     WHERE consumed_at IS NOT NULL AND session_id IS NOT NULL
-       AND identity_id IN (SELECT identity_id FROM ostiary.legacy_identities WHERE migration_id = $1)
-    """
 )
 
 # From now on something may be erased over there, and the archive is all there is of it.
