@@ -7,7 +7,7 @@ from uuid import UUID
 
 import bcrypt
 import pytest
-from tests.factories import attempt
+from tests.factories import ORIGIN, attempt
 from tests.features.legacy.returning import NEWER, dump
 
 from ostiary.features.audit import SYSTEM
@@ -365,3 +365,51 @@ async def test_a_session_that_was_ended_here_is_over_there_too(soaking):
     assert not foreseen.is_lossy
     assert not {row[0] for row in rows} & set(one.sessions)
     assert others[0][0] > 0
+
+
+async def test_a_session_that_was_exchanged_goes_on_over_there(soaking):
+    """A token that was traded for a session here is good over there after going back, unless that session was ended."""
+    soak = await soaking("jwt-sessions")
+    first, second = [
+        one for p in soak.people for one in p.identities if one.sessions and one.status == "active"
+    ][:2]
+    for one in (first, second):
+        token = Secret(min(one.sessions))
+        entered = await soak.services.legacy_sign_in.exchange(token, device=None, origin=ORIGIN, now=soak.now)
+        assert isinstance(entered, SignedIn)
+    soak.going.running.move(seconds=1)
+    async with soak.services.database.transaction() as tx:
+        reason = EndReason.LOGOUT_EVERYWHERE
+        await soak.services.sessions.end_all(tx, await soak.id_of(second), reason=reason, now=soak.now)
+
+    await soak.going.roll_back()
+
+    rows = await soak.going.there('SELECT "accessToken", "refreshToken" FROM sessions')
+    left = {token for row in rows for token in row}
+    assert min(first.sessions) in left
+    assert not left & set(second.sessions)
+
+
+async def test_status_says_whether_something_would_be_lost(soaking):
+    """Going back is possible, then lossy as soon as a password has no hash the other system reads."""
+    soak = await soaking("auth-entity")
+    one = soak.somebody(_is_plain_user)
+    await soak.change_password(one)
+    with_shadow = await soak.going.legacy.status()
+    await soak.going.contract()
+
+    without = await soak.going.legacy.status()
+
+    assert (with_shadow.rollback, with_shadow.changed_password, with_shadow.with_shadow) == ("possible", 1, 1)
+    assert (without.rollback, without.changed_password, without.with_shadow) == ("lossy", 1, 0)
+
+
+async def test_taken_back_to_drafted_those_born_here_are_over_there_only(soaking):
+    """As if it had never begun: whoever has a row over there is no one's here, whoever could get none stays."""
+    soak = await soaking("auth-entity")
+    written = await soak.born("new@example.org")
+
+    await soak.going.roll_back(to_drafted=True)
+
+    assert await soak.going.here("SELECT id FROM ostiary.identities WHERE id = $1", written, into=UUID) == []
+    assert await soak.going.there('SELECT "email" FROM "user" WHERE "email" = $1', "new@example.org")

@@ -119,24 +119,19 @@ BELONGINGS = Query(
 )
 
 # Of these sessions, those that nobody has ended. Going back ends sessions itself: what it did since $3 is no wish of
-# anybody's. One that was exchanged goes on as another for as long as its owner is signed in, and has the same password.
-_GOES_ON: Final = f"""
-    (ended_at IS NULL OR (ended_at >= $3 AND end_reason = '{_ENDED_BY_GOING_BACK}'))
-"""
+# anybody's. One that was exchanged goes on as the session that began at that moment, and is good for as long as that is.
+_NOT_ENDED: Final = "({0}.ended_at IS NULL OR ({0}.ended_at >= $3 AND {0}.end_reason = '{1}'))"
 
 
 def _live_sessions(ids: str) -> str:
     return f"""
-    SELECT id FROM ostiary.sessions AS came
-     WHERE id IN {ids}
-       AND ({_GOES_ON} OR (
-            end_reason = '{EndReason.EXCHANGED}'
-            AND EXISTS (SELECT 1 FROM ostiary.sessions AS later
-                         WHERE later.identity_id = came.identity_id AND later.created_at >= came.ended_at
-                           AND (later.ended_at IS NULL
-                                OR (later.ended_at >= $3 AND later.end_reason = '{_ENDED_BY_GOING_BACK}')))
-            AND NOT EXISTS (SELECT 1 FROM ostiary.identities AS held
-                             WHERE held.id = came.identity_id AND held.password_changed_at >= came.ended_at)))
+    SELECT old.id FROM ostiary.sessions AS old
+     WHERE old.id IN {ids}
+       AND ({_NOT_ENDED.format("old", _ENDED_BY_GOING_BACK)}
+            OR (old.end_reason = '{EndReason.EXCHANGED}' AND EXISTS (
+                SELECT 1 FROM ostiary.sessions AS new
+                 WHERE new.identity_id = old.identity_id AND new.created_at = old.ended_at
+                   AND {_NOT_ENDED.format("new", _ENDED_BY_GOING_BACK)})))
     """
 
 
