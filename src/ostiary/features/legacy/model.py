@@ -269,5 +269,3 @@ class Derived:
     logins: list[MadeLogin] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     counts: dict[str, RowCounts] = field(default_factory=dict)
-    claims: dict[bytes, UUID] | None = field(default=None, repr=False, compare=False)
-    """What the owner claims, once somebody has asked for it: `claims_of` knows."""

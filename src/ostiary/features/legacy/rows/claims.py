@@ -44,12 +44,6 @@ def passkey_claim(deriving: Deriving, credential_id: bytes) -> bytes:
 
 def claims_of(deriving: Deriving, derived: Derived) -> dict[bytes, UUID]:
     """Return what an owner claims, and for which identity."""
-    if derived.claims is None:
-        derived.claims = _claims_of(deriving, derived)
-    return derived.claims
-
-
-def _claims_of(deriving: Deriving, derived: Derived) -> dict[bytes, UUID]:
     found: dict[bytes, UUID] = {}
     for identity in derived.identities:
         if identity.deleted_at is not None:

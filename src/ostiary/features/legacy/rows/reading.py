@@ -39,8 +39,12 @@ class Reading:
         get = self._get.get(name)
         if get is None:
             return None
+        value = get(self._row, self._progress.shared)
+        # Nearly every text, without asking further.
+        if isinstance(value, str) and len(value) <= longest and value.isascii() and "\0" not in value:
+            return value or None
         try:
-            return values.text(get(self._row, self._progress.shared), longest) or None
+            return values.text(value, longest) or None
         except Unreadable as error:
             self.note(error.reason, name)
             return None

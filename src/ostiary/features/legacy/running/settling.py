@@ -116,6 +116,8 @@ class Settling:
 
     def secrets(self, derived: Derived) -> dict[bytes, tuple[UUID, bytes]]:
         """Return the tokens and passkeys of an owner by claim: whose they are, and what they are known by here."""
+        if not (derived.sessions or derived.challenges or derived.passkeys):
+            return {}
         tokens = [
             *((session.identity_id, token) for session in derived.sessions for token in session.tokens),
             *((challenge.identity_id, challenge.token) for challenge in derived.challenges),
