@@ -119,6 +119,7 @@ NOT_EXPORTED = {
         "*",
     ): "keyed digests of tokens; the sessions and challenges they belong to are exported",
     ("legacy_roots", "*"): "sealed rows of another system, whose values are exported as they were taken over",
+    ("legacy_identities", "*"): "whose keys over there these are; the owner knows them as the entity's id",
     ("legacy_findings", "*"): "names rows of another system, and nobody here",
     ("unknown_identifiers", "*"): "keyed digests of identifiers that belong to nobody",
     **{

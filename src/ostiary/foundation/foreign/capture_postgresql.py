@@ -6,10 +6,13 @@ row is locked until then: of one root the counts are in the order of the commits
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import asdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from ostiary.foundation.errors import Unavailable
 from ostiary.foundation.foreign.capture_postgresql_sql import (
     CLOSED,
     COUNT_NOTING,
@@ -47,6 +50,9 @@ _SETTLE: Final = """
     WHERE c.root = d.root AND c.applied < d.version
 """
 
+_TRIES: Final = 5
+_PAUSE: Final = timedelta(milliseconds=100)
+
 
 class PostgreSQLCapture:
     """The ledger `ostiary_capture.changes` and the triggers that write to it."""
@@ -70,6 +76,16 @@ class PostgreSQLCapture:
         Waits until whoever is writing to the tables is done, five seconds for each at the most. Raises `ForeignDataError` where
         the role does not own the tables, or something else is captured already.
         """
+        for left in reversed(range(_TRIES)):
+            try:
+                return await self._install(capturing)
+            except Unavailable:
+                if not left:
+                    raise
+                await asyncio.sleep(_PAUSE.total_seconds())
+        return 0
+
+    async def _install(self, capturing: Capturing) -> int:
         catalogue = await self._catalogue()
         statements = noting(capturing, catalogue)
         wanted = json.dumps(asdict(capturing))
@@ -129,6 +145,17 @@ class PostgreSQLCapture:
 
         Takes the place of the triggers that note changes; what Ostiary itself writes there is let through.
         """
+        for left in reversed(range(_TRIES)):
+            try:
+                await self._close_tables(columns, message)
+                break
+            except Unavailable:
+                # Whoever writes to several of the tables may wait for us while we wait for them; one of both is sent away.
+                if not left:
+                    raise
+                await asyncio.sleep(_PAUSE.total_seconds())
+
+    async def _close_tables(self, columns: Mapping[str, Sequence[str]], message: str) -> None:
         catalogue = await self._catalogue()
         async with self._connections.writing() as connection:
             await connection.execute(_ALONE)
