@@ -21,6 +21,7 @@ def modules():
         "features.vault.claim_store",
         "features.identities.budget_store",
         "features.legacy.verifying.observing_store",
+        "features.legacy.overview_store",
         "features.legacy.running.settling_store",
         "features.legacy.switching.way_back_store",
         "foundation.limits",

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ostiary.features.legacy import overview_store
 from ostiary.features.legacy.model import Decisions, State
 from ostiary.features.legacy.planning.plan import Plan
 from ostiary.features.legacy.running.leasing import Overtaken
 from ostiary.features.legacy.running.running import Checkpoint
-from ostiary.features.legacy.switching import way_back_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,9 +60,9 @@ async def overview(
     """Return how a migration stands."""
     plan = msgspec.convert(migration.plan, Plan)
     checkpoint = msgspec.convert(migration.checkpoint, Checkpoint)
-    found = await database.fetch_all(way_back_store.FINDINGS_BY_REASON, migration.id)
-    figures = await database.fetch_one(way_back_store.FIGURES, migration.id)
-    numbers = figures or way_back_store.Figures(0, 0, 0, 0, 0)
+    found = await database.fetch_all(overview_store.FINDINGS_BY_REASON, migration.id)
+    figures = await database.fetch_one(overview_store.FIGURES, migration.id)
+    numbers = figures or overview_store.Figures(0, 0, 0, 0, 0)
     capture = None if source is None else source.capture
     return Overview(
         state=migration.state,
@@ -102,11 +102,11 @@ async def decide(
     checkpoint.again = list(dict.fromkeys([*checkpoint.again, *again]))
     plan = msgspec.structs.replace(work.plan, decisions=merged)
     values = (lease.migration_id, lease.fence, msgspec.to_builtins(plan), msgspec.to_builtins(checkpoint))
-    if await database.execute(way_back_store.DECIDE, *values) == 0:
+    if await database.execute(overview_store.DECIDE, *values) == 0:
         raise Overtaken
 
 
-def _rollback(migration: Migration, figures: way_back_store.Figures, now: datetime) -> str:
+def _rollback(migration: Migration, figures: overview_store.Figures, now: datetime) -> str:
     if migration.state is State.CONTRACTED and (
         migration.archive_until is None or now >= migration.archive_until
     ):

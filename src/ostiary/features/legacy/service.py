@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ostiary.features.legacy import store
+from ostiary.features.legacy import overview_store, store
 from ostiary.features.legacy.model import ExitCode, LegacyError, Migration, State
 from ostiary.features.legacy.overview import Overview, decide, overview
 from ostiary.features.legacy.planning.plan import Plan, fingerprint
 from ostiary.features.legacy.planning.planning import Planning
 from ostiary.features.legacy.running.leasing import Lease
 from ostiary.features.legacy.running.running import Pace, Progress, Running
-from ostiary.features.legacy.switching import way_back_store
 from ostiary.features.legacy.switching.contracting import contract, require_contractible, restore
 from ostiary.features.legacy.switching.cutting_over import cut_over
 from ostiary.features.legacy.switching.rolling_back import RollingBack, WhatGoesBack, look
@@ -29,8 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ostiary.features.legacy.model import Decisions
+    from ostiary.features.legacy.overview_store import FoundRow
     from ostiary.features.legacy.rows.profile import Profile
-    from ostiary.features.legacy.switching.way_back_store import FoundRow
     from ostiary.features.legacy.verifying.verification import Canary, Level, Tell, Verification
     from ostiary.foundation.foreign import Source
     from ostiary.foundation.storage import Transaction
@@ -174,7 +173,7 @@ class Legacy:
         if migration is None:
             return []
         return await self.tools.database.fetch_all(
-            way_back_store.FINDINGS, migration.id, reason, table, key, limit
+            overview_store.FINDINGS, migration.id, reason, table, key, limit
         )
 
     async def resolve(
@@ -196,7 +195,7 @@ class Legacy:
             if work.migration.state is State.SOAKING:
                 raise LegacyError("This migration has been cut over: correct accounts here now.")
             asked = (work.migration.id, reason, table, key)
-            again = await self.tools.database.fetch_all(way_back_store.FOUND_ROOTS, *asked)
+            again = await self.tools.database.fetch_all(overview_store.FOUND_ROOTS, *asked)
             await decide(self.tools.database, work, lease, decisions, again)
         async with self.holding(await self.under_way(), source) as (work, lease):
             await Running(work, lease, pace=Pace(), tell=tell, stop=stop).catch_up()
@@ -204,7 +203,7 @@ class Legacy:
 
     async def purge_archives(self, tx: Transaction, *, expired_by: datetime, limit: int) -> int:
         """Delete archives whose time is over, up to `limit` owners, and return how many."""
-        return await tx.execute(way_back_store.PURGE_ARCHIVES, expired_by, limit)
+        return await tx.execute(overview_store.PURGE_ARCHIVES, expired_by, limit)
 
     async def _reversible(self) -> Migration:
         """Return the migration that can be taken back. Raises `LegacyError`."""

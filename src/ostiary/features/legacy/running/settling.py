@@ -12,7 +12,6 @@ from ostiary.features.legacy import store
 from ostiary.features.legacy.rows.claims import bearer_claim, claims_of, holders_here, passkey_claim, rank
 from ostiary.features.legacy.rows.reasons import Severity
 from ostiary.features.legacy.running import settling_store
-from ostiary.features.legacy.switching import way_back_store
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -82,7 +81,7 @@ class Settling:
 
     async def _recognised(self, tx: Transaction, batch: Batch, keys: Iterable[str]) -> set[str]:
         """Note the identities that those have who were born here and went back with everything; return their keys."""
-        adopted = await tx.fetch_all(way_back_store.ADOPTED, self._migration_id, [*keys])
+        adopted = await tx.fetch_all(settling_store.ADOPTED, self._migration_id, [*keys])
         for one in adopted:
             batch.known.setdefault(one.root_key, {})[one.entity_type] = one.identity_id
         return {one.root_key for one in adopted}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from ostiary.features.legacy.store import IDS
+from ostiary.features.legacy.store import IDS, SOME
 from ostiary.foundation.storage import Query
 
 if TYPE_CHECKING:
@@ -166,3 +166,25 @@ def pieces(values: Iterable[bytes]) -> tuple[bytes, list[tuple[int, int]]]:
         places.append((len(joined) + 1, len(value)))
         joined += value
     return bytes(joined), places
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """An identity that somebody over there has already."""
+
+    root_key: str
+    entity_type: str
+    identity_id: UUID
+
+
+_ADOPTED: Final = """
+    SELECT known.root_key, held.entity_type, held.id AS identity_id FROM ostiary.legacy_identities AS known
+      JOIN ostiary.identities AS held ON held.id = known.identity_id
+     WHERE known.migration_id = $1 AND known.is_adopted
+"""
+
+ADOPTED = Query(
+    postgresql=f"{_ADOPTED} AND known.root_key IN (SELECT jsonb_array_elements_text($2))",
+    sqlite=f"{_ADOPTED} AND known.root_key {SOME}",
+    into=Adopted,
+)

@@ -14,6 +14,7 @@ from ostiary.features.legacy.model import Aggregate, SourceRow
 from ostiary.features.legacy.rows.aggregates import decode_rows, key_text, parse_key
 from ostiary.features.legacy.rows.fields import as_text
 from ostiary.features.legacy.rows.profile import Make, field_of
+from ostiary.features.legacy.running import settling_store
 from ostiary.features.legacy.running.strays import is_stray
 from ostiary.features.legacy.switching import way_back_store
 from ostiary.features.legacy.switching.inverse import Back, Inverse, Written
@@ -137,7 +138,7 @@ class Comparing:
     async def _known(self, keys: list[str]) -> dict[str, dict[str, UUID]]:
         """Return the identities of those who were born here, and were over there already when they came again."""
         known: dict[str, dict[str, UUID]] = {}
-        query, migration_id = way_back_store.ADOPTED, self._work.migration.id
+        query, migration_id = settling_store.ADOPTED, self._work.migration.id
         for one in await self._work.tools.database.fetch_all(query, migration_id, keys):
             known.setdefault(one.root_key, {})[one.entity_type] = one.identity_id
         return known
