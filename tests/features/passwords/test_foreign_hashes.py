@@ -28,7 +28,7 @@ EVERY_MAKER = {**MAKERS, **KEYED_MAKERS, **FINAL_MAKERS}
 CUT = frozenset({"bcrypt", "django-bcrypt", "spring-bcrypt", "devise-bcrypt"})
 # And these at eight characters.
 SHORT = frozenset({"des-crypt", "django-crypt", "ldap-crypt/des"})
-# Whatever stands in these is the password.
+# Whatever stands in these is the password; `plain_text` says so.
 OPEN = frozenset({"plaintext", "spring-noop"})
 # Sixteen megabytes and more each, whatever is asked for.
 SLOW = frozenset({"lucia-1", "lucia-2", "lucia-3"})

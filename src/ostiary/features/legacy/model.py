@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from ostiary.features.legacy.rows.reasons import Reason
+from ostiary.features.passwords import plain_text
 from ostiary.foundation.errors import OstiaryError
 from ostiary.foundation.foreign import Key, Row
 
@@ -131,6 +132,13 @@ class MadeIdentity:
     updated_at: datetime | None = None
     deleted_at: datetime | None = None
     profile: dict[str, Any] | None = None
+
+    @property
+    def open_password(self) -> str | None:
+        """The password itself, if it lies over there as it is."""
+        if self.password_hash is None or self.password_scheme is None:
+            return None
+        return plain_text(self.password_scheme, self.password_hash)
 
 
 @dataclass(slots=True)

@@ -19,7 +19,13 @@ from ostiary.features.passwords.model import (
     Verification,
 )
 from ostiary.features.passwords.policy import Policy
-from ostiary.features.passwords.schemes import DECLARED_ONLY_SCHEMES, KNOWN_SCHEMES, WEAK_SCHEMES, detect
+from ostiary.features.passwords.schemes import (
+    DECLARED_ONLY_SCHEMES,
+    KNOWN_SCHEMES,
+    WEAK_SCHEMES,
+    detect,
+    plain_text,
+)
 from ostiary.features.passwords.service import Passwords
 
 __all__ = [
@@ -38,4 +44,5 @@ __all__ = [
     "UnsafeSettings",
     "Verification",
     "detect",
+    "plain_text",
 ]

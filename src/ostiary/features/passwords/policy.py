@@ -74,6 +74,14 @@ class Policy:
             raise self._too_long()
         return encoded
 
+    def is_encodable(self, password: Secret) -> bool:
+        """Say whether `password` can be anybody's: whether it is text, and not too long to be hashed."""
+        try:
+            self.encode(password)
+        except UnacceptablePassword:
+            return False
+        return True
+
     def check(self, candidate: Secret, *, context: Sequence[str], mfa_enforced: bool) -> None:
         """Accept `candidate` as a new password or raise `UnacceptablePassword` (PWD-01 to PWD-04)."""
         text = candidate.reveal()

@@ -24,13 +24,13 @@ from ostiary.features.passwords.model import (
 )
 from ostiary.features.passwords.policy import Policy
 from ostiary.foundation.crypto import KEY_SIZE, mac
+from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ostiary.features.identities import Credentials
     from ostiary.foundation.entropy import Entropy
-    from ostiary.foundation.secret import Secret
 
 _PEPPER_MARK: Final = "+pepper:"
 _KEY_MARK: Final = "+key:"
@@ -192,7 +192,11 @@ class Passwords:
             return Readability.NEEDS_PARAMETERS
         if _PEPPER_MARK in scheme and scheme not in self._peppers:
             return Readability.NEEDS_PARAMETERS
-        return schemes.reading(scheme.partition(_PEPPER_MARK)[0], stored.text, parameters)
+        scheme = scheme.partition(_PEPPER_MARK)[0]
+        password = schemes.plain_text(scheme, stored.text)
+        if password is not None and not self._policy.is_encodable(Secret(password)):
+            return Readability.UNREADABLE
+        return schemes.reading(scheme, stored.text, parameters)
 
     def _compare(self, password: bytes, stored: PasswordHash) -> bool:
         matched = self._matches(password, stored)

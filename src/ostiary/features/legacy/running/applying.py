@@ -7,7 +7,7 @@ joined them since. A reading that is older than the one before changes nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from ostiary.features.identities import Channel
@@ -25,7 +25,7 @@ from ostiary.foundation.crypto import MacKey, SealingKey, associated_data
 from ostiary.foundation.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from ostiary.features.legacy.model import MadeIdentity
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from ostiary.features.passwords import Passwords
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.storage import Parameter, Transaction
-
-_PLAINTEXT: Final = "plaintext"
 
 
 @dataclass(slots=True)
@@ -70,6 +68,10 @@ class Applied:
     counts: dict[str, tuple[int, int, int]]
     """By table: mapped, quarantined and dropped, as the difference to what was before."""
     again: list[str]
+
+
+class PlainTextsLeftError(Exception):
+    """Somebody joined the batch whose password nobody has hashed yet, which a transaction does not wait for."""
 
 
 class Applying:
@@ -104,22 +106,22 @@ class Applying:
         self._settling.derive(batch, batch.aggregates if keys is None else keys)
 
     async def hash_plain_texts(self, batch: Batch) -> None:
-        """A password that lies over there as it is lies nowhere so here: it is hashed with the batch."""
-        for derived in batch.derived.values():
-            for identity in derived.identities:
-                if identity.password_scheme != _PLAINTEXT or identity.password_hash is None:
-                    continue
-                if identity.id not in batch.hashed:
-                    batch.hashed[identity.id] = await self._passwords.hash(Secret(identity.password_hash))
-                hashed = batch.hashed[identity.id]
-                identity.password_hash, identity.password_scheme = hashed.text, hashed.scheme
+        """A password that lies over there as it is lies nowhere so here: it is hashed before the batch is applied."""
+        for identity, password in _open_passwords(batch):
+            if identity.id not in batch.hashed:
+                batch.hashed[identity.id] = await self._passwords.hash(Secret(password))
 
     async def apply(self, tx: Transaction, batch: Batch, read: ReadOwners, *, now: datetime) -> Applied:
-        """Make what a derived batch becomes; `read` reads further owners, as of the same moment."""
+        """Make what a derived batch becomes; `read` reads further owners, as of the same moment.
+
+        Raises `PlainTextsLeftError` when one of those has a password that is not hashed yet; nothing is made then.
+        """
         orphaned = await self._settling.settle(tx, batch, read)
-        # Whoever lost something was derived anew. Only somebody from outside the batch was not hashed before, which is
-        # rare enough to be done while the transaction waits.
-        await self.hash_plain_texts(batch)
+        for identity, _ in [*_open_passwords(batch)]:
+            if identity.id not in batch.hashed:
+                raise PlainTextsLeftError
+            hashed = batch.hashed[identity.id]
+            identity.password_hash, identity.password_scheme = hashed.text, hashed.scheme
         keys = [*batch.derived, *batch.gone]
         before = {row.root_key: row for row in await tx.fetch_all(store.ROOTS, self.migration_id, keys)}
         fresh = [
@@ -323,6 +325,14 @@ def _difference(
             for place, number in enumerate(numbers):
                 sums[table][place] -= number
     return {table: (one[0], one[1], one[2]) for table, one in sums.items()}
+
+
+def _open_passwords(batch: Batch) -> Iterator[tuple[MadeIdentity, str]]:
+    for derived in batch.derived.values():
+        for identity in derived.identities:
+            password = identity.open_password
+            if password is not None:
+                yield identity, password
 
 
 def _identity_values(made: MadeIdentity) -> tuple[Parameter, ...]:

@@ -19,7 +19,7 @@ from ostiary.features.legacy import store
 from ostiary.features.legacy.model import ExitCode, LegacyError, State
 from ostiary.features.legacy.rows.aggregates import Owners, key_text, parse_key
 from ostiary.features.legacy.rows.collecting import collected_less_often
-from ostiary.features.legacy.running.applying import Applied, Batch
+from ostiary.features.legacy.running.applying import Applied, Batch, PlainTextsLeftError
 from ostiary.features.legacy.running.capture import capturing_of
 from ostiary.features.legacy.running.strays import Strays
 from ostiary.foundation.foreign import Key, Snapshot
@@ -167,7 +167,6 @@ class Running:
                 self._work.applying.derive(batch, some)
                 # The batch before is being written: what the database answers meanwhile does not wait for the whole page.
                 await asyncio.sleep(0)
-            await self._work.applying.hash_plain_texts(batch)
             return _Page(batch, moment, found[-1].key if found else None, stack.pop_all().aclose)
 
     async def _write_page(self, page: _Page) -> None:
@@ -216,22 +215,28 @@ class Running:
                 if key_text(key) not in batch.aggregates
             }
             self._work.applying.derive(batch)
-            await self._work.applying.hash_plain_texts(batch)
             await self._apply(batch, moment, changed or {})
         return versions
 
     async def _apply(self, batch: Batch, moment: Snapshot, changed: dict[str, Any]) -> None:
         tools = self._work.tools
         reading = _Reading(self._work.owners, moment)
-        before = self._checkpoint
-        try:
-            async with tools.database.transaction() as tx:
-                applied = await self._work.applying.apply(tx, batch, reading.read, now=tools.clock.now())
-                self._checkpoint = _advanced(before, applied, changed)
-                self._save(tx)
-        except BaseException:
-            self._checkpoint = before
-            raise
+        before, applied = self._checkpoint, None
+        while applied is None:
+            await self._work.applying.hash_plain_texts(batch)
+            try:
+                async with tools.database.transaction() as tx:
+                    applied = await self._work.applying.apply(tx, batch, reading.read, now=tools.clock.now())
+                    self._checkpoint = _advanced(before, applied, changed)
+                    self._save(tx)
+            except PlainTextsLeftError:
+                await self._work.applying.hash_plain_texts(batch)
+                # Whose is what is decided again, in the transaction that counts.
+                batch.lost.clear()
+                self._work.applying.derive(batch)
+            except BaseException:
+                self._checkpoint = before
+                raise
         self._did += applied.owners
         await self._report(applied)
 

@@ -27,7 +27,6 @@ Record = tuple[Any, ...]
 Content = dict[str, list[Record]]
 """By table, what of an owner is there: tuples that begin with what names them."""
 
-PLAINTEXT: Final = "plaintext"
 _HASHED_HERE: Final = ("hashed here", None, None)
 _EXPIRING: Final[Mapping[str, int]] = MappingProxyType({"sessions": 11, "challenges": 6, "legacy_bearers": 4})
 """Where in a record it says until when it is good."""
@@ -112,11 +111,6 @@ def as_hashed_here(record: Record) -> Record:
     return record
 
 
-def was_plain(made: MadeIdentity) -> bool:
-    """Say whether a password lies open over there."""
-    return made.password_scheme == PLAINTEXT
-
-
 def differences(there: Content, here: Content) -> Iterator[tuple[str, str]]:
     """Name what differs, by table: columns, never values."""
     for table in sorted(there.keys() | here.keys()):
@@ -149,7 +143,7 @@ def _identity(made: MadeIdentity) -> Record:
     return (
         *(made.id, made.entity_type, made.entity_id, made.email, made.email_normalized),
         *(made.email_verified_at, made.phone, made.phone_verified_at),
-        *(_HASHED_HERE if was_plain(made) else password),
+        *(password if made.open_password is None else _HASHED_HERE),
         *(made.status, made.failed_login_attempts, made.locked_until, made.last_login_at, made.locale),
         *(made.created_at, made.updated_at, made.deleted_at),
     )

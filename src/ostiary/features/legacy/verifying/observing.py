@@ -10,7 +10,7 @@ from uuid import UUID
 from ostiary.features.legacy.running.loading import ids_of, made_ids
 from ostiary.features.legacy.store import packed
 from ostiary.features.legacy.verifying import observing_store as rows
-from ostiary.features.legacy.verifying.contents import as_hashed_here, live, of_root, was_plain
+from ostiary.features.legacy.verifying.contents import as_hashed_here, live, of_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -55,7 +55,9 @@ class Observing:
         for table, column, place, query in _OF_OTHERS:
             for record in await self._read(query, whose[column]):
                 _add(found, whose[column].get(record[place]), table, record)
-        plain = {made.id for one in derived.values() for made in one.identities if was_plain(made)}
+        plain = {
+            made.id for one in derived.values() for made in one.identities if made.open_password is not None
+        }
         for content in found.values():
             if plain:
                 content["identities"] = [

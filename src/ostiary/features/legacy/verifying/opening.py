@@ -9,7 +9,6 @@ from ostiary.features.legacy.rows.aggregates import encode_rows
 from ostiary.features.legacy.running.strays import stray_of
 from ostiary.features.legacy.store import packed
 from ostiary.features.legacy.verifying import observing_store as rows
-from ostiary.features.legacy.verifying.contents import was_plain
 from ostiary.features.passwords import PasswordHash
 from ostiary.features.vault import SealedTokens
 from ostiary.foundation.crypto import CannotOpen, mac
@@ -135,10 +134,10 @@ class Opening:
     async def _check_passwords(self, derived: Mapping[str, Derived]) -> None:
         """A password that lay open has a hash of our own, which only a trial tells to be its."""
         made = {
-            identity.id: (key, identity.password_hash)
+            identity.id: (key, password)
             for key, one in derived.items()
             for identity in one.identities
-            if was_plain(identity) and identity.password_hash is not None
+            if (password := identity.open_password) is not None
         }
         if not made:
             return

@@ -74,6 +74,8 @@ _UNSUPPORTED: Final[Mapping[str, re.Pattern[str]]] = {
     "crypt-scrypt": re.compile(r"\$7\$[./0-9A-Za-z]{11,}\$[./0-9A-Za-z]{43}", re.ASCII),
     "yescrypt": re.compile(r"\$y\$[./0-9A-Za-z]+\$[./0-9A-Za-z]*\$[./0-9A-Za-z]{43}", re.ASCII),
 }
+# What stands before a password that was never hashed.
+_OPEN: Final[Mapping[str, str]] = {"plaintext": "", "spring-noop": "{noop}"}
 _UNUSABLE_TEXTS: Final = frozenset({"", "*", "*LK*", "*NP*"})
 _UNUSABLE_MARK: Final = "!"
 
@@ -104,6 +106,12 @@ def read(scheme: str, text: str) -> Check | None:
     """Return the check `text` asks for under `scheme`, or None where there is none to be made."""
     answer = reading(scheme, text)
     return answer.check if isinstance(answer, Reading) else None
+
+
+def plain_text(scheme: str, text: str) -> str | None:
+    """Return the password itself where `text` is one that was never hashed."""
+    mark = _OPEN.get(scheme)
+    return None if mark is None or read(scheme, text) is None else text.removeprefix(mark)
 
 
 def detect(text: str, *, among: Collection[str] = ()) -> frozenset[str]:
