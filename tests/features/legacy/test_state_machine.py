@@ -30,6 +30,7 @@ from tests.features.legacy.schedules import Crash, Watched
 from ostiary.features.flows import SignedIn
 from ostiary.features.identities import Channel, parse_email
 from ostiary.features.legacy import Legacy, State
+from ostiary.features.passwords import detect
 from ostiary.features.sessions import EndReason
 from ostiary.foundation.foreign import source_at
 from ostiary.foundation.storage import Query
@@ -262,7 +263,8 @@ class BothSides(RuleBasedStateMachine):
         assert was_contracted or foreseen.needing_reset == []
         assert foreseen.irreversible == []
         for key in foreseen.needing_reset:
-            assert self._there('SELECT password FROM "user" WHERE id = ?', key) == [("!",)]
+            ((password,),) = self._there('SELECT password FROM "user" WHERE id = ?', key)
+            assert detect(password) == {"unusable"}
             self._there('UPDATE "user" SET password = ? WHERE id = ?', HASHES[self.people[key].password], key)
 
     @precondition(lambda self: self.state is State.SOAKING)

@@ -11,6 +11,7 @@ from uuid import UUID
 from ostiary.features.legacy.model import Aggregate
 from ostiary.features.legacy.rows.fields import columns_of
 from ostiary.features.legacy.rows.profile import field_of
+from ostiary.foundation.crypto import derive_key, mac
 from ostiary.foundation.foreign import Change, Row
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ostiary.features.legacy.model import SourceRow
     from ostiary.features.legacy.rows.profile import Record
     from ostiary.features.legacy.work import Work
-    from ostiary.foundation.foreign import Column, Value
+from ostiary.foundation.foreign import Column, Value
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS: Final[Mapping[str, timedelta]] = MappingProxyType(
@@ -29,6 +30,8 @@ _UNITS: Final[Mapping[str, timedelta]] = MappingProxyType(
         "microseconds": timedelta(microseconds=1),
     }
 )
+_UNUSABLE_MARK: Final = "!"
+_UNUSABLE_LENGTH: Final = 40
 _INVERTIBLE: Final = frozenset({None, "inverse", "international", *_UNITS})
 _NUMBERS: Final = ("int", "serial", "numeric", "decimal", "real", "double")
 
@@ -72,6 +75,7 @@ class Inverse:
         self.shapes = work.owners.shapes
         self._zone = work.deriving.zone
         self._dialect = work.source.dialect
+        self._password_key = derive_key(work.digest_key, "unusable passwords")
 
     def column(self, record: Record, name: str) -> Column | None:
         """Return the column of the record's own table that a field comes from as it is; None where there is no such."""
@@ -96,6 +100,13 @@ class Inverse:
         if conversion == "international" and isinstance(value, str):
             return value.removeprefix("+")
         return value if value is None or isinstance(value, str | int) else str(value)
+
+    def unusable_password(self, key: str) -> str:
+        """Return what no password of an owner over there fits, the same each time (HMAC-SHA256).
+
+        It is no hash of any kind; where passwords lie open, nobody can guess it.
+        """
+        return _UNUSABLE_MARK + mac(self._password_key, key.encode()).hex()[:_UNUSABLE_LENGTH]
 
     def nothing(self, column: Column) -> Value:
         """Return what stands for no text in a column that may not be null."""

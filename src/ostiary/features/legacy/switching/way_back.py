@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from ostiary.features.legacy.switching.way_back_store import Present
     from ostiary.foundation.foreign import Column, Row
 
-UNUSABLE: Final = "!"
-"""A password hash that no password fits, in any system."""
 _FOREVER: Final = "infinity"
 # What is written back of an identity, but for its password. When somebody last signed in is nobody's concern over there.
 _FIELDS: Final = (
@@ -103,7 +101,7 @@ class WayBack:
                 values[column.name] = inverse.encoded(record, name, column, value)
         password = inverse.column(record, "password")
         if password is not None:
-            values[password.name] = UNUSABLE
+            values[password.name] = inverse.unusable_password(str(now.id))
         return values
 
     def _missing(self, given: set[str]) -> str | None:
@@ -178,7 +176,10 @@ class _One:
         found = self._password_place(made)
         if found is not None:
             row, column = found
-            self._written.give(row, column, UNUSABLE)
+            self._written.give(row, column, self._unusable())
+
+    def _unusable(self) -> str:
+        return self._inverse.unusable_password(self._written.owner.text)
 
     def lose(self, what: str) -> None:
         """Name something that does not come along."""
@@ -259,7 +260,7 @@ class _One:
             self._back.needing_reset.append(self._row.key)
         if value is not None or made.password_hash is not None:
             row, column = found
-            self._written.give(row, column, value or UNUSABLE)
+            self._written.give(row, column, value or self._unusable())
 
     def _password_place(self, made: MadeIdentity) -> tuple[SourceRow, str] | None:
         """Return the row and the column that hold a password over there, if it is one column."""
