@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ HERE = Path(__file__).parent
 PATIENCE = 60.0
 
 
-class Application:
+class Application(ABC):
     """One of the two applications: a process at a port of its own."""
 
     def __init__(self, name: str, folder: Path) -> None:
@@ -55,8 +56,9 @@ class Application:
             self._process.wait(timeout=PATIENCE)
             self._process = None
 
+    @abstractmethod
     def _command(self, port: int) -> tuple[Sequence[str], dict[str, str]]:
-        raise NotImplementedError
+        """Return what to run, and its environment."""
 
 
 class Before(Application):
