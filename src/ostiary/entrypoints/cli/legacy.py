@@ -9,11 +9,11 @@ from cyclopts import App, Parameter
 
 from ostiary.app import Ostiary
 from ostiary.entrypoints.cli import legacy_moving, legacy_quarantine
-from ostiary.entrypoints.cli.legacy_progress import ProgressDisplay
 from ostiary.entrypoints.cli.legacy_report import print_plan, verdict
 from ostiary.entrypoints.cli.legacy_sources import Files, SourceUrl, opened_source, pairs
 from ostiary.entrypoints.cli.legacy_verify import verify
 from ostiary.entrypoints.cli.output import print_bars, print_json, print_line, print_table
+from ostiary.entrypoints.cli.progress import ProgressDisplay
 from ostiary.features.legacy import (
     Decisions,
     Duplicates,

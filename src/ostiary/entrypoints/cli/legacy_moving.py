@@ -15,7 +15,6 @@ import msgspec
 from cyclopts import Parameter
 
 from ostiary.app import Ostiary
-from ostiary.entrypoints.cli.legacy_progress import ProgressDisplay
 from ostiary.entrypoints.cli.legacy_sources import Files, SourceUrl, opened_source
 from ostiary.entrypoints.cli.output import (
     confirm,
@@ -24,6 +23,7 @@ from ostiary.entrypoints.cli.output import (
     print_line,
     print_table,
 )
+from ostiary.entrypoints.cli.progress import ProgressDisplay
 from ostiary.features.legacy import (
     ExitCode,
     LegacyError,

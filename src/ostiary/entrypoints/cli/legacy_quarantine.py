@@ -10,9 +10,9 @@ from cyclopts import App, Parameter
 
 from ostiary.app import Ostiary
 from ostiary.entrypoints.cli.legacy_moving import Json, opened_as_planned, stopping, teller
-from ostiary.entrypoints.cli.legacy_progress import ProgressDisplay
 from ostiary.entrypoints.cli.legacy_sources import Files, SourceUrl, pairs
 from ostiary.entrypoints.cli.output import print_json, print_line, print_table
+from ostiary.entrypoints.cli.progress import ProgressDisplay
 from ostiary.features.legacy import Decisions, Duplicates, ExitCode
 
 app = App(name="quarantine", help="Look at rows that were not taken over, and decide about them.")

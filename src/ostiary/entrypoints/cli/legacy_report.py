@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ostiary.entrypoints.cli.legacy_progress import duration
 from ostiary.entrypoints.cli.output import print_bars, print_line
+from ostiary.entrypoints.cli.progress import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

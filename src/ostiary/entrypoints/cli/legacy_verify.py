@@ -10,9 +10,9 @@ import msgspec
 from cyclopts import Parameter
 
 from ostiary.app import Ostiary
-from ostiary.entrypoints.cli.legacy_progress import ProgressDisplay
 from ostiary.entrypoints.cli.legacy_sources import Files, SourceUrl, opened_source
 from ostiary.entrypoints.cli.output import print_json, print_line
+from ostiary.entrypoints.cli.progress import ProgressDisplay
 from ostiary.features.legacy import Canary, ExitCode, LegacyError, Level, Plan
 from ostiary.foundation.secret import Secret
 

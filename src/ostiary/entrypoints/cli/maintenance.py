@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from ostiary.app import Ostiary
 from ostiary.entrypoints.cli.output import print_json, print_line, print_table
+from ostiary.entrypoints.cli.progress import ProgressDisplay
 from ostiary.features.maintenance import (
     Held,
     Outcome,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ostiary.features.maintenance import Finished, Run, TaskStatus
 
 app = App(name="maintenance", help="Remove what is over, and look at how that goes.", help_format="markdown")
@@ -50,9 +47,9 @@ async def run(*tasks: str, due: bool = False, json: Json = False) -> int:
             }
             wanted = tuple(name for name in wanted if name in ready)
         outcomes = []
-        with _progress(hidden=json) as progress:
+        with ProgressDisplay(quiet=json) as progress:
             for name in wanted:
-                told = _teller(progress, name)
+                told = partial(progress.tell, name, total=0)
                 outcomes.append(await maintenance.run(name, now=auth.clock.now(), on_progress=told))
     if json:
         print_json([_outcome(outcome) for outcome in outcomes])
@@ -105,23 +102,6 @@ async def _status() -> list[TaskStatus]:
     async with Ostiary(run_worker=False) as auth:
         maintenance = auth.services.maintenance
         return await maintenance.status(now=auth.clock.now())
-
-
-def _progress(*, hidden: bool) -> Progress:
-    """Show how many rows were removed, on the standard error: the outcome is what is printed."""
-    return Progress(
-        SpinnerColumn(finished_text=" "),
-        TextColumn("{task.description:<20}"),
-        TextColumn("{task.completed:>10,} rows"),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        disable=hidden or not sys.stderr.isatty(),
-    )
-
-
-def _teller(progress: Progress, name: str) -> Callable[[int], None]:
-    line = progress.add_task(name, total=None)
-    return lambda removed: progress.update(line, completed=removed)
 
 
 def _sentence(outcome: Finished | Held) -> str:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ostiary.app import Ostiary
 from ostiary.entrypoints.cli.output import print_json, print_line, print_table
+from ostiary.entrypoints.cli.progress import ProgressDisplay
 from ostiary.features.audit import SYSTEM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ostiary.features.administration import DataKeyStatus, RootKeyStatus
 
 app = App(name="vault", help="Look at the keys that seal, and move on to newer ones.", help_format="markdown")
@@ -71,8 +68,8 @@ async def rotate_kek(*, json: Json = False) -> None:
         found = await care.status()
         newest = next(key.version for key in found.root_keys if key.is_newest)
         older = sum(key.kek_version != newest for key in found.data_keys)
-        with _progress(hidden=json) as progress:
-            told = _teller(progress, "data keys", older)
+        with ProgressDisplay(quiet=json) as progress:
+            told = partial(progress.tell, "data keys", total=older)
             done = await care.rotate_kek(by=SYSTEM, now=auth.clock.now(), on_progress=told)
         unneeded = [key.version for key in (await care.status()).root_keys if key.may_be_removed]
     if json:
@@ -97,8 +94,8 @@ async def reencrypt(*, json: Json = False) -> int:
     async with Ostiary(run_worker=False) as auth:
         care = auth.services.key_care
         linked = await auth.services.vault.figures(auth.services.database)
-        with _progress(hidden=json) as progress:
-            told = _teller(progress, "records", linked.kept)
+        with ProgressDisplay(quiet=json) as progress:
+            told = partial(progress.tell, "records", total=linked.kept)
             done = await care.reencrypt(by=SYSTEM, now=auth.clock.now(), on_progress=told)
     if json:
         print_json(done)
@@ -125,20 +122,3 @@ def _advice(key: RootKeyStatus) -> str:
     if key.is_newest:
         return "wraps"
     return "may be removed" if key.may_be_removed else "needed: run `ostiary vault rotate-kek`"
-
-
-def _progress(*, hidden: bool) -> Progress:
-    """Show how far it is, on the standard error: the outcome is what is printed."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        disable=hidden or not sys.stderr.isatty(),
-    )
-
-
-def _teller(progress: Progress, what: str, total: int) -> Callable[[int], None]:
-    line = progress.add_task(what, total=total)
-    return lambda done: progress.update(line, completed=done)

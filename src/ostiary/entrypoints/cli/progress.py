@@ -30,7 +30,7 @@ class ProgressDisplay:
         self._console = Console(stderr=True, highlight=False)
         self._bars = Progress(
             SpinnerColumn(finished_text="✓"),
-            TextColumn("{task.description:<12}", markup=False),
+            TextColumn("{task.description:<20}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[told]}", markup=False),
             console=self._console,
@@ -38,7 +38,7 @@ class ProgressDisplay:
         )
         self._tasks: dict[str, TaskID] = {}
         self._began: dict[str, float] = {}
-        self._told_at = 0.0
+        self._told_at = monotonic()
 
     def __enter__(self) -> Self:
         self._bars.start()
