@@ -5,13 +5,16 @@ BIN    := .venv/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-providers browser check format bench bench-peers faults docs lock clean
+.PHONY: help run example test test-providers browser check format bench bench-peers faults docs lock clean
 
 help:  ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/run  ## Serve Ostiary on SQLite; options go into ARGS, as in make run ARGS="--port 9000"
 	@$(BIN)/ostiary serve $(ARGS)
+
+example: .venv/dev  ## Run one of the example applications; make example NAME=event_platform
+	@$(BIN)/python -m examples.$(NAME) $(ARGS)
 
 # Each process has its own share of the shuffled tests, and servers of its own; who has finished takes from the others.
 test: .venv/dev browser  ## Run every test on SQLite, PostgreSQL and the rest; options go into ARGS, as in make test ARGS="-n 0"

@@ -22,6 +22,7 @@ from ostiary.foundation.clock import SystemClock
 from ostiary.foundation.crypto import KEY_SIZE, Keyring
 from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.errors import OstiaryError
+from ostiary.foundation.ids import format_id, new_id
 from ostiary.foundation.key_service import LocalKeys
 from ostiary.foundation.storage import Database, database_at
 from ostiary.services import Ground, Services, build, http_settings
@@ -129,6 +130,10 @@ class Ostiary(Declarations):
         if self._services is None:
             raise NotStarted
         return self._services
+
+    def new_id(self, prefix: str) -> str:
+        """Make a key for a row of the application's own, `room_01h…`: those made later are larger (UUIDv7, RFC 9562 §5.7)."""
+        return format_id(prefix, new_id(self.clock.now(), self._entropy))
 
     def verify(self, token: str) -> Principal:
         """Return who presents an access token, without I/O.

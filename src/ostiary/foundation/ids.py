@@ -23,7 +23,9 @@ _CROCKFORD = b"0123456789abcdefghjkmnpqrstvwxyz"
 _TO_CROCKFORD = bytes.maketrans(_BASE32HEX, _CROCKFORD)
 _FROM_CROCKFORD = bytes.maketrans(_CROCKFORD, _BASE32HEX)
 # The first character carries three bits only: a larger one would overflow 128 bits.
-_ENCODED = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}", re.ASCII)
+ENCODED_PATTERN = "[0-7][0-9a-hjkmnp-tv-z]{25}"
+"""What is behind the prefix of an id."""
+_ENCODED = re.compile(ENCODED_PATTERN, re.ASCII)
 _PADDING = 20 - 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

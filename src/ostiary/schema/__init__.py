@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from ostiary.schema.errors import SchemaError, UnknownRevision
-from ostiary.schema.host import include_object
 from ostiary.schema.triggers import guard_profile_table
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     )
     from ostiary.schema.drafting import create
     from ostiary.schema.drift import Difference
+    from ostiary.schema.host import Moment, TypedId, engine_at, identities, include_object
     from ostiary.schema.revision import Deployed, deployed
 
 HEAD: Final = "0005"
@@ -34,13 +34,18 @@ HEAD: Final = "0005"
 _LOADED_ON_USE: Final = {
     "Deployed": "revision",
     "Difference": "drift",
+    "Moment": "host",
     "Status": "commands",
     "Step": "commands",
+    "TypedId": "host",
     "check": "commands",
     "create": "drafting",
     "deploy": "commands",
     "deployed": "revision",
     "downgrade": "commands",
+    "engine_at": "host",
+    "identities": "host",
+    "include_object": "host",
     "reset": "commands",
     "resolve": "commands",
     "status": "commands",
@@ -50,16 +55,20 @@ __all__ = [
     "HEAD",
     "Deployed",
     "Difference",
+    "Moment",
     "SchemaError",
     "Status",
     "Step",
+    "TypedId",
     "UnknownRevision",
     "check",
     "create",
     "deploy",
     "deployed",
     "downgrade",
+    "engine_at",
     "guard_profile_table",
+    "identities",
     "include_object",
     "reset",
     "resolve",
