@@ -191,6 +191,13 @@ class TransactionFailed(OstiaryError):
         )
 
 
+class TookTooLong(Unavailable):
+    """A transaction lasted longer than one may: nothing of it was kept. A smaller one may fit."""
+
+    def __init__(self) -> None:
+        super().__init__("A transaction took too long and was rolled back; try again shortly.")
+
+
 class OutcomeUnknown(Unavailable):
     """The connection broke while committing: read again before assuming either way."""
 
