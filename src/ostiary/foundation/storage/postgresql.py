@@ -21,6 +21,7 @@ from ostiary.foundation.storage.database import (
     Connections,
     OutcomeUnknown,
     Query,
+    TookTooLong,
     Unstorable,
     only_reads,
 )
@@ -167,9 +168,7 @@ class PostgreSQL(_Verbs):
             transaction.state.ended = True
             await self._abandon(connection, begun=transaction.begun)
             if isinstance(error, TimeoutError) and deadline.expired():
-                raise Unavailable(
-                    "A transaction took too long and was rolled back; try again shortly."
-                ) from None
+                raise TookTooLong from None
             raise
         transaction.state.ended = True
         await self._give_back(connection)

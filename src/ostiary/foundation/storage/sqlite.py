@@ -22,6 +22,7 @@ from ostiary.foundation.storage.database import (
     TRANSACTION_LIMIT,
     Connections,
     OutcomeUnknown,
+    TookTooLong,
     only_reads,
 )
 from ostiary.foundation.storage.rows import compile_reader, encode
@@ -147,9 +148,7 @@ class SQLite(_Verbs):
             # next finds the transaction gone.
             thread.submit(_roll_back, self._writer)
             if isinstance(error, TimeoutError) and deadline.expired():
-                raise Unavailable(
-                    "A transaction took too long and was rolled back; try again shortly."
-                ) from None
+                raise TookTooLong from None
             raise
         finally:
             transaction.state.ended = True
