@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from ostiary.features.registration import ApplicationRecords
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.storage import Transaction
+    from ostiary.services import ApplicationAccounts
     from ostiary.settings import Settings
     from ostiary.verifier import Principal
 
@@ -123,6 +124,11 @@ class Ostiary(Declarations):
     def records(self) -> ApplicationRecords:
         """What hooks write messages and audit events with. Raises `NotStarted`."""
         return self.services.application_records
+
+    @property
+    def accounts(self) -> ApplicationAccounts:
+        """What the application decides about accounts that are there. Raises `NotStarted`."""
+        return self.services.application_accounts
 
     @property
     def vault(self) -> ApplicationVault:
