@@ -181,6 +181,11 @@ class Ostiary(Declarations):
         """
         return self.services.verifier.verify(token, now=self.clock.now())
 
+    async def deploy(self) -> list[str]:
+        """Bring our tables up to date, for the application's own to refer to, and return what was applied. Raises `SchemaError`."""
+        self._make_folder()
+        return await schema.deploy(self.settings.database)
+
     async def start(self, *, workers: int = 1) -> None:
         """Open the database, load the keys, and follow the revocations.
 
@@ -321,10 +326,8 @@ class Ostiary(Declarations):
 
         One that a newer release has deployed is as good as ours when it says that it serves this release (F15).
         """
-        url = self.settings.database
-        if self.settings.env == "development":
-            self.settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = await schema.deployed(url)
+        self._make_folder()
+        found = await schema.deployed(self.settings.database)
         if found.serves(schema.HEAD):
             return
         if self.settings.env == "production":
@@ -332,7 +335,11 @@ class Ostiary(Declarations):
                 f"The database is at revision {found.revision or 'none'}, and this release needs {schema.HEAD}: "
                 "run `ostiary schema deploy`, then start again."
             )
-        await schema.deploy(url)
+        await self.deploy()
+
+    def _make_folder(self) -> None:
+        if self.settings.env == "development":
+            self.settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """Answer the lifespan protocol when served alone."""

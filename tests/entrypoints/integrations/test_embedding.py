@@ -1,5 +1,6 @@
 """Ostiary inside other applications: guards, lifespans, prefixes, one database."""
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from ostiary import Ostiary, Principal, Query
 from ostiary.app import NotStarted
 from ostiary.entrypoints.integrations.fastapi import REFUSALS, SignedIn
 from ostiary.entrypoints.integrations.starlette import requires
+from ostiary.schema import HEAD, check
 from ostiary.testing import principal
 
 ACCOUNT = {"email": "ada@example.org", "password": "a long phrase only Ada knows"}
@@ -123,6 +125,14 @@ def test_the_hosts_document_states_the_scheme(auth):
 
     assert document["components"]["securitySchemes"]["Ostiary"]["scheme"] == "bearer"
     assert document["paths"]["/hello"]["get"]["security"] == [{"Ostiary": []}]
+
+
+def test_the_tables_are_there_before_the_start_for_migrations_that_refer_to_them(auth, database_url):
+    """An application deploys ours with its own, in a folder that need not be there; again, there is nothing to do."""
+    first, second = [asyncio.run(auth.deploy()) for _ in range(2)]
+
+    assert (first[-1], second) == (HEAD, [])
+    assert asyncio.run(check(database_url)) == []
 
 
 def test_the_hosts_document_states_the_refusals(auth):
