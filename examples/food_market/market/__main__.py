@@ -8,16 +8,13 @@ import uvicorn
 from alembic import command
 from alembic.config import Config
 
-from ostiary import schema
-
 from .accounts import PORT, auth
 from .seed import PHRASE, seed
 
 
 def migrate() -> None:
     """Bring Ostiary's tables up to date, then the market's, which refer to them."""
-    auth.settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    asyncio.run(schema.deploy(auth.settings.database))
+    asyncio.run(auth.deploy())
     command.upgrade(Config(Path(__file__).with_name("alembic.ini")), "head")
 
 

@@ -77,6 +77,28 @@ async def test_a_store_that_cannot_be_opened_leaves_nothing(market):
     assert (await market.client.post("/auth/v1/login", json=login)).status_code == 401
 
 
+@pytest.fixture
+def verify_first(environment, monkeypatch):
+    """As in production: nobody is made before their address is proven."""
+    monkeypatch.setenv("OSTIARY_REGISTRATION__VERIFY_FIRST", "true")
+
+
+async def test_a_store_is_opened_when_its_vendors_address_is_proven(verify_first, market):
+    """A store that cannot be opened is refused before any mail is sent; the link opens the other one, once."""
+    refused = await register(market, VENDOR | {"profile": {"name": ""}})
+    asked = await register(market, VENDOR | {"profile": {"name": "Cleo's"}})
+    [mail] = await market.running.deliver()
+    before = await market.rows("vendors")
+    proof = {"token": mail.values["token"], "flow": asked.json()["flow"]}
+    opened, again = [await market.client.post("/auth/v1/register/confirm", json=proof) for _ in range(2)]
+    me = (await market.client.get("/me", headers=bearer(opened))).json()
+
+    assert (refused.status_code, asked.status_code, before) == (400, 202, 0)
+    assert (me["store"]["name"], me["email"]) == ("Cleo's", "cleo@example.org")
+    assert again.status_code == 401
+    assert await market.rows("vendors") == 1
+
+
 async def test_sixteen_registrations_with_one_address_open_one_store(market):
     """Whoever loses the race leaves no store behind; other addresses are not held up."""
     same = [register(market, VENDOR | {"profile": {"name": "Cleo's"}}) for _ in range(16)]
