@@ -24,9 +24,12 @@ from ostiary.foundation.storage.database import (
     UniqueViolation,
     Unstorable,
 )
+from ostiary.foundation.storage.rows import EPOCH, MICROSECOND
 
 __all__ = [
     "DATABASE_TIME",
+    "EPOCH",
+    "MICROSECOND",
     "TRANSACTION_LIMIT",
     "Connections",
     "Database",
