@@ -43,7 +43,12 @@ def environment(pool):
 @pytest.fixture
 async def known_there(practice, pool):
     """Ada has an account at the provider, and none here."""
-    account = {"email": EMAIL, "password": UPSTREAM, "entity_type": "client", "profile": {"display_name": "Ada"}}
+    account = {
+        "email": EMAIL,
+        "password": UPSTREAM,
+        "entity_type": "client",
+        "profile": {"display_name": "Ada"},
+    }
     assert (await practice.post(f"{AT}/register", account)).status_code == 202
     confirmation = {"email": EMAIL, "code": "123456", "entity_type": "client"}
     assert (await practice.post(f"{AT}/register/confirm", confirmation)).status_code == 204
@@ -72,7 +77,9 @@ async def test_s3_a_client_that_cannot_be_made_leaves_nothing(known_there):
     await practice.hide("clients")
     failed = await practice.post(f"{AT}/login", LOGIN)
     await practice.show("clients")
-    left = [await practice.count(f"ostiary.{table}") for table in ("identities", "linked_accounts", "sessions")]
+    left = [
+        await practice.count(f"ostiary.{table}") for table in ("identities", "linked_accounts", "sessions")
+    ]
     again = await practice.post(f"{AT}/login", LOGIN)
 
     assert (failed.status_code, left, again.status_code) == (500, [0, 0, 0], 200)
