@@ -1,6 +1,7 @@
 """Everything about authentication: who there is, what they have to show, what comes with them, and who may pass.
 
-Therapists and clients are kinds of account, so one person may be both, with one address and a password for each.
+Therapists and clients are kinds of account, so one person may be both, with one address and a password for each. The key of
+their row is that of their identity.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from fastapi import Depends
 from examples.practice import statements
 from ostiary import Decision, Identity, NewIdentity, OnboardingFlow, OnboardingStep, Ostiary, Principal
 from ostiary.entrypoints.integrations.fastapi import SignedIn
-from ostiary.schema import TypedId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,19 +30,17 @@ auth = Ostiary(
 )
 
 
-async def create_therapist(tx: Transaction, identity: NewIdentity, profile: Mapping[str, Any]) -> UUID:
+async def add_therapist(tx: Transaction, identity: NewIdentity, profile: Mapping[str, Any]) -> UUID:
     """Make a therapist's own row."""
     therapist = read(NewTherapist, profile)
-    key = TypedId("thp").uuid(auth.new_id("thp"))
-    await tx.execute(statements.INSERT_THERAPIST, key, identity.id, therapist.display_name)
-    return key
+    await tx.execute(statements.INSERT_THERAPIST, identity.id, therapist.display_name)
+    return identity.id
 
 
-async def create_client(tx: Transaction, identity: NewIdentity, profile: Mapping[str, Any]) -> UUID:
+async def add_client(tx: Transaction, identity: NewIdentity, profile: Mapping[str, Any]) -> UUID:
     """Make a client's own row: of one who registers, or who comes from a provider for the first time."""
-    key = TypedId("cli").uuid(auth.new_id("cli"))
-    await tx.execute(statements.INSERT_CLIENT, key, identity.id, read(NewClient, profile).display_name)
-    return key
+    await tx.execute(statements.INSERT_CLIENT, identity.id, read(NewClient, profile).display_name)
+    return identity.id
 
 
 async def ask_for_verification(tx: Transaction, identity: NewIdentity, profile: Mapping[str, Any]) -> None:
@@ -65,9 +63,9 @@ async def publish(tx: Transaction, identity: Identity, data: Mapping[str, Mappin
     await tx.execute(statements.PUBLISH_THERAPIST, identity.id, *said)
 
 
-auth.entity_type("client", prefix="cli", create=create_client, check=NewClient.check)
+auth.entity_type("client", prefix="cli", create=add_client, check=NewClient.check)
 auth.entity_type(
-    "therapist", prefix="thp", create=create_therapist, check=NewTherapist.check, needs_approval=True
+    "therapist", prefix="thp", create=add_therapist, check=NewTherapist.check, needs_approval=True
 )
 auth.on_registered(ask_for_verification, entity_type="therapist")
 auth.on_decided(follow_decision, entity_type="therapist")

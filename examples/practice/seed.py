@@ -6,7 +6,7 @@ import httpx2
 from examples.practice.accounts import auth
 from examples.practice.app import app
 from examples.practice.database import sessions
-from examples.practice.tables import Client, Therapist
+from examples.practice.tables import IDENTITIES, Client, Therapist
 from sqlalchemy import func, select
 
 PASSWORD = "a phrase for trying this out"  # noqa: S105 - the README tells it
@@ -35,7 +35,12 @@ async def seed() -> bool:
         are_addresses_proven=True,
     )
     async with sessions.begin() as session:
-        therapist = (await session.scalars(select(Therapist).where(Therapist.identity_id == grace))).one()
+        hers = (
+            select(Therapist)
+            .join(IDENTITIES, IDENTITIES.c.id == Therapist.id)
+            .where(IDENTITIES.c.id == grace)
+        )
+        therapist = (await session.scalars(hers)).one()
         therapist.bio_short = "Listens first."
         therapist.specializations, therapist.languages_spoken = ["anxiety", "grief"], ["en", "pt"]
     await _apply()

@@ -19,8 +19,6 @@ class Base(DeclarativeBase):
         naming_convention={
             "pk": "pk_%(table_name)s",
             "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_name)s",
-            "ix": "ix_%(table_name)s_%(column_0_name)s",
         }
     )
 
@@ -33,9 +31,8 @@ class Client(Base):
 
     __tablename__ = "clients"
 
-    id: Mapped[str] = mapped_column(TypedId("cli"), primary_key=True)
-    identity_id: Mapped[str] = mapped_column(
-        TypedId("idn"), ForeignKey(IDENTITIES.c.id, ondelete="CASCADE"), unique=True
+    id: Mapped[str] = mapped_column(
+        TypedId("cli"), ForeignKey(IDENTITIES.c.id, ondelete="CASCADE"), primary_key=True
     )
     display_name: Mapped[str | None]
 
@@ -45,9 +42,8 @@ class Therapist(Base):
 
     __tablename__ = "therapists"
 
-    id: Mapped[str] = mapped_column(TypedId("thp"), primary_key=True)
-    identity_id: Mapped[str] = mapped_column(
-        TypedId("idn"), ForeignKey(IDENTITIES.c.id, ondelete="CASCADE"), unique=True
+    id: Mapped[str] = mapped_column(
+        TypedId("thp"), ForeignKey(IDENTITIES.c.id, ondelete="CASCADE"), primary_key=True
     )
     display_name: Mapped[str]
     bio_short: Mapped[str | None]

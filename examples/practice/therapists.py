@@ -54,7 +54,7 @@ def active_therapists(*, after: str | None, limit: int) -> Select[Therapist]:
     """
     found = (
         select(Therapist)
-        .join(IDENTITIES, IDENTITIES.c.id == Therapist.identity_id)
+        .join(IDENTITIES, IDENTITIES.c.id == Therapist.id)
         .where(
             IDENTITIES.c.status == "active",
             IDENTITIES.c.email_verified_at.is_not(None),

@@ -33,14 +33,14 @@ async def list_waiting(_operator: OperatorSignedIn, session: Session) -> list[Wa
     """
     found = await session.execute(
         select(
-            Therapist.identity_id,
+            IDENTITIES.c.id.label("identity_id"),
             Therapist.display_name,
             IDENTITIES.c.email,
             TherapistVerification.license_number,
             TherapistVerification.requested_at,
         )
         .join(TherapistVerification.therapist)
-        .join(IDENTITIES, IDENTITIES.c.id == Therapist.identity_id)
+        .join(IDENTITIES, IDENTITIES.c.id == Therapist.id)
         .where(TherapistVerification.decided_at.is_(None), IDENTITIES.c.status == "pending_verification")
         .order_by(TherapistVerification.requested_at)
         .limit(LONGEST_PAGE)

@@ -120,8 +120,8 @@ INSERT INTO ostiary.identities (id, entity_type, entity_id, email_verified_at, p
 SELECT lpad(to_hex(n), 32, '0')::uuid, 'therapist', n::text, now(), now(), 'active', now(), now() FROM generate_series(1, 5000) n
 """
 FILL_THERAPISTS = """
-INSERT INTO therapists (id, identity_id, display_name)
-SELECT lpad(to_hex(n), 32, '0')::uuid, lpad(to_hex(n), 32, '0')::uuid, 'T' FROM generate_series(1, 5000) n
+INSERT INTO therapists (id, display_name)
+SELECT lpad(to_hex(n), 32, '0')::uuid, 'T' FROM generate_series(1, 5000) n
 """
 
 

@@ -19,27 +19,19 @@ def upgrade() -> None:
     op.create_table(
         "clients",
         sa.Column("id", TypedId("cli"), nullable=False),
-        sa.Column("identity_id", TypedId("idn"), nullable=False),
         sa.Column("display_name", sa.String()),
         sa.PrimaryKeyConstraint("id", name="pk_clients"),
-        sa.ForeignKeyConstraint(
-            ["identity_id"], [IDENTITIES.c.id], name="fk_clients_identity_id", ondelete="CASCADE"
-        ),
-        sa.UniqueConstraint("identity_id", name="uq_clients_identity_id"),
+        sa.ForeignKeyConstraint(["id"], [IDENTITIES.c.id], name="fk_clients_id", ondelete="CASCADE"),
     )
     op.create_table(
         "therapists",
         sa.Column("id", TypedId("thp"), nullable=False),
-        sa.Column("identity_id", TypedId("idn"), nullable=False),
         sa.Column("display_name", sa.String(), nullable=False),
         sa.Column("bio_short", sa.String()),
         sa.Column("specializations", Texts, server_default=sa.text("'[]'"), nullable=False),
         sa.Column("languages_spoken", Texts, server_default=sa.text("'[]'"), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_therapists"),
-        sa.ForeignKeyConstraint(
-            ["identity_id"], [IDENTITIES.c.id], name="fk_therapists_identity_id", ondelete="CASCADE"
-        ),
-        sa.UniqueConstraint("identity_id", name="uq_therapists_identity_id"),
+        sa.ForeignKeyConstraint(["id"], [IDENTITIES.c.id], name="fk_therapists_id", ondelete="CASCADE"),
     )
     op.create_table(
         "therapist_verifications",
