@@ -84,3 +84,19 @@ async def test_whoever_goes_takes_their_rows_along(practice):
     await practice.execute("DELETE FROM ostiary.identities")
 
     assert await practice.count("therapists") == await practice.count("therapist_verifications") == 0
+
+
+@pytest.mark.parametrize("environment", [{"OSTIARY_REGISTRATION__VERIFY_FIRST": "true"}])
+async def test_s3_where_addresses_are_proven_first_the_same_comes_with_the_proof(practice):
+    """As in production: a wrong licence is told at once, and nothing is there before the link is opened; then all is."""
+    profile = {"display_name": "Grace", "license_number": ""}
+    wrong = await practice.post("/auth/v1/register", application(profile=profile))
+    asked = await practice.post("/auth/v1/register", application())
+    before = await practice.count("therapists")
+    (mail,) = await practice.running.deliver()
+    proof = {"token": mail.values["token"], "flow": asked.json()["flow"]}
+    confirmed = await practice.post("/auth/v1/register/confirm", proof)
+
+    assert (wrong.status_code, asked.status_code, before) == (400, 202, 0)
+    assert (confirmed.status_code, confirmed.json()["status"]) == (202, "approval_awaited")
+    assert [somebody["license_number"] for somebody in await practice.waiting()] == ["PSY-1001"]
