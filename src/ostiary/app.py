@@ -239,7 +239,8 @@ class Ostiary(Declarations):
         try:
             await follower.catch_up()
         except Unavailable:
-            # The connection may have been lost during the pause; the second attempt has another.
+            # Where one connection died during the pause, so did all of them.
+            await self.services.database.forget_connections()
             with suppress(Unavailable):
                 await follower.catch_up()
 

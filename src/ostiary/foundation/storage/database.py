@@ -151,6 +151,9 @@ class Database(Statements, Protocol):
     async def fingerprint(self) -> str:
         """Say which database this is: a copy of it, or one that was set back in time, is another."""
 
+    async def forget_connections(self) -> None:
+        """Connect anew at the next call: those that are open may be dead without anybody having noticed."""
+
     async def open(self) -> None:
         """Connect.
 

@@ -108,6 +108,9 @@ class SQLite(_Verbs):
             ) from None
         self._thread = thread
 
+    async def forget_connections(self) -> None:
+        """Do nothing: a file that is open stays so."""
+
     async def fingerprint(self) -> str:
         """Say which file this is; one that was copied or moved into its place is another."""
         try:
