@@ -20,13 +20,13 @@ async def seed() -> bool:
         ]
     if any(counts):
         return False
-    await auth.create_account(
+    await auth.accounts.create(
         "admin", email="operator@example.org", password=PASSWORD, roles=["ostiary:operator"]
     )
-    await auth.create_account(
+    await auth.accounts.create(
         "client", email="cleo@example.org", password=PASSWORD, profile={"display_name": "Cleo Costa"}
     )
-    grace = await auth.create_account(
+    grace = await auth.accounts.create(
         "therapist",
         email="grace@example.org",
         phone="+12025550101",

@@ -13,13 +13,10 @@ from ostiary import schema
 from ostiary import settings as environment
 from ostiary.declarations import Declarations
 from ostiary.entrypoints.http.openapi import openapi_document
-from ostiary.features.audit import SYSTEM, Origin
 from ostiary.features.data_keys import DataKeys
 from ostiary.features.flows import FactorPolicy
-from ostiary.features.identities import IDENTITY_PREFIX
 from ostiary.features.onboarding import read_flows
 from ostiary.features.profiles import PROFILE_TYPES, ProfileType, check_fields
-from ostiary.features.registration import NewAccount
 from ostiary.first_run import key_service_at, keys_to_adopt
 from ostiary.foundation.clock import SystemClock
 from ostiary.foundation.crypto import KEY_SIZE, Keyring
@@ -27,7 +24,6 @@ from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.errors import OstiaryError, Unavailable
 from ostiary.foundation.ids import format_id, new_id
 from ostiary.foundation.key_service import LocalKeys
-from ostiary.foundation.secret import Secret
 from ostiary.foundation.storage import Database, database_at
 from ostiary.services import Ground, Services, build, http_settings
 from ostiary.version import VERSION
@@ -145,34 +141,6 @@ class Ostiary(Declarations):
     def new_id(self, prefix: str) -> str:
         """Make a key for a row of the application's own, `room_01h…`: those made later are larger (UUIDv7, RFC 9562 §5.7)."""
         return format_id(prefix, new_id(self.clock.now(), self._entropy))
-
-    async def create_account(
-        self,
-        entity_type: str,
-        *,
-        email: str | None = None,
-        phone: str | None = None,
-        password: str | None = None,
-        profile: Mapping[str, Any] | None = None,
-        roles: Sequence[str] = (),
-        are_addresses_proven: bool = False,
-    ) -> str:
-        """Make an account by the application itself, as for first data, and return its `idn_…`.
-
-        Nobody has to approve it, nobody is told and nobody signed in. Raises `NotStarted`, and what registering raises.
-        """
-        account = NewAccount(
-            entity_type, email, phone, None if password is None else Secret(password), profile or {}
-        )
-        made = await self.services.registration.create(
-            account,
-            roles=roles,
-            are_addresses_proven=are_addresses_proven,
-            by=SYSTEM,
-            origin=Origin(),
-            now=self.clock.now(),
-        )
-        return format_id(IDENTITY_PREFIX, made.id)
 
     def verify(self, token: str) -> Principal:
         """Return who presents an access token, without I/O.

@@ -33,13 +33,13 @@ async def _is_empty() -> bool:
 
 async def _fill() -> bool:
     people = {
-        name: await auth.create_account("user", email=f"{name}@example.org", password=PHRASE)
+        name: await auth.accounts.create("user", email=f"{name}@example.org", password=PHRASE)
         for name in CUSTOMERS
     }
-    await auth.create_account("admin", email="mo@example.org", password=PHRASE, roles=["moderator"])
+    await auth.accounts.create("admin", email="mo@example.org", password=PHRASE, roles=["moderator"])
     for name, (store, _menu) in STORES.items():
         profile = {"name": store}
-        await auth.create_account("vendor", email=f"{name}@example.org", password=PHRASE, profile=profile)
+        await auth.accounts.create("vendor", email=f"{name}@example.org", password=PHRASE, profile=profile)
     async with sessions.begin() as session:
         session.add_all(
             Address(identity_id=person, label="Home", street="Market Street 1", city="Foodham")

@@ -77,5 +77,7 @@ def build(ground: Ground) -> Services:
         data_keys=ground.data_keys,
         cache=ground.cache,
         follower=follower,
-        application_accounts=ApplicationAccounts(administration=journeys.administration, clock=clock),
+        application_accounts=ApplicationAccounts(
+            registration=journeys.registration, administration=journeys.administration, clock=clock
+        ),
     )

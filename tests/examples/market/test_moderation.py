@@ -115,7 +115,7 @@ async def test_another_worker_refuses_a_suspended_vendor_too(market):
 
 async def test_moderators_need_a_second_factor(market):
     """An administrator's password alone signs nobody in."""
-    await market.running.auth.create_account(
+    await market.running.auth.accounts.create(
         "admin", email="mo@example.org", password=PASSWORD, roles=["moderator"]
     )
     login = {"identifier": "mo@example.org", "password": PASSWORD, "entity_type": "admin"}

@@ -69,7 +69,7 @@ async def therapists(practice, number, *, are_addresses_proven=True):
     for count in range(number):
         name = f"t{await practice.count('therapists')}"
         made.append(
-            await auth.create_account(
+            await auth.accounts.create(
                 "therapist",
                 email=f"{name}@example.org",
                 phone=f"+1202555{1000 + await practice.count('therapists')}",
