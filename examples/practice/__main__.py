@@ -9,6 +9,7 @@ import argparse
 import asyncio
 
 import uvicorn
+
 from examples.practice.accounts import PORT, auth
 from examples.practice.app import app
 from examples.practice.database import engine

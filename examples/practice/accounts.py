@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Annotated, Any
 
-from examples.practice.profiles import About, NewClient, NewTherapist, Offer, read
 from fastapi import Depends
 
 from examples.practice import statements
+from examples.practice.profiles import About, NewClient, NewTherapist, Offer, read
 from ostiary import Decision, Identity, NewIdentity, OnboardingFlow, OnboardingStep, Ostiary, Principal
 from ostiary.entrypoints.integrations.fastapi import SignedIn
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from examples.practice.accounts import auth
-from examples.practice.database import engine
 from fastapi import FastAPI
 
 from examples.practice import clients, therapists, verifications
+from examples.practice.accounts import auth
+from examples.practice.database import engine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -1,11 +1,11 @@
 """Clients: what they see of themselves."""
 
-from examples.practice.accounts import ClientSignedIn
-from examples.practice.database import Session
-from examples.practice.tables import Client
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict
 
+from examples.practice.accounts import ClientSignedIn
+from examples.practice.database import Session
+from examples.practice.tables import Client
 from ostiary.entrypoints.integrations.fastapi import REFUSALS
 
 router = APIRouter(prefix="/clients", tags=["Clients"], responses={**REFUSALS})

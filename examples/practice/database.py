@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from examples.practice.accounts import auth
 from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from examples.practice.accounts import auth
 from ostiary.schema import engine_at
 
 # A connection may have died while nobody asked for it: the server was restarted, a function's container was frozen.

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from mangum import Mangum
+
 from examples.practice.accounts import auth
 from examples.practice.app import app
-from mangum import Mangum
 
 if TYPE_CHECKING:
     from mangum.types import Receive, Scope, Send

@@ -6,8 +6,8 @@ import asyncio
 
 from alembic import command
 from alembic.config import Config
-from examples.practice.accounts import auth
 
+from examples.practice.accounts import auth
 from ostiary import schema
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import httpx2
+from sqlalchemy import func, select
+
 from examples.practice.accounts import auth
 from examples.practice.app import app
 from examples.practice.database import sessions
 from examples.practice.tables import IDENTITIES, Client, Therapist
-from sqlalchemy import func, select
 
 PASSWORD = "a phrase for trying this out"  # noqa: S105 - the README tells it
 

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from examples.practice.accounts import auth
 from sqlalchemy import JSON, ForeignKey, Index, MetaData, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from examples.practice.accounts import auth
 from ostiary.schema import Moment, TypedId, identities
 
 Texts = JSON().with_variant(JSONB(), "postgresql")

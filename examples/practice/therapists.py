@@ -3,14 +3,14 @@
 from datetime import datetime
 from typing import Annotated
 
-from examples.practice.accounts import TherapistSignedIn
-from examples.practice.database import Session
-from examples.practice.tables import IDENTITIES, Therapist
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload
 
+from examples.practice.accounts import TherapistSignedIn
+from examples.practice.database import Session
+from examples.practice.tables import IDENTITIES, Therapist
 from ostiary.entrypoints.integrations.fastapi import REFUSALS
 from ostiary.schema import TypedId
 

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-from examples.practice.accounts import OperatorSignedIn
-from examples.practice.database import Session
-from examples.practice.tables import IDENTITIES, Therapist, TherapistVerification
 from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlalchemy import select
 
+from examples.practice.accounts import OperatorSignedIn
+from examples.practice.database import Session
+from examples.practice.tables import IDENTITIES, Therapist, TherapistVerification
 from ostiary.entrypoints.integrations.fastapi import REFUSALS
 
 router = APIRouter(prefix="/verifications", tags=["Verifications"], responses={**REFUSALS})

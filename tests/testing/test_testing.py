@@ -10,6 +10,7 @@ import pytest
 
 from ostiary import Ostiary
 from ostiary.features.identities import parse_email
+from ostiary.features.roles import RoleNotFound
 from ostiary.testing import MovableClock, auth_for_tests, principal
 from ostiary.testing.auth import PASSWORD
 from ostiary.verifier import InvalidToken
@@ -75,6 +76,14 @@ async def test_an_application_makes_its_first_accounts(running):
     assert ada.principal.has_role("ostiary:operator")
     assert identity.email_verified_at == running.clock.now()
     assert await running.deliver() == []
+
+
+async def test_an_application_gives_no_role_there_is_not(running):
+    """A name that was mistyped makes neither a role nor an account."""
+    with pytest.raises(RoleNotFound):
+        await running.auth.accounts.create("user", email="ada@example.org", roles=["moderater"])
+
+    assert await running.auth.services.identities.find("user", parse_email("ada@example.org")) is None
 
 
 def test_a_clock_stands_still():

@@ -6,9 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from alembic import context
+
 from examples.practice.database import engine
 from examples.practice.tables import Base
-
 from ostiary.schema import include_object
 
 if TYPE_CHECKING:

@@ -78,6 +78,10 @@ def build(ground: Ground) -> Services:
         cache=ground.cache,
         follower=follower,
         application_accounts=ApplicationAccounts(
-            registration=journeys.registration, administration=journeys.administration, clock=clock
+            database,
+            registration=journeys.registration,
+            administration=journeys.administration,
+            roles=facts.roles,
+            clock=clock,
         ),
     )

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from ostiary.features.administration import Administration
     from ostiary.features.registration import Registration
+    from ostiary.features.roles import Roles
     from ostiary.foundation.clock import Clock
+    from ostiary.foundation.storage import Database
     from ostiary.verifier import Principal
 
 
@@ -26,9 +28,19 @@ class ApplicationAccounts:
     Identities are named as a `Principal` names them, `idn_…`. Each call is a transaction of its own.
     """
 
-    def __init__(self, *, registration: Registration, administration: Administration, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        registration: Registration,
+        administration: Administration,
+        roles: Roles,
+        clock: Clock,
+    ) -> None:
+        self._database = database
         self._registration = registration
         self._administration = administration
+        self._roles = roles
         self._clock = clock
 
     async def create(
@@ -44,8 +56,10 @@ class ApplicationAccounts:
     ) -> str:
         """Make an account, as for first data, and return its `idn_…`.
 
-        Nobody has to approve it, nobody is told and nobody signed in. Raises what registering raises.
+        Nobody has to approve it, nobody is told and nobody signed in. Raises `RoleNotFound`, and what registering raises.
         """
+        for role in roles:
+            await self._roles.get(self._database, role)
         hidden = None if password is None else Secret(password)
         made = await self._registration.create(
             NewAccount(entity_type, email, phone, hidden, profile or {}),

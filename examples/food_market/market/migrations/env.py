@@ -3,10 +3,10 @@
 import asyncio
 
 from alembic import context
-from examples.food_market.market.accounts import auth
-from examples.food_market.market.tables import Base
 from sqlalchemy import Connection
 
+from examples.food_market.market.accounts import auth
+from examples.food_market.market.tables import Base
 from ostiary.schema import engine_at, include_object
 
 

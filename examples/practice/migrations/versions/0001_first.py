@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-from examples.practice.tables import IDENTITIES, Texts
 
+from examples.practice.tables import IDENTITIES, Texts
 from ostiary.schema import Moment, TypedId
 
 revision = "0001"
