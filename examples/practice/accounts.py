@@ -7,6 +7,7 @@ their row is that of their identity.
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends
@@ -63,9 +64,9 @@ async def publish(tx: Transaction, identity: Identity, data: Mapping[str, Mappin
     await tx.execute(statements.PUBLISH_THERAPIST, identity.id, *said)
 
 
-auth.entity_type("client", prefix="cli", create=add_client, check=NewClient.check)
+auth.entity_type("client", prefix="cli", create=add_client, check=partial(read, NewClient))
 auth.entity_type(
-    "therapist", prefix="thp", create=add_therapist, check=NewTherapist.check, needs_approval=True
+    "therapist", prefix="thp", create=add_therapist, check=partial(read, NewTherapist), needs_approval=True
 )
 auth.on_registered(ask_for_verification, entity_type="therapist")
 auth.on_decided(follow_decision, entity_type="therapist")

@@ -28,21 +28,11 @@ class NewTherapist(Said):
     display_name: Line
     license_number: Line
 
-    @classmethod
-    def check(cls, profile: Mapping[str, Any]) -> None:
-        """Refuse what no therapist could be made of. Raises `InvalidProfile`."""
-        read(cls, profile)
-
 
 class NewClient(BaseModel):
     """Whom a client registers as; a provider may say more than we keep, and may not know the name."""
 
     display_name: Line | None = None
-
-    @classmethod
-    def check(cls, profile: Mapping[str, Any]) -> None:
-        """Refuse what no client could be made of. Raises `InvalidProfile`."""
-        read(cls, profile)
 
 
 class About(Said):
