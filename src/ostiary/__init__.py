@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from ostiary.app import Ostiary
-    from ostiary.features.identities import NewIdentity
+    from ostiary.features.administration import Decision
+    from ostiary.features.identities import Identity, NewIdentity
     from ostiary.features.onboarding import OnboardingFlow, OnboardingStep
     from ostiary.features.profiles import InvalidProfile
     from ostiary.foundation.storage import Query, Transaction
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 # Imported when first used: an application that only verifies tokens loads none of the rest.
 _HOMES: Final = {
+    "Decision": "ostiary.features.administration",
+    "Identity": "ostiary.features.identities",
     "InvalidProfile": "ostiary.features.profiles",
     "NewIdentity": "ostiary.features.identities",
     "OnboardingFlow": "ostiary.features.onboarding",
@@ -28,6 +31,8 @@ _HOMES: Final = {
 }
 
 __all__ = [
+    "Decision",
+    "Identity",
     "InvalidProfile",
     "NewIdentity",
     "OnboardingFlow",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ostiary.features.accounts_elsewhere import MergeHooks
+from ostiary.features.administration import DecisionHook
 from ostiary.features.identities import EntityType, EntityTypes
 from ostiary.features.onboarding import OnboardingFlows
 from ostiary.features.privacy import PersonalDataHooks
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ostiary.features.accounts_elsewhere import OnMerged
+    from ostiary.features.administration import OnDecided
     from ostiary.features.identities import CheckProfile, CreateProfile, OnRegistered
     from ostiary.features.onboarding import OnboardingFlow
     from ostiary.features.outbox import Topic, Transport
@@ -31,6 +33,7 @@ class Declarations:
         self.onboarding_flows: Final = OnboardingFlows()
         self.personal_data_hooks: Final = PersonalDataHooks()
         self.merge_hooks: Final = MergeHooks()
+        self.decision_hooks: Final[list[DecisionHook]] = []
         self.transports: Final[dict[Topic, Transport]] = {}
         """The application's own ways for messages, instead of those of the settings."""
 
@@ -61,6 +64,14 @@ class Declarations:
         `tx` only, `records` for messages and audit events, and no outgoing I/O.
         """
         self.entity_types.on_registered(hook, entity_type=entity_type, role=role)
+
+    def on_decided(self, hook: OnDecided, *, entity_type: str | None = None) -> None:
+        """Run `await hook(tx, identity, decision)` when an operator approves or rejects a newcomer, in that transaction.
+
+        Raw SQL through `tx` only, and no outgoing I/O. What it raises leaves the newcomer waiting. Commands know none of
+        the application's hooks: where there is one, decide over HTTP.
+        """
+        self.decision_hooks.append(DecisionHook(hook, entity_type))
 
     def onboarding_flow(self, flow: OnboardingFlow) -> None:
         """Declare what people are asked after they registered. Raises `InvalidFlow`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 import httpx2
 import pytest
@@ -31,12 +32,27 @@ from ostiary.testing.auth import PASSWORD
 pytestmark = pytest.mark.anyio
 
 ADA = "ada@example.org"
+
+
+@dataclass
+class Kept:
+    """A decision as the application keeps it."""
+
+    email: str
+    is_approved: bool
+    reason: str | None
+    decided_by: str | None
+
+
+_KEPT = Query("SELECT email, is_approved, reason, decided_by FROM decisions", into=Kept)
 _THERAPISTS = Query(
     postgresql="CREATE TABLE therapists (identity_id uuid PRIMARY KEY, licence text NOT NULL)",
     sqlite="CREATE TABLE therapists (identity_id BLOB PRIMARY KEY, licence TEXT NOT NULL)",
 )
 _INSERT = Query("INSERT INTO therapists (identity_id, licence) VALUES ($1, $2)")
 _COUNT = Query("SELECT count(*) FROM therapists", into=int)
+_DECISIONS = Query("CREATE TABLE decisions (email text, is_approved boolean, reason text, decided_by text)")
+_KEEP = Query("INSERT INTO decisions VALUES ($1, $2, $3, $4)")
 TABLES = ("identities", "users", "sessions", "refresh_tokens", "challenges", "outbox", "login_history")
 
 
@@ -187,6 +203,49 @@ async def test_whoever_is_rejected_stays_out_and_is_told_why(market):
     for decide in (approve, reject):
         with pytest.raises(NotPending):
             await decide(auth, made.identity_id)
+
+
+@pytest.fixture
+async def followed(market):
+    """What the application was told of decisions about vendors, kept in a table of its own."""
+    auth = market.auth
+    await auth.services.database.execute(_DECISIONS)
+
+    async def keep(tx, identity, decision):
+        if decision.reason == "Not like this.":
+            raise InvalidProfile("reason", "This is no reason.")
+        await tx.execute(_KEEP, identity.email, decision.is_approved, decision.reason, decision.by)
+
+    async def never(_tx, _identity, _decision):
+        raise AssertionError
+
+    auth.on_decided(keep, entity_type="vendor")
+    auth.on_decided(never, entity_type="courier")
+    return market
+
+
+@pytest.mark.parametrize(
+    ("decide", "is_approved", "reason"), [(approve, 1, None), (reject, 0, "No licence.")]
+)
+async def test_s3_what_the_application_keeps_follows_the_decision(followed, decide, is_approved, reason):
+    """In the transaction that decides, for the kinds it was asked for, with the reason and who decided."""
+    made = await registered(followed.auth, ADA, entity_type="vendor")
+    await decide(followed.auth, made.identity_id)
+
+    assert await followed.auth.services.database.fetch_all(_KEPT) == [
+        Kept(ADA, bool(is_approved), reason, None)
+    ]
+
+
+async def test_s3_a_decision_the_application_cannot_follow_is_none(followed):
+    """What its hook raises leaves the newcomer waiting, nobody told and nothing recorded."""
+    made = await registered(followed.auth, ADA, entity_type="vendor")
+    with pytest.raises(InvalidProfile):
+        await reject(followed.auth, made.identity_id, "Not like this.")
+
+    assert (await signing_in(followed.auth)).reason is Refusal.AWAITS_APPROVAL
+    assert await delivered(followed, Template.REJECTED) == []
+    assert await count(followed.auth, "audit_events", "reason = 'Not like this.'") == 0
 
 
 async def test_of_sixteen_decisions_one_counts(market):

@@ -163,7 +163,13 @@ def build_journeys(
             outbox=records.outbox,
             audit=audit,
         ),
-        approvals=Approvals(database, identities=facts.identities, outbox=records.outbox, audit=audit),
+        approvals=Approvals(
+            database,
+            identities=facts.identities,
+            outbox=records.outbox,
+            audit=audit,
+            hooks=ground.declared.decision_hooks,
+        ),
         application_records=ApplicationRecords(audit=audit, outbox=records.outbox, clock=ground.clock),
         sign_in=SignIn(
             database,

@@ -4,7 +4,7 @@ Each change is one transaction with the sessions and tokens it must end and the 
 operator can leave the installation without one.
 """
 
-from ostiary.features.administration.approvals import Approvals, NotPending
+from ostiary.features.administration.approvals import Approvals, Decision, DecisionHook, NotPending, OnDecided
 from ostiary.features.administration.changes import Changes
 from ostiary.features.administration.errors import (
     ExpiryPassed,
@@ -29,6 +29,8 @@ __all__ = [
     "Approvals",
     "Changes",
     "DataKeyStatus",
+    "Decision",
+    "DecisionHook",
     "ExpiryPassed",
     "KeyCare",
     "KeyStatus",
@@ -36,6 +38,7 @@ __all__ = [
     "NoAddress",
     "NotPending",
     "NotSuspended",
+    "OnDecided",
     "OwnAccount",
     "Reencrypted",
     "RestoreGuard",

@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ostiary.features.audit import Action, Actor, Event
-from ostiary.features.identities import Status
+from ostiary.features.identities import Identity, Status
 from ostiary.features.outbox import Template
 from ostiary.foundation.errors import OstiaryError
+from ostiary.foundation.storage import Transaction
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Sequence
     from uuid import UUID
 
     from ostiary.features.audit import Audit, Origin
     from ostiary.features.identities import Identities
     from ostiary.features.outbox import Outbox
     from ostiary.foundation.storage import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided about a newcomer; `by` is the operator, `idn_…`, or None for a command."""
+
+    is_approved: bool
+    reason: str | None
+    by: str | None
+    at: datetime
+
+
+OnDecided = Callable[[Transaction, Identity, Decision], Awaitable[None]]
+"""`await hook(tx, identity, decision)`: what the application keeps follows, in the transaction that decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionHook:
+    """What the application does when somebody of a kind, or of any, was decided upon."""
+
+    run: OnDecided
+    entity_type: str | None
+
+    def concerns(self, identity: Identity) -> bool:
+        """Say whether it is for this newcomer."""
+        return self.entity_type in {None, identity.entity_type}
 
 
 class NotPending(OstiaryError):
@@ -27,10 +57,23 @@ class NotPending(OstiaryError):
 
 
 class Approvals:
-    """Who is let in. Every method raises `IdentityNotFound`, and `NotPending` when there is nothing to decide."""
+    """Who is let in.
 
-    def __init__(self, database: Database, *, identities: Identities, outbox: Outbox, audit: Audit) -> None:
+    Every method raises `IdentityNotFound`, `NotPending` when there is nothing to decide, and whatever the application's
+    hooks raise: nothing is decided then.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        identities: Identities,
+        outbox: Outbox,
+        audit: Audit,
+        hooks: Sequence[DecisionHook],
+    ) -> None:
         self._database = database
+        self._hooks = hooks
         self._identities = identities
         self._outbox = outbox
         self._audit = audit
@@ -87,3 +130,7 @@ class Approvals:
                 reason=reason,
             )
             self._audit.record(tx, event, now=now)
+            decision = Decision(status is Status.ACTIVE, reason, by.id, now)
+            for hook in self._hooks:
+                if hook.concerns(identity):
+                    await hook.run(tx, identity, decision)
