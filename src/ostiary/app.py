@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -13,17 +13,21 @@ from ostiary import schema
 from ostiary import settings as environment
 from ostiary.declarations import Declarations
 from ostiary.entrypoints.http.openapi import openapi_document
+from ostiary.features.audit import SYSTEM, Origin
 from ostiary.features.data_keys import DataKeys
 from ostiary.features.flows import FactorPolicy
+from ostiary.features.identities import IDENTITY_PREFIX
 from ostiary.features.onboarding import read_flows
 from ostiary.features.profiles import PROFILE_TYPES, ProfileType, check_fields
+from ostiary.features.registration import NewAccount
 from ostiary.first_run import key_service_at, keys_to_adopt
 from ostiary.foundation.clock import SystemClock
 from ostiary.foundation.crypto import KEY_SIZE, Keyring
 from ostiary.foundation.entropy import Entropy
-from ostiary.foundation.errors import OstiaryError
+from ostiary.foundation.errors import OstiaryError, Unavailable
 from ostiary.foundation.ids import format_id, new_id
 from ostiary.foundation.key_service import LocalKeys
+from ostiary.foundation.secret import Secret
 from ostiary.foundation.storage import Database, database_at
 from ostiary.services import Ground, Services, build, http_settings
 from ostiary.version import VERSION
@@ -97,10 +101,11 @@ class Ostiary(Declarations):
     ) -> None:
         super().__init__()
         self.settings: Final = settings or environment.load(**overrides)
-        self.clock: Final = clock or SystemClock()
+        self.clock: Clock = clock or SystemClock()
+        self.run_worker = run_worker
+        """Whether it takes part in the background work; like `clock`, it can be changed until the start."""
         self._entropy: Final = Entropy()
         self._services: Services | None = None
-        self._runs_worker = run_worker
         self._background: asyncio.Task[None] | None = None
         for kind in PROFILE_TYPES:
             self.entity_type(
@@ -134,6 +139,34 @@ class Ostiary(Declarations):
     def new_id(self, prefix: str) -> str:
         """Make a key for a row of the application's own, `room_01h…`: those made later are larger (UUIDv7, RFC 9562 §5.7)."""
         return format_id(prefix, new_id(self.clock.now(), self._entropy))
+
+    async def create_account(
+        self,
+        entity_type: str,
+        *,
+        email: str | None = None,
+        phone: str | None = None,
+        password: str | None = None,
+        profile: Mapping[str, Any] | None = None,
+        roles: Sequence[str] = (),
+        are_addresses_proven: bool = False,
+    ) -> str:
+        """Make an account by the application itself, as for first data, and return its `idn_…`.
+
+        Nobody has to approve it, nobody is told and nobody signed in. Raises `NotStarted`, and what registering raises.
+        """
+        account = NewAccount(
+            entity_type, email, phone, None if password is None else Secret(password), profile or {}
+        )
+        made = await self.services.registration.create(
+            account,
+            roles=roles,
+            are_addresses_proven=are_addresses_proven,
+            by=SYSTEM,
+            origin=Origin(),
+            now=self.clock.now(),
+        )
+        return format_id(IDENTITY_PREFIX, made.id)
 
     def verify(self, token: str) -> Principal:
         """Return who presents an access token, without I/O.
@@ -181,10 +214,23 @@ class Ostiary(Declarations):
         except BaseException:
             await self.stop()
             raise
-        if self._runs_worker:
+        if self.run_worker:
             services.courier.start(self.clock)
-        if self._runs_worker and self.settings.maintenance.scheduled:
+        if self.run_worker and self.settings.maintenance.scheduled:
             self._background = asyncio.create_task(services.maintenance.follow_schedule(self.clock))
+
+    async def catch_up(self) -> None:
+        """Learn what others have revoked up to now: first thing after a pause, as at every call of a serverless function.
+
+        Without an answer nothing changes, and what is not known recently enough is refused as ever. Raises `NotStarted`.
+        """
+        follower = self.services.follower
+        try:
+            await follower.catch_up()
+        except Unavailable:
+            # The connection may have been lost during the pause; the second attempt has another.
+            with suppress(Unavailable):
+                await follower.catch_up()
 
     def drain(self) -> None:
         """Take leave before `stop`: nobody should begin anything here any more, though all who do are answered.

@@ -121,6 +121,34 @@ async def test_sixteen_transactions_that_read_before_they_write_all_take_their_t
         assert await session.scalar(sa.select(sa.func.count()).select_from(note)) == 16
 
 
+async def test_a_hosts_rows_are_joined_with_whose_they_are(running, host):
+    """The columns of the identities' table say what Ostiary keeps, in the host's own types."""
+    sessions, note = host
+    alice = await running.signed_in("alice")
+    owner = note.metadata.tables[next(iter(note.owner_id.foreign_keys)).column.table.key]
+    async with sessions.begin() as session:
+        session.add(
+            note(
+                id=running.auth.new_id("note"), owner_id=alice.principal.identity_id, written_at=AT, text="a"
+            )
+        )
+    async with sessions() as session:
+        found = (await session.execute(sa.select(owner).join(note, note.owner_id == owner.c.id))).one()
+
+    assert found == (
+        alice.principal.identity_id,
+        "user",
+        alice.principal.entity_id,
+        "alice@example.org",
+        None,
+        None,
+        None,
+        "active",
+        running.clock.now(),
+        running.clock.now(),
+    )
+
+
 @pytest.mark.parametrize(
     "key", ["note_", "idn_00000000000000000000000000", "note_8zzzzzzzzzzzzzzzzzzzzzzzzz", "x"]
 )

@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ostiary import Ostiary
+from ostiary.features.identities import parse_email
 from ostiary.testing import MovableClock, auth_for_tests, principal
+from ostiary.testing.auth import PASSWORD
 from ostiary.verifier import InvalidToken
 
 pytestmark = pytest.mark.anyio
@@ -45,14 +47,34 @@ async def test_time_moves_only_when_it_is_moved(ostiary_auth):
 
 
 async def test_an_applications_own_auth_can_be_run(tmp_path):
-    """With its own settings, when it was made with a clock that moves; otherwise it says what to do."""
-    mine = Ostiary(data=tmp_path, clock=MovableClock(), public_url="https://app.example.org/auth")
+    """As the application's module made it: with its own settings, and its own clock if that moves."""
+    clock = MovableClock(datetime(2026, 3, 1, tzinfo=UTC))
+    mine = Ostiary(data=tmp_path, public_url="https://app.example.org/auth")
+    with_a_clock = Ostiary(data=tmp_path, clock=clock)
     async with auth_for_tests(mine) as running:
-        assert running.auth is mine
+        running.move(minutes=20)
+        assert (running.auth, mine.clock, mine.run_worker) == (mine, running.clock, False)
+    async with auth_for_tests(with_a_clock) as running:
+        assert running.clock is clock
 
-    with pytest.raises(TypeError, match="MovableClock"):
-        async with auth_for_tests(Ostiary(data=tmp_path)):
-            pass
+
+async def test_an_application_makes_its_first_accounts(running):
+    """Whom it makes may sign in at once, with the roles given, an address that is believed, and nobody told."""
+    made = await running.auth.create_account(
+        "user",
+        email="ada@example.org",
+        password=PASSWORD,
+        profile={"display_name": "Ada"},
+        roles=["ostiary:operator"],
+        are_addresses_proven=True,
+    )
+    ada = await running.signed_in("ada")
+    identity = await running.auth.services.identities.find("user", parse_email("ada@example.org"))
+
+    assert ada.principal.identity_id == made
+    assert ada.principal.has_role("ostiary:operator")
+    assert identity.email_verified_at == running.clock.now()
+    assert await running.deliver() == []
 
 
 def test_a_clock_stands_still():

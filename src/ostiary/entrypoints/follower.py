@@ -81,12 +81,13 @@ class Follower:
         self._something_to_tell = asyncio.Event()
         self._look_now = asyncio.Event()
         self._keys_read_at: datetime | None = None
+        self._one_at_a_time = asyncio.Lock()
         self.hears = False
         """Whether messages of other workers arrive."""
 
     async def start(self) -> None:
         """Learn all there is to know, then keep up. Raises `Unavailable`."""
-        await self._catch_up()
+        await self.catch_up()
         self._revocations.on_commit = self._committed
         work: tuple[Callable[[], Coroutine[None, None, None]], ...] = (self._listen, self._tell, self._look)
         self._tasks = [asyncio.create_task(_for_ever(each)) for each in work]
@@ -164,12 +165,18 @@ class Follower:
     async def _look(self) -> None:
         """Ask the database, often when nobody says anything, and at once when somebody says to."""
         while True:
-            await self._catch_up()
+            await self.catch_up()
             interval = self._catch_up_interval if self.hears else self._poll_interval
             with suppress(TimeoutError):
                 async with asyncio.timeout(interval.total_seconds()):
                     await self._look_now.wait()
             self._look_now.clear()
+
+    async def catch_up(self) -> None:
+        """Learn what was committed up to this moment. Raises `Unavailable`."""
+        # A reading that was under way when the process was frozen knows less than one that begins afterwards.
+        async with self._one_at_a_time:
+            await self._catch_up()
 
     async def _catch_up(self) -> None:
         now = self._clock.now()

@@ -82,15 +82,27 @@ def engine_at(url: str, **options: Any) -> AsyncEngine:
 
 
 def identities(metadata: sa.MetaData, url: str) -> sa.Table:
-    """Return the table of identities in `metadata` of the host's own, for its foreign keys to refer to.
+    """Return the table of identities in `metadata` of the host's own, for its foreign keys to refer to and to be joined.
 
     `mapped_column(TypedId("idn"), ForeignKey(identities(Base.metadata, url).c.id, ondelete="CASCADE"))`: whatever is
-    somebody's goes with them. `include_object` keeps it out of the host's revisions.
+    somebody's goes with them. Its columns are to be read; what changes them is ours. `include_object` keeps it out of the
+    host's revisions.
     """
-    key: sa.Column[str] = sa.Column("id", TypedId("idn"), primary_key=True)
+    columns: tuple[sa.Column[Any], ...] = (
+        sa.Column("id", TypedId("idn"), primary_key=True),
+        sa.Column("entity_type", sa.Text, nullable=False),
+        sa.Column("entity_id", sa.Text, nullable=False),
+        sa.Column("email", sa.Text),
+        sa.Column("email_verified_at", Moment),
+        sa.Column("phone", sa.Text),
+        sa.Column("phone_verified_at", Moment),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("last_login_at", Moment),
+        sa.Column("created_at", Moment, nullable=False),
+    )
     if url.startswith(_POSTGRESQL):
-        return sa.Table("identities", metadata, key, schema=SCHEMA)
-    return sa.Table(f"{SCHEMA}_identities", metadata, key)
+        return sa.Table("identities", metadata, *columns, schema=SCHEMA)
+    return sa.Table(f"{SCHEMA}_identities", metadata, *columns)
 
 
 class TypedId(sa.types.TypeDecorator[str]):

@@ -14,7 +14,7 @@ The objects are the keys of `app.dependency_overrides`. A refusal is the same pr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import HTTPException
 from fastapi.openapi.models import HTTPBearer
@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ostiary.entrypoints.integrations.requests import Auth
+
+
+REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
+    401: {"description": "Nobody is signed in, or not any more."},
+    403: {"description": "Whoever is signed in may not do this, or has to prove more."},
+    503: {"description": "Who is signed in cannot be said at the moment."},
+}
+"""What a `SignedIn` answers besides, for the application's own document: `APIRouter(responses={**REFUSALS})`."""
 
 
 class Refused(HTTPException):

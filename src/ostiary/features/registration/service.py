@@ -106,7 +106,14 @@ class Registration:
             return made
 
     async def create(
-        self, account: NewAccount, *, roles: Sequence[str] = (), by: Actor, origin: Origin, now: datetime
+        self,
+        account: NewAccount,
+        *,
+        roles: Sequence[str] = (),
+        are_addresses_proven: bool = False,
+        by: Actor,
+        origin: Origin,
+        now: datetime,
     ) -> NewIdentity:
         """Make an account for somebody else, without signing anybody in; a password is optional.
 
@@ -126,6 +133,7 @@ class Registration:
             roles=roles,
             granted_by=by.id or by.kind,
             locale=account.locale,
+            verified_at=now if are_addresses_proven else None,
         )
         async with self._database.transaction() as tx:
             return await self._provisioning.make(tx, draft, by=by, origin=origin, now=now)

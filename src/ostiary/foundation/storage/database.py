@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar, overload
 from uuid import UUID
 
 from ostiary.foundation.errors import OstiaryError, Unavailable
@@ -48,6 +48,21 @@ class Query(Generic[R_co]):
     """
 
     __slots__ = ("into", "postgresql", "readers", "sqlite")
+
+    @overload
+    def __init__(
+        self: Query[None], text: str = "", *, postgresql: str = "", sqlite: str | Sequence[str] = ""
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        into: type[R_co] | None = None,
+        postgresql: str = "",
+        sqlite: str | Sequence[str] = "",
+    ) -> None: ...
 
     def __init__(
         self,
