@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from ostiary.entrypoints.integrations.fastapi import REFUSALS
 
@@ -48,13 +48,16 @@ async def show_winners(
     prize_id: Annotated[str | None, Query(pattern=PRIZE.pattern)] = None,
 ) -> list[WinnerShown]:
     """Show who won in a room, in the order of the draws, and whose win was revoked."""
-    winners = select(Winner).where(Winner.room_id == visit.room.id)
+    winners = await session.scalars(listed(visit.room.id, prize_id))
+    return [WinnerShown.model_validate(winner) for winner in winners]
+
+
+def listed(room_id: str, prize_id: str | None) -> Select[Winner]:
+    """Return the query for the winners of a room, which the index on room_id and prize_id serves."""
+    winners = select(Winner).where(Winner.room_id == room_id)
     if prize_id is not None:
         winners = winners.where(Winner.prize_id == prize_id)
-    return [
-        WinnerShown.model_validate(winner)
-        for winner in await session.scalars(winners.order_by(Winner.prize_id, Winner.draw))
-    ]
+    return winners.order_by(Winner.prize_id, Winner.draw)
 
 
 # Who draws has proven who they are within the last minutes: a forgotten browser gives nothing away.

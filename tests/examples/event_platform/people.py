@@ -5,14 +5,11 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+import httpx2
 import sqlalchemy as sa
 
-if TYPE_CHECKING:
-    import httpx2
-
-    from ostiary.testing import AuthForTests, SignedInForTests
+from ostiary.testing import AuthForTests, SignedInForTests
 
 PACKAGE = "examples.event_platform"
 ORIGIN = "http://127.0.0.1:8100"
