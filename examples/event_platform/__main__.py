@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from .accounts import PORT, auth
 from .app import app
-from .database import migrate
+from .database import engine, migrate
 from .draws import Draw, problem_of
 from .seed import PASSWORD, PEOPLE, seed
 
@@ -30,20 +30,22 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.command == "check":
         sys.exit(check(sys.stdin.read(), asked.commitment))
-    if asked.command in {None, "migrate"}:
-        asyncio.run(migrate())
-    if asked.command == "seed" or (asked.command is None and auth.settings.env == "development"):
-        plant()
+    is_to_seed = asked.command == "seed" or (asked.command is None and auth.settings.env == "development")
+    asyncio.run(prepare(is_to_migrate=asked.command in {None, "migrate"}, is_to_seed=is_to_seed))
     if asked.command in {None, "serve"}:
         print(f"Look at http://127.0.0.1:{PORT}, and at http://127.0.0.1:{PORT}/docs for what can be asked.")
         uvicorn.run(app, port=PORT, log_level="warning")
 
 
-def plant() -> None:
-    """Fill an empty platform, and say who is there."""
-    if asyncio.run(seed()):
+async def prepare(*, is_to_migrate: bool, is_to_seed: bool) -> None:
+    """Bring the tables up to date, and fill them if they are empty, saying who is there."""
+    if is_to_migrate:
+        await migrate()
+    if is_to_seed and await seed():
         print(f"There are {', '.join(f'{name}@example.org' for name in PEOPLE)}. Password: {PASSWORD}")
         print("Olivia organizes a raffle: sign in as her and draw.")
+    # Its connections belong to this event loop; the server has another.
+    await engine.dispose()
 
 
 def check(told: str, commitment: str) -> int:

@@ -65,6 +65,9 @@ class Base(DeclarativeBase):
     deleted_at: Mapped[datetime | None] = mapped_column(Moment, index=True, sort_order=99)
 
 
+IDENTITIES = identities(Base.metadata, auth.settings.database)
+
+
 class App(Base):
     """An application with a manifest, which says what its rooms and all that is in them may hold."""
 
@@ -101,7 +104,7 @@ class Participant(Base):
     id: Mapped[str] = key(PARTICIPANT)
     user_id: Mapped[str] = mapped_column(
         IDENTITY,
-        ForeignKey(identities(Base.metadata, auth.settings.database).c.id, ondelete="CASCADE"),
+        ForeignKey(IDENTITIES.c.id, ondelete="CASCADE"),
         index=True,
     )
     room_id: Mapped[str] = mapped_column(ForeignKey(Room.id, ondelete="CASCADE"), index=True)

@@ -15,7 +15,7 @@ from .draws import draw, new_seed
 from .manifests import Json, check
 from .prizes import offered_in, won
 from .rules import Action
-from .tables import PRIZE, Participant, ParticipantRole, Prize, RoomStatus, Winner
+from .tables import IDENTITIES, PRIZE, Participant, ParticipantRole, Prize, RoomStatus, Winner
 from .visits import CONFLICT, NOT_FOUND, Allowed, Looking, PrizeKey, Visit, WinnerKey
 
 Drawing = Annotated[Visit, Depends(Allowed(Action.DRAW))]
@@ -105,13 +105,15 @@ async def revoke(winner_id: WinnerKey, visit: Drawing, session: Session, now: No
 async def who_may_win(session: Session, prize: Prize) -> list[str]:
     """Return the participants of the room, without people who won this prize if that is once, or whose win was revoked.
 
-    People, not stays: whoever left and came again is who they were.
+    People, not stays: whoever left and came again is who they were. An account that is suspended or being deleted wins nothing.
     """
     out = select(Participant.user_id).join(Winner, Winner.participant_id == Participant.id)
     out = out.where(Winner.room_id == prize.room_id, Winner.prize_id == prize.id)
     if not prize.unique_winners:
         out = out.where(Winner.deleted_at.is_not(None))
-    candidates = select(Participant.id).where(
+    candidates = select(Participant.id).join(IDENTITIES, IDENTITIES.c.id == Participant.user_id)
+    candidates = candidates.where(
+        IDENTITIES.c.status == "active",
         Participant.room_id == prize.room_id,
         Participant.role == ParticipantRole.PARTICIPANT,
         Participant.deleted_at.is_(None),

@@ -80,8 +80,8 @@ at("sign-in").onsubmit = trying(async (form) => {
 });
 
 trying(async () => {
-  const { providers } = await ask("/auth/v1/providers");
-  at("providers").replaceChildren(...providers.map((provider) =>
-    element("a", `Sign in with ${provider.label}`, { href: `${provider.url}?return_to=/` })));
+  const providers = await ask("/auth/v1/providers");
+  at("providers").replaceChildren(...providers.filter(({ start }) => start).map((provider) =>
+    element("a", `Sign in with ${provider.label}`, { href: `${provider.start}?return_to=/` })));
   await showRooms();
 })();

@@ -165,7 +165,7 @@ def _explain(element, compiler, **options):
     return f"EXPLAIN {compiler.process(element.statement, **options)}"
 
 
-# Forty apps, four thousand rooms, two thousand people who were in the first of them, and winners in twenty.
+# Forty apps, four thousand rooms, three hundred people who were in the first of them, and winners in twenty.
 FILL = """
 INSERT INTO apps (id, app_id, manifest, created_at)
 SELECT gen_random_uuid(), 'app-' || n, '{}', now() FROM generate_series(0, 39) n;
@@ -174,11 +174,11 @@ SELECT gen_random_uuid(), 'app-' || n % 40, 'Room ' || n, (ARRAY['DRAFT', 'ACTIV
   [1 + n / 40 % 4]::room_status, n % 3 = 0, '{}', now() FROM generate_series(1, 4000) n;
 INSERT INTO participants (id, user_id, room_id, role, metadata, created_at)
 SELECT gen_random_uuid(), (SELECT id FROM ostiary.identities LIMIT 1), id,
-  CASE WHEN title LIKE '%1' THEN 'ORGANIZER' ELSE 'VIEWER' END::participant_role, '{}', now() FROM rooms;
+  (ARRAY['ORGANIZER', 'PARTICIPANT', 'VIEWER'])[1 + row_number() OVER () % 3]::participant_role, '{}', now() FROM rooms;
 INSERT INTO participants (id, user_id, room_id, role, metadata, created_at, deleted_at)
 SELECT gen_random_uuid(), (SELECT id FROM ostiary.identities LIMIT 1), (SELECT id FROM rooms WHERE title = 'Room 1'),
-  CASE WHEN n % 100 = 0 THEN 'ORGANIZER' ELSE 'VIEWER' END::participant_role, '{}', now(), now()
-  FROM generate_series(1, 2000) n;
+  (ARRAY['ORGANIZER', 'PARTICIPANT', 'VIEWER'])[1 + n % 3]::participant_role, '{}', now(), now()
+  FROM generate_series(1, 300) n;
 INSERT INTO prizes (id, room_id, title, quantity, unique_winners, draws, metadata, created_at)
 SELECT gen_random_uuid(), id, title, 100, true, 0, '{}', now() FROM rooms ORDER BY title LIMIT 20;
 INSERT INTO winners (id, room_id, participant_id, prize_id, draw, metadata, created_at)
