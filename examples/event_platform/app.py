@@ -34,7 +34,9 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     await engine.dispose()
 
 
-app = FastAPI(title="Event platform", lifespan=lifespan)
+app = FastAPI(
+    title="Event platform", lifespan=lifespan, responses={400: {"description": "The body is no JSON."}}
+)
 for router in (
     rooms.public,
     rooms.router,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Never
 
-from fastapi import HTTPException
+from fastapi.exceptions import RequestValidationError
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, best_match
 from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue
@@ -61,14 +61,16 @@ class Manifest(BaseModel):
 
 
 def check(manifest: dict[str, Any], field: Field, value: dict[str, Any]) -> None:
-    """Refuse what does not fit the schema that a manifest declares. Raises `HTTPException`, 422."""
-    declared = Manifest.model_validate(manifest).schemas
-    validator = Draft202012Validator(
-        getattr(declared, field), format_checker=Draft202012Validator.FORMAT_CHECKER
-    )
+    """Refuse what does not fit the schema that a manifest declares. Raises `RequestValidationError`."""
+    declared = getattr(Manifest.model_validate(manifest).schemas, field)
+    validator = Draft202012Validator(declared, format_checker=Draft202012Validator.FORMAT_CHECKER)
     problem = best_match(validator.iter_errors(value))
     if problem is not None:
-        raise HTTPException(
-            422,
-            f"This does not fit what the app declares for {field}: see {problem.json_path}, {problem.validator}.",
+        refuse(
+            f"The manifest's schema for {field} asks for something else: {problem.validator}", *problem.path
         )
+
+
+def refuse(why: str, *where: str | int) -> Never:
+    """Refuse JSON as FastAPI refuses a body, with what is wrong and where."""
+    raise RequestValidationError([{"type": "manifest", "loc": ("body", *where), "msg": why}])

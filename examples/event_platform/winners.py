@@ -12,7 +12,7 @@ from ostiary.entrypoints.integrations.fastapi import REFUSALS
 from .accounts import recently
 from .database import Now, Session
 from .draws import draw, new_seed
-from .manifests import Json, check
+from .manifests import Json, check, refuse
 from .prizes import offered_in, won
 from .rules import Action
 from .tables import IDENTITIES, PRIZE, Participant, ParticipantRole, Prize, RoomStatus, Winner
@@ -70,7 +70,7 @@ async def draw_winner(prize_id: PrizeKey, asked: DrawAsked, visit: Drawing, sess
     prize = await offered_in(session, visit, prize_id)
     check(visit.manifest, "winner", asked.metadata)
     if "draw" in asked.metadata:
-        raise HTTPException(422, "The name `draw` is taken by the draw itself.")
+        refuse("The name `draw` is taken by the draw itself", "metadata", "draw")
     if prize.seed is None or await won(session, prize) >= prize.quantity:
         raise HTTPException(409, "There is nothing left of this prize.")
     candidates = await who_may_win(session, prize)

@@ -57,7 +57,7 @@ async def test_what_is_not_declared_is_not_kept(platform):
 
     answer = await olivia.ask("POST", "/rooms", {"app_id": "raffle", "title": "x", "app_settings": RED})
     assert answer.status_code == 422
-    assert "room_settings" in answer.json()["detail"]
+    assert "room_settings" in answer.json()["detail"][0]["msg"]
     assert "red" not in answer.text
 
 

@@ -66,7 +66,7 @@ def test_no_request_gets_an_undocumented_answer(platform, olivia, known):
 
 def _knock(operation, mode, headers, known) -> None:
     @given(case=operation.as_strategy(generation_mode=mode))
-    @settings(max_examples=5, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=3, suppress_health_check=list(HealthCheck))
     def check(case):
         case.path_parameters = {
             name: known.get(name, value) for name, value in (case.path_parameters or {}).items()
