@@ -19,7 +19,6 @@ recently = SignedIn(auth, recent=True)
 developer = SignedIn(auth, "apps:write")
 
 User = Annotated[Principal, Depends(signed_in)]
-RecentUser = Annotated[Principal, Depends(recently)]
 Developer = Annotated[Principal, Depends(developer)]
 
 TITLES = Query(

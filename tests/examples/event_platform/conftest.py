@@ -7,11 +7,10 @@ from contextlib import asynccontextmanager
 import httpx2
 import pytest
 from tests.examples.event_platform.people import ORIGIN, Platform, forget, module
+from tests.examples.event_platform.serving import CHEAP
 from tests.hostile_provider import HostileProvider
 
 from ostiary.testing import auth_for_tests
-
-CHEAP = {"WEAK_HASH_FOR_TESTS": "true", "MEMORY_KIB": "8", "TIME_COST": "1"}
 
 
 @pytest.fixture

@@ -16,16 +16,20 @@ ROOT = Path(__file__).parents[3]
 CHEAP = {"WEAK_HASH_FOR_TESTS": "true", "MEMORY_KIB": "8", "TIME_COST": "1"}
 
 
+def environment(database_url, folder):
+    """What such a process finds around it."""
+    settings = {f"OSTIARY_PASSWORDS__{name}": value for name, value in CHEAP.items()}
+    return os.environ | settings | {"OSTIARY_DATABASE_URL": database_url, "OSTIARY_DATA": str(folder)}
+
+
 @contextmanager
 def served(database_url, folder):
     """Run `python -m examples.event_platform` while the block lasts; yield a client of it."""
     with reserved_port() as port:
-        settings = {f"OSTIARY_PASSWORDS__{name}": value for name, value in CHEAP.items()}
-        settings |= {"OSTIARY_DATABASE_URL": database_url, "OSTIARY_DATA": str(folder), "PORT": str(port)}
         process = subprocess.Popen(
             [sys.executable, "-m", "examples.event_platform"],
             cwd=ROOT,
-            env=os.environ | settings | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"},
+            env=environment(database_url, folder) | {"PORT": str(port)},
             stdout=subprocess.PIPE,
             text=True,
         )
