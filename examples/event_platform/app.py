@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
+from sqlalchemy.exc import IntegrityError
 
 from . import apps, participants, prizes, rooms, winners
 from .accounts import auth
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).parent / "page"
 ONLY_OURS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'"
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 }
 
 
@@ -55,6 +57,12 @@ app.mount("/page", StaticFiles(directory=PAGE))
 async def page() -> FileResponse:
     """Show the page."""
     return FileResponse(PAGE / "index.html", headers=ONLY_OURS)
+
+
+@app.exception_handler(IntegrityError)
+async def say_it_is_gone(_: Request, _error: IntegrityError) -> JSONResponse:
+    """Answer whoever changes what somebody else removed, or made, in the same moment."""
+    return JSONResponse({"detail": "Somebody else changed this at the same moment: look again."}, 409)
 
 
 @app.exception_handler(RequestValidationError)

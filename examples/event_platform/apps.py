@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Path, Response
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 
 from ostiary.entrypoints.integrations.fastapi import REFUSALS
 
@@ -59,10 +58,6 @@ async def register(app_id: AppId, manifest: Manifest, _: Developer, session: Ses
             409, "There was an app of this name, and its rooms are kept: choose another name."
         )
     app.manifest = manifest.model_dump()
-    try:
-        await session.flush()
-    except IntegrityError:
-        raise HTTPException(409, "Somebody else is registering this app at the moment.") from None
     return AppShown.model_validate(app)
 
 

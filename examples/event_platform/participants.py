@@ -6,14 +6,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, HTTPException, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Select, func, select
-from sqlalchemy.exc import IntegrityError
 
 from ostiary.entrypoints.integrations.fastapi import REFUSALS
 
 from .database import Now, Session
 from .manifests import Json, check
 from .rules import OPEN, Action, stands_above
-from .tables import IDENTITY, PARTICIPANT, Participant, ParticipantRole, RoomStatus
+from .tables import IDENTITIES, IDENTITY, PARTICIPANT, Participant, ParticipantRole, RoomStatus
 from .visits import (
     CONFLICT,
     NOT_FOUND,
@@ -143,14 +142,13 @@ async def come_in(added: Added, visit: Visit, session: Session) -> ParticipantSh
     )
     if await session.scalar(is_in) is not None:
         raise HTTPException(409, "They are in this room already.")
+    if await session.scalar(select(IDENTITIES.c.id).where(IDENTITIES.c.id == added.user_id)) is None:
+        raise HTTPException(404, "There is nobody of this user_id.")
     participant = Participant(
         room_id=visit.room.id, user_id=added.user_id, role=added.role, details=added.metadata
     )
     session.add(participant)
-    try:
-        await session.flush()
-    except IntegrityError:
-        raise HTTPException(404, "There is nobody of this user_id.") from None
+    await session.flush()
     return ParticipantShown.model_validate(participant)
 
 

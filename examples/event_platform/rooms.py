@@ -109,7 +109,7 @@ async def my_rooms(user: User, session: Session, before: Before = None, limit: L
     return [RoomShown.model_validate(room) for room in found]
 
 
-@router.post("", status_code=201, responses=NOT_FOUND)
+@router.post("", status_code=201, responses=NOT_FOUND | CONFLICT)
 async def draft(drafted: RoomDrafted, user: User, session: Session) -> RoomShown:
     """Draft a room; whoever does is its admin."""
     app = await registered(session, drafted.app_id)

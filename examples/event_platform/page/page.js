@@ -51,7 +51,8 @@ async function showRoom(room) {
 function shownPrize(room, prize) {
   const item = element("li", `${prize.quantity} × ${prize.title} `);
   // What was promised before a draw is remembered here: what the server says afterwards proves nothing.
-  promised.set(`${prize.id}:${prize.draws + 1}`, prize.commitment);
+  const draw = `${prize.id}:${prize.draws + 1}`;
+  if (!promised.has(draw)) promised.set(draw, prize.commitment);
   item.append(element("button", "Draw", {
     onclick: trying(async () => {
       await send(`/rooms/${room.id}/prizes/${prize.id}/draws`, {});

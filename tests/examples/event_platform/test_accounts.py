@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.examples.event_platform.people import ORIGIN
 
+from ostiary import Query
+from ostiary.schema import TypedId
+
 pytestmark = pytest.mark.anyio
 
 ACCOUNT = {"email": "zoe@example.org", "password": "a phrase that only Zoe knows"}
@@ -71,14 +74,28 @@ async def test_two_accounts_of_one_person_become_one(platform):
     winner = await olivia.do("POST", f"{prize}/draws", {})
     alone = await platform.draft(other, title="Other's own")
     await ada.do("POST", f"{room}/join", {"role": "VIEWER"})
+    await other.do("POST", f"{alone}/participants", {"user_id": ada.id, "role": "VIEWER"})
     proof = await other.do("POST", "/auth/v1/me/merge-proof", {})
     await ada.do("POST", "/auth/v1/me/merge", {"proof": proof["proof"]}, status=200)
     present = await olivia.get(f"{room}/participants")
 
     assert {one["user_id"] for one in present} == {olivia.id, ada.id}
     assert len(present) == 2
-    assert (await ada.get(alone))["title"] == "Other's own"
+    assert [one["role"] for one in await ada.get(f"{alone}/participants")] == ["ADMIN"]
     assert await olivia.get(f"{room}/winners") == [winner]
+
+
+async def test_whoever_is_gone_changes_nothing(platform):
+    """A token that outlived its account, which somebody deleted by hand, is answered 409, and not by an error."""
+    await platform.app()
+    ada = await platform.person("ada")
+    row = TypedId("idn").uuid(ada.id)
+    await platform.running.auth.services.database.execute(
+        Query("DELETE FROM ostiary.identities WHERE id = $1"), row
+    )
+
+    assert await ada.refused("POST", "/rooms", {"app_id": "raffle", "title": "x"}) == 409
+    assert await platform.count("rooms") == 0
 
 
 async def test_whoever_is_erased_leaves_their_rooms(platform):

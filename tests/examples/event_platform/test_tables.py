@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.compiler import compiles
@@ -149,6 +153,28 @@ async def test_the_migrations_make_what_the_models_say(platform):
     await module("database").migrate()
     async with module("database").engine.connect() as connection:
         assert await connection.run_sync(differences) == []
+
+
+async def test_the_migrations_go_back(platform):
+    """Nothing of ours is left but the history, Ostiary's tables stay, and forward again it is as before."""
+
+    def step(goal):
+        def run(connection):
+            database = module("database")
+            config = Config(
+                Path(database.__file__).with_name("alembic.ini"), attributes={"connection": connection}
+            )
+            goal(config)
+            return {*sa.inspect(connection).get_table_names()} & {*TABLES}
+
+        return run
+
+    async with module("database").engine.begin() as connection:
+        back = await connection.run_sync(step(lambda config: command.downgrade(config, "base")))
+        forth = await connection.run_sync(step(lambda config: command.upgrade(config, "head")))
+
+    assert (back, forth) == (set(), {*TABLES})
+    assert await platform.running.signed_in("ada")
 
 
 class Explain(sa.Executable, sa.ClauseElement):
