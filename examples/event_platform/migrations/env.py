@@ -9,7 +9,7 @@ from alembic import context
 from examples.event_platform.database import engine
 from examples.event_platform.tables import Base
 
-from ostiary.schema import include_object
+from ostiary.schema import include_object, render_item
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -23,6 +23,7 @@ def migrate(connection: Connection) -> None:
         version_table="event_platform_alembic_version",
         include_schemas=True,
         include_object=include_object,
+        render_item=render_item,
         render_as_batch=connection.dialect.name == "sqlite",
     )
     with context.begin_transaction():
