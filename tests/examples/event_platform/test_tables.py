@@ -145,7 +145,7 @@ async def test_the_migrations_make_what_the_models_say(platform):
     """Alembic finds nothing to add, neither of ours nor of Ostiary's, and another migration changes nothing."""
 
     def differences(connection):
-        options = {"include_object": include_object, "include_schemas": True, "compare_type": False}
+        options = {"include_object": include_object, "include_schemas": True}
         options["version_table"] = "event_platform_alembic_version"
         context = MigrationContext.configure(connection, opts=options)
         return compare_metadata(context, module("tables").Base.metadata)
