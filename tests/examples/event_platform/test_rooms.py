@@ -103,30 +103,32 @@ ALLOWED = {
 }
 
 
-@pytest.mark.parametrize("role", list(ALLOWED))
-async def test_a_role_in_the_room_decides_who_may_do_what(platform, role):
-    """Each role may do what the table says, and is told 403 for the rest, which changes nothing."""
+async def test_a_role_in_the_room_decides_who_may_do_what(platform):
+    """Each role may do what the table says, and is told 403 for the rest."""
     olivia, otto, vera, mia, pat = await platform.people("olivia", "otto", "vera", "mia", "pat")
-    room, prize = await platform.raffle(olivia, [pat])
-    keys = {"prize": prize.rpartition("/")[2]}
-    for person, given in ((otto, "ORGANIZER"), (vera, "VIEWER"), (mia, role)):
-        added = await olivia.do("POST", f"{room}/participants", {"user_id": person.id, "role": given})
-        keys[given.lower() if person is not mia else "mia"] = added["id"]
-    done = set()
-    for what, (method, path, body) in TRIED.items():
-        answer = await mia.ask(method, room + path.format(**keys), body)
-        if answer.status_code != 403:
-            assert answer.is_success, (what, answer.text)
-            done.add(what)
-        # Whoever was removed is put back for the next attempt.
-        for person, given in ((otto, "ORGANIZER"), (vera, "VIEWER")):
-            again = await olivia.ask("POST", f"{room}/participants", {"user_id": person.id, "role": given})
-            if again.status_code == 201:
-                keys[given.lower()] = again.json()["id"]
-            else:
-                await olivia.ask("PATCH", f"{room}/participants/{keys[given.lower()]}", {"role": given})
+    done = {}
+    for role in ALLOWED:
+        room, prize = await platform.raffle(olivia, [pat])
+        keys = {"prize": prize.rpartition("/")[2]}
+        await olivia.do("POST", f"{room}/participants", {"user_id": mia.id, "role": role})
+        done[role] = set()
+        for what, (method, path, body) in TRIED.items():
+            # Whoever was removed or made something else is what they were for the next attempt.
+            for person, given in ((otto, "ORGANIZER"), (vera, "VIEWER")):
+                added = await olivia.ask(
+                    "POST", f"{room}/participants", {"user_id": person.id, "role": given}
+                )
+                if added.is_success:
+                    keys[given.lower()] = added.json()["id"]
+                else:
+                    own = f"{room}/participants/{keys[given.lower()]}"
+                    await olivia.do("PATCH", own, {"role": given}, status=200)
+            answer = await mia.ask(method, room + path.format(**keys), body)
+            assert answer.is_success or answer.status_code == 403, (role, what, answer.text)
+            if answer.is_success:
+                done[role].add(what)
 
-    assert done == ALLOWED[role]
+    assert done == ALLOWED
 
 
 async def test_only_an_admin_deletes_a_room_and_no_active_one(platform):
