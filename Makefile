@@ -17,8 +17,10 @@ example: .venv/dev  ## Run one of the example applications; make example NAME=ev
 	@$(BIN)/python -m examples.$(NAME) $(ARGS)
 
 # Each process has its own share of the shuffled tests, and servers of its own; who has finished takes from the others.
+# One more than there are cores, as tests wait for processes, too.
+PROCESSES = $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
 test: .venv/dev browser  ## Run every test on SQLite, PostgreSQL and the rest; options go into ARGS, as in make test ARGS="-n 0"
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist worksteal $(ARGS)
 
 test-providers: .venv/dev .providers/ready  ## Test against the certified OpenID provider and Firebase's emulator; needs node 20 and npm
 	@$(BIN)/python -m pytest tests/providers $(ARGS)

@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Sequence
 
 import uvloop
 from rich.console import Console
@@ -50,18 +49,22 @@ def main() -> None:
         scale = Scale(rounds=9, share=1, identities=arguments.identities or _MANY)
     began, load = time.monotonic(), os.getloadavg()[0]
     # The loop that `ostiary serve` runs on.
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        findings = runner.run(_run(arguments.only, scale))
-    if arguments.json:
-        print(json.dumps([finding.summary() for finding in findings], indent=2, ensure_ascii=False))
-    else:
-        report.show(findings)
+    findings: list[Finding] = []
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(arguments.only, scale, findings))
+    finally:
+        # What was measured is told, even if a later part fails.
+        if arguments.json:
+            print(json.dumps([finding.summary() for finding in findings], indent=2, ensure_ascii=False))
+        else:
+            report.show(findings)
     if not arguments.quick and not arguments.only:
         report.write(findings, (time.monotonic() - began) / 60, load)
 
 
-async def _run(only: str, scale: Scale) -> Sequence[Finding]:
-    """Run every part that makes something whose name contains `only`, one after another."""
+async def _run(only: str, scale: Scale, findings: list[Finding]) -> None:
+    """Run every part that makes something whose name contains `only`, one after another, and add what each finds."""
     parts: list[Part] = []
     modules = (
         comparisons,
@@ -79,7 +82,6 @@ async def _run(only: str, scale: Scale) -> Sequence[Finding]:
     )
     for module in modules:
         parts += [part for part in module.parts() if any(only in name for name in part.names)]
-    findings: list[Finding] = []
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("Starting", total=len(parts))
@@ -91,7 +93,6 @@ async def _run(only: str, scale: Scale) -> Sequence[Finding]:
                 ),
             )
             findings += [finding for finding in done if only in finding.name]
-    return findings
 
 
 if __name__ == "__main__":

@@ -196,7 +196,7 @@ async def _captured(scale: Scale, tell: Tell) -> list[Finding]:
             await fill_postgresql(url, _UPDATES)
         source = source_at(noted)
         await source.open()
-        owners = Owners(load_profile(PROFILE), await source.tables())
+        owners = Owners(load_profile(PROFILE), await source.tables(), key=bytes(32))
         await source.capture.install(capturing_of(owners))
         await source.close()
         connections = [await asyncpg.connect(url) for url in (noted, plain)]

@@ -13,13 +13,10 @@ from ostiary import schema
 from ostiary import settings as environment
 from ostiary.declarations import Declarations
 from ostiary.entrypoints.http.openapi import openapi_document
-from ostiary.features.audit import SYSTEM, Origin
 from ostiary.features.data_keys import DataKeys
 from ostiary.features.flows import FactorPolicy
-from ostiary.features.identities import IDENTITY_PREFIX
 from ostiary.features.onboarding import read_flows
 from ostiary.features.profiles import PROFILE_TYPES, ProfileType, check_fields
-from ostiary.features.registration import NewAccount
 from ostiary.first_run import key_service_at, keys_to_adopt
 from ostiary.foundation.clock import SystemClock
 from ostiary.foundation.crypto import KEY_SIZE, Keyring
@@ -27,7 +24,6 @@ from ostiary.foundation.entropy import Entropy
 from ostiary.foundation.errors import OstiaryError, Unavailable
 from ostiary.foundation.ids import format_id, new_id
 from ostiary.foundation.key_service import LocalKeys
-from ostiary.foundation.secret import Secret
 from ostiary.foundation.storage import Database, database_at
 from ostiary.services import Ground, Services, build, http_settings
 from ostiary.version import VERSION
@@ -49,6 +45,7 @@ if TYPE_CHECKING:
     from ostiary.features.registration import ApplicationRecords
     from ostiary.foundation.clock import Clock
     from ostiary.foundation.storage import Transaction
+    from ostiary.services import ApplicationAccounts
     from ostiary.settings import Settings
     from ostiary.verifier import Principal
 
@@ -125,6 +122,11 @@ class Ostiary(Declarations):
         return self.services.application_records
 
     @property
+    def accounts(self) -> ApplicationAccounts:
+        """What the application decides about accounts that are there. Raises `NotStarted`."""
+        return self.services.application_accounts
+
+    @property
     def vault(self) -> ApplicationVault:
         """Live tokens of accounts at providers, read by the application itself. Raises `NotStarted`."""
         return self.services.application_vault
@@ -140,40 +142,17 @@ class Ostiary(Declarations):
         """Make a key for a row of the application's own, `room_01h…`: those made later are larger (UUIDv7, RFC 9562 §5.7)."""
         return format_id(prefix, new_id(self.clock.now(), self._entropy))
 
-    async def create_account(
-        self,
-        entity_type: str,
-        *,
-        email: str | None = None,
-        phone: str | None = None,
-        password: str | None = None,
-        profile: Mapping[str, Any] | None = None,
-        roles: Sequence[str] = (),
-        are_addresses_proven: bool = False,
-    ) -> str:
-        """Make an account by the application itself, as for first data, and return its `idn_…`.
-
-        Nobody has to approve it, nobody is told and nobody signed in. Raises `NotStarted`, and what registering raises.
-        """
-        account = NewAccount(
-            entity_type, email, phone, None if password is None else Secret(password), profile or {}
-        )
-        made = await self.services.registration.create(
-            account,
-            roles=roles,
-            are_addresses_proven=are_addresses_proven,
-            by=SYSTEM,
-            origin=Origin(),
-            now=self.clock.now(),
-        )
-        return format_id(IDENTITY_PREFIX, made.id)
-
     def verify(self, token: str) -> Principal:
         """Return who presents an access token, without I/O.
 
         Raises `InvalidToken`, `RevokedToken`, `RevocationsStale` and `NotStarted`.
         """
         return self.services.verifier.verify(token, now=self.clock.now())
+
+    async def deploy(self) -> list[str]:
+        """Bring our tables up to date, for the application's own to refer to, and return what was applied. Raises `SchemaError`."""
+        self._make_folder()
+        return await schema.deploy(self.settings.database)
 
     async def start(self, *, workers: int = 1) -> None:
         """Open the database, load the keys, and follow the revocations.
@@ -228,7 +207,8 @@ class Ostiary(Declarations):
         try:
             await follower.catch_up()
         except Unavailable:
-            # The connection may have been lost during the pause; the second attempt has another.
+            # Where one connection died during the pause, so did all of them.
+            await self.services.database.forget_connections()
             with suppress(Unavailable):
                 await follower.catch_up()
 
@@ -315,10 +295,8 @@ class Ostiary(Declarations):
 
         One that a newer release has deployed is as good as ours when it says that it serves this release (F15).
         """
-        url = self.settings.database
-        if self.settings.env == "development":
-            self.settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = await schema.deployed(url)
+        self._make_folder()
+        found = await schema.deployed(self.settings.database)
         if found.serves(schema.HEAD):
             return
         if self.settings.env == "production":
@@ -326,7 +304,11 @@ class Ostiary(Declarations):
                 f"The database is at revision {found.revision or 'none'}, and this release needs {schema.HEAD}: "
                 "run `ostiary schema deploy`, then start again."
             )
-        await schema.deploy(url)
+        await self.deploy()
+
+    def _make_folder(self) -> None:
+        if self.settings.env == "development":
+            self.settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """Answer the lifespan protocol when served alone."""

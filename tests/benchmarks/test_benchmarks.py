@@ -6,11 +6,12 @@ import json
 import shutil
 import sys
 
+import pytest
 from benchmarks.__main__ import main
-from benchmarks.harness import Figure, Reads, Result
+from benchmarks.harness import Figure, Part, Reads, Result
 from benchmarks.signing_in import BEYOND_THE_HASH
 
-from benchmarks import report
+from benchmarks import moving, report
 
 
 def test_a_quick_run_reports_ratios(monkeypatch, capsys):
@@ -71,3 +72,31 @@ def test_a_quick_run_moves_people(monkeypatch, capsys):
     assert result["name"] == "moving people, in place (SQLite)"
     assert result["unit"] == "µs"
     assert result["details"]["identities_per_second"] > 0
+
+
+def test_a_quick_run_says_what_noting_changes_costs(monkeypatch, capsys):
+    """An UPDATE of the other system is compared with one that nobody notes."""
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--quick", "--json", "--only", "that is noted"])
+    main()
+    (result,) = json.loads(capsys.readouterr().out)
+
+    assert result["name"] == "moving people, an UPDATE over there that is noted"
+    assert result["ratio"] > 0
+
+
+def test_what_was_measured_is_told_though_a_later_part_fails(monkeypatch, capsys):
+    """Twenty minutes are not lost to the last of them."""
+
+    async def measure(_scale, _tell):
+        return [Figure("the first", "of anything", 1.0, "µs")]
+
+    async def fail(_scale, _tell):
+        raise LookupError
+
+    monkeypatch.setattr(moving, "parts", lambda: [Part(["the first"], measure), Part(["the fist"], fail)])
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--quick", "--json", "--only", "the fi"])
+    with pytest.raises(LookupError):
+        main()
+    (result,) = json.loads(capsys.readouterr().out)
+
+    assert (result["name"], result["value"]) == ("the first", 1.0)

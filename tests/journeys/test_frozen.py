@@ -80,6 +80,7 @@ def test_f12_after_a_long_pause_nobody_is_believed_before_the_call_has_caught_up
         await running.auth.services.database.fetch_one(END_CONNECTIONS)
         return ada.access_token
 
+    runner.run(auth.catch_up())
     token = elsewhere(sign_in_and_hang_up)
     clock.move(timedelta(minutes=10))
     with pytest.raises(RevocationsStale):

@@ -60,7 +60,7 @@ async def test_an_applications_own_auth_can_be_run(tmp_path):
 
 async def test_an_application_makes_its_first_accounts(running):
     """Whom it makes may sign in at once, with the roles given, an address that is believed, and nobody told."""
-    made = await running.auth.create_account(
+    made = await running.auth.accounts.create(
         "user",
         email="ada@example.org",
         password=PASSWORD,

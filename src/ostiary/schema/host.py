@@ -10,7 +10,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from ostiary.foundation.ids import ENCODED_PATTERN, format_id, parse_id
-from ostiary.foundation.storage.rows import EPOCH, MICROSECOND
+from ostiary.foundation.storage import EPOCH, MICROSECOND
 from ostiary.schema.dialects import BYTES, SCHEMA
 from ostiary.schema.errors import SchemaError
 

@@ -10,6 +10,7 @@ from ostiary.features.data_keys import DataKeys
 from ostiary.foundation.channel import channel_at
 from ostiary.foundation.clock import ClockCheck
 from ostiary.foundation.storage import Database
+from ostiary.services.application_accounts import ApplicationAccounts
 from ostiary.services.background import Background, build_background
 from ostiary.services.doors import Doors, build_doors, http_settings
 from ostiary.services.facts import Facts, build_facts
@@ -22,7 +23,7 @@ from ostiary.services.records import Records, build_records
 if TYPE_CHECKING:
     from ostiary.foundation.cache import SharedCache  # noqa: TC004 - needs an extra; no row is built from it
 
-__all__ = ["Ground", "Services", "build", "http_settings"]
+__all__ = ["ApplicationAccounts", "Ground", "Services", "build", "http_settings"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Services(Records, Facts, Proofs, Grants, Journeys, Background, Doors):
     data_keys: DataKeys
     cache: SharedCache | None
     follower: Follower
+    application_accounts: ApplicationAccounts
 
 
 def build(ground: Ground) -> Services:
@@ -75,4 +77,7 @@ def build(ground: Ground) -> Services:
         data_keys=ground.data_keys,
         cache=ground.cache,
         follower=follower,
+        application_accounts=ApplicationAccounts(
+            registration=journeys.registration, administration=journeys.administration, clock=clock
+        ),
     )

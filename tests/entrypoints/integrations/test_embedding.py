@@ -1,10 +1,11 @@
 """Ostiary inside other applications: guards, lifespans, prefixes, one database."""
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import Annotated
 
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
@@ -12,8 +13,9 @@ from starlette.testclient import TestClient
 
 from ostiary import Ostiary, Principal, Query
 from ostiary.app import NotStarted
-from ostiary.entrypoints.integrations.fastapi import SignedIn
+from ostiary.entrypoints.integrations.fastapi import REFUSALS, SignedIn
 from ostiary.entrypoints.integrations.starlette import requires
+from ostiary.schema import HEAD, check
 from ostiary.testing import principal
 
 ACCOUNT = {"email": "ada@example.org", "password": "a long phrase only Ada knows"}
@@ -123,6 +125,24 @@ def test_the_hosts_document_states_the_scheme(auth):
 
     assert document["components"]["securitySchemes"]["Ostiary"]["scheme"] == "bearer"
     assert document["paths"]["/hello"]["get"]["security"] == [{"Ostiary": []}]
+
+
+def test_the_tables_are_there_before_the_start_for_migrations_that_refer_to_them(auth, database_url):
+    """An application deploys ours with its own, in a folder that need not be there; again, there is nothing to do."""
+    first, second = [asyncio.run(auth.deploy()) for _ in range(2)]
+
+    assert (first[-1], second) == (HEAD, [])
+    assert asyncio.run(check(database_url)) == []
+
+
+def test_the_hosts_document_states_the_refusals(auth):
+    """What a guard answers stands in the document once, for all routes of a router."""
+    router = APIRouter(responses=REFUSALS)
+    router.add_api_route("/hello", lambda: "hello", dependencies=[Depends(SignedIn(auth))])
+    app = FastAPI()
+    app.include_router(router)
+
+    assert {"401", "403", "503"} < set(app.openapi()["paths"]["/hello"]["get"]["responses"])
 
 
 def test_an_auth_that_was_not_started_says_how(auth):

@@ -40,7 +40,7 @@ CreateProfile = Callable[[Transaction, NewIdentity, Mapping[str, Any]], Awaitabl
 """Makes the profile row and returns its key; a UUID is shown outside with the type's prefix. Raw SQL through the transaction only, and no outgoing I/O."""
 
 
-CheckProfile = Callable[[Mapping[str, Any]], None]
+CheckProfile = Callable[[Mapping[str, Any]], object]
 """Raises `InvalidProfile` for fields no profile could be made of, before anything is sent or made."""
 
 OnRegistered = Callable[[Transaction, NewIdentity, Mapping[str, Any]], Awaitable[None]]

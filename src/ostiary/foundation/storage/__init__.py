@@ -18,14 +18,18 @@ from ostiary.foundation.storage.database import (
     ReferenceViolation,
     RuleViolation,
     Statements,
+    TookTooLong,
     Transaction,
     TransactionFailed,
     UniqueViolation,
     Unstorable,
 )
+from ostiary.foundation.storage.rows import EPOCH, MICROSECOND
 
 __all__ = [
     "DATABASE_TIME",
+    "EPOCH",
+    "MICROSECOND",
     "TRANSACTION_LIMIT",
     "Connections",
     "Database",
@@ -35,6 +39,7 @@ __all__ = [
     "ReferenceViolation",
     "RuleViolation",
     "Statements",
+    "TookTooLong",
     "Transaction",
     "TransactionFailed",
     "UniqueViolation",

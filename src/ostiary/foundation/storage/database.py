@@ -117,8 +117,8 @@ class Transaction(Statements, Protocol):
         """Make this change at the end of the block, with all that were deferred, in one round trip.
 
         They are made in their order, and none of them may read or change what another wrote: on PostgreSQL they are one
-        statement. A block of nothing else is one round trip altogether. With `otherwise`, the change must touch a row: if it does not, that is raised where the block
-        ends, and nothing is kept.
+        statement. A block of nothing else is one round trip altogether. With `otherwise`, the change must touch a row:
+        if it does not, that is raised where the block ends, and nothing is kept.
         """
 
     async def load(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Parameter]]) -> None:
@@ -150,6 +150,9 @@ class Database(Statements, Protocol):
 
     async def fingerprint(self) -> str:
         """Say which database this is: a copy of it, or one that was set back in time, is another."""
+
+    async def forget_connections(self) -> None:
+        """Connect anew at the next call: those that are open may be dead without anybody having noticed."""
 
     async def open(self) -> None:
         """Connect.
@@ -204,6 +207,13 @@ class TransactionFailed(OstiaryError):
             "An earlier statement of this transaction failed, so nothing of it was kept: let the error leave the "
             "transaction's block."
         )
+
+
+class TookTooLong(Unavailable):
+    """A transaction lasted longer than one may: nothing of it was kept. A smaller one may fit."""
+
+    def __init__(self) -> None:
+        super().__init__("A transaction took too long and was rolled back; try again shortly.")
 
 
 class OutcomeUnknown(Unavailable):

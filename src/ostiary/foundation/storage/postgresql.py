@@ -21,6 +21,7 @@ from ostiary.foundation.storage.database import (
     Connections,
     OutcomeUnknown,
     Query,
+    TookTooLong,
     Unstorable,
     only_reads,
 )
@@ -167,9 +168,7 @@ class PostgreSQL(_Verbs):
             transaction.state.ended = True
             await self._abandon(connection, begun=transaction.begun)
             if isinstance(error, TimeoutError) and deadline.expired():
-                raise Unavailable(
-                    "A transaction took too long and was rolled back; try again shortly."
-                ) from None
+                raise TookTooLong from None
             raise
         transaction.state.ended = True
         await self._give_back(connection)
@@ -207,7 +206,7 @@ class PostgreSQL(_Verbs):
             if commits and not _is_answer(error, lost=lost):
                 raise OutcomeUnknown from None
             if isinstance(error, asyncpg.PostgresError) and error.sqlstate == READ_ONLY:
-                await self._forget_connections()
+                await self.forget_connections()
             # `from None` throughout: the driver quotes rows and parameters in its messages.
             raise translated(error, lost=lost) from None
         except asyncio.CancelledError:
@@ -217,13 +216,13 @@ class PostgreSQL(_Verbs):
         finally:
             silence.cancel()
         if not commits and not _is_lost(connection) and not is_writer(connection):
-            await self._forget_connections()
+            await self.forget_connections()
             raise Unavailable(
                 "The database takes no writes any more, so it is not believed; try again shortly."
             )
         return answer
 
-    async def _forget_connections(self) -> None:
+    async def forget_connections(self) -> None:
         """Connect anew at the next call: a demoted primary stays read-only for good, and has a successor."""
         if self._pool is not None:
             await self._pool.expire_connections()

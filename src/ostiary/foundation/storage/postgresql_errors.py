@@ -10,6 +10,7 @@ from ostiary.foundation.errors import Unavailable
 from ostiary.foundation.storage.database import (
     ReferenceViolation,
     RuleViolation,
+    TookTooLong,
     UniqueViolation,
     Unstorable,
 )
@@ -19,6 +20,8 @@ READ_ONLY: Final = "25006"
 # Classes and codes of PostgreSQL's appendix A that pass by themselves: connection, read-only after a failover,
 # ended by a time limit, deadlock and serialisation, resources, lock not available, shutdown, input/output.
 _PASSING: Final = ("08", READ_ONLY, "25P03", "25P04", "40", "53", "55P03", "57", "58")
+# Ended by a limit on the transaction, or on one statement of it.
+_LIMITS: Final = ("25P04", "57014")
 _DATA: Final = "22"
 _INTEGRITY: Final = ("23", "P0001")
 
@@ -46,6 +49,8 @@ def translated(error: Exception, *, lost: bool) -> Exception:
 
 def _by_sqlstate(error: asyncpg.PostgresError) -> Exception:
     state = error.sqlstate or ""
+    if state in _LIMITS:
+        return TookTooLong()
     if state.startswith(_PASSING):
         return Unavailable(f"The database could not do this now ({type(error).__name__}); try again shortly.")
     if state.startswith(_DATA):

@@ -22,6 +22,7 @@ from ostiary.foundation.storage.database import (
     TRANSACTION_LIMIT,
     Connections,
     OutcomeUnknown,
+    TookTooLong,
     only_reads,
 )
 from ostiary.foundation.storage.rows import compile_reader, encode
@@ -107,6 +108,9 @@ class SQLite(_Verbs):
             ) from None
         self._thread = thread
 
+    async def forget_connections(self) -> None:
+        """Do nothing: a file that is open stays so."""
+
     async def fingerprint(self) -> str:
         """Say which file this is; one that was copied or moved into its place is another."""
         try:
@@ -147,9 +151,7 @@ class SQLite(_Verbs):
             # next finds the transaction gone.
             thread.submit(_roll_back, self._writer)
             if isinstance(error, TimeoutError) and deadline.expired():
-                raise Unavailable(
-                    "A transaction took too long and was rolled back; try again shortly."
-                ) from None
+                raise TookTooLong from None
             raise
         finally:
             transaction.state.ended = True

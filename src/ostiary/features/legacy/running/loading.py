@@ -240,12 +240,15 @@ async def load(tx: Transaction, rows: Mapping[str, Rows]) -> None:
 async def role_ids(
     tx: Transaction, names: set[str], known: dict[str, UUID], *, entropy: Entropy, now: datetime
 ) -> Mapping[str, UUID]:
-    """Return the ids of roles, made where there is none of a name; `known` remembers them."""
-    for name in sorted(names - known.keys()):
-        found = await tx.fetch_one(store.ROLE_ID, new_id(now, entropy), name)
-        if found is not None:
-            known[name] = found
-    return known
+    """Return the ids of roles, made where there is none of a name; `known` remembers them once they are there for good."""
+    found = {
+        name: await tx.fetch_one(store.ROLE_ID, new_id(now, entropy), name)
+        for name in sorted(names - known.keys())
+    }
+    made = {name: role_id for name, role_id in found.items() if role_id is not None}
+    if made:
+        tx.on_commit(lambda: known.update(made))
+    return known | made
 
 
 def made_ids(derived: Derived) -> dict[str, Any]:

@@ -23,11 +23,13 @@ from ostiary.features.legacy.running.applying import Applied, Batch, PlainTextsL
 from ostiary.features.legacy.running.capture import capturing_of
 from ostiary.features.legacy.running.strays import Strays
 from ostiary.foundation.foreign import Key, Snapshot
+from ostiary.foundation.storage import TookTooLong
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ostiary.features.legacy.model import Aggregate
+    from ostiary.features.legacy.rows.fields import Shared
     from ostiary.features.legacy.running.leasing import Lease
     from ostiary.features.legacy.work import Work
     from ostiary.foundation.foreign import Value
@@ -170,16 +172,32 @@ class Running:
             return _Page(batch, moment, found[-1].key if found else None, stack.pop_all().aclose)
 
     async def _write_page(self, page: _Page) -> None:
+        """Write a page at once, or in smaller and smaller parts if that takes longer than a transaction may."""
         try:
-            changed: dict[str, Any] = {
-                "read_all": page.is_last,
-                "done": self._checkpoint.done + len(page.batch.aggregates),
-            }
-            if page.last is not None:
-                changed["after"] = tuple(_written(part) for part in page.last)
-            await self._apply(page.batch, page.moment, changed)
+            parts = [page.batch]
+            while parts:
+                batch = parts.pop(0)
+                owners = [*batch.aggregates.values()]
+                changed: dict[str, Any] = {
+                    "read_all": page.is_last and not parts,
+                    "done": self._checkpoint.done + len(owners),
+                }
+                if owners:
+                    changed["after"] = tuple(_written(part) for part in owners[-1].key)
+                try:
+                    await self._apply(batch, page.moment, changed)
+                except TookTooLong:
+                    if len(owners) == 1:
+                        raise
+                    half = len(owners) // 2
+                    parts[:0] = (self._batch(batch.shared, some) for some in (owners[:half], owners[half:]))
         finally:
             await page.let_go()
+
+    def _batch(self, shared: Shared, owners: Sequence[Aggregate]) -> Batch:
+        batch = Batch(shared, {aggregate.text: aggregate for aggregate in owners})
+        self._work.applying.derive(batch)
+        return batch
 
     async def _drain(self) -> bool:
         """Take over some owners that changed; False when there are none."""
@@ -202,7 +220,16 @@ class Running:
         await self._take_over([parse_key(text, size) for text in part], {"again": rest})
 
     async def _take_over(self, keys: Sequence[Key], changed: dict[str, Any] | None = None) -> dict[str, int]:
-        """Take over owners by their keys, and return which version of each."""
+        """Take over owners by their keys, and return which version of each; in parts, if it takes too long at once."""
+        try:
+            return await self._take_over_at_once(keys, changed or {})
+        except TookTooLong:
+            if len(keys) == 1:
+                raise
+        half = len(keys) // 2
+        return await self._take_over(keys[:half]) | await self._take_over(keys[half:], changed)
+
+    async def _take_over_at_once(self, keys: Sequence[Key], changed: dict[str, Any]) -> dict[str, int]:
         owners = self._work.owners
         async with self._work.source.snapshot() as moment:
             shared = await owners.shared(moment)
@@ -215,7 +242,7 @@ class Running:
                 if key_text(key) not in batch.aggregates
             }
             self._work.applying.derive(batch)
-            await self._apply(batch, moment, changed or {})
+            await self._apply(batch, moment, changed)
         return versions
 
     async def _apply(self, batch: Batch, moment: Snapshot, changed: dict[str, Any]) -> None:

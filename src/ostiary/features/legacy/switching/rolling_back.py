@@ -182,9 +182,9 @@ class RollingBack:
         back.changes = [change for change in back.changes if self._is_new(change)]
         if back.changes:
             await self._work.source.write(back.changes)
-        database = self._work.tools.database
-        for identity_id, key in back.adopted:
-            await database.execute(way_back_store.ADOPT, identity_id, self._lease.migration_id, key)
+        async with self._work.tools.database.transaction() as tx:
+            for identity_id, key in back.adopted:
+                await tx.execute(way_back_store.ADOPT, identity_id, self._lease.migration_id, key)
         found.add(back)
         return bool(back.changes)
 

@@ -1,0 +1,1 @@
+"""How the practice's own tables came to be."""
