@@ -11,7 +11,7 @@ from alembic.config import Config
 from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from ostiary import schema
+from ostiary.schema import engine_at
 
 from .accounts import auth
 from .tables import now
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-engine = schema.engine_at(auth.settings.database)
+engine = engine_at(auth.settings.database)
 sessions = async_sessionmaker(engine, expire_on_commit=False)
 
 
@@ -38,8 +38,7 @@ Now = Annotated[datetime, Depends(now)]
 
 async def migrate() -> None:
     """Bring both schemas up to date, Ostiary's first: ours refers to it."""
-    auth.settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    await schema.deploy(auth.settings.database)
+    await auth.deploy()
     async with engine.begin() as connection:
         await connection.run_sync(upgrade)
 

@@ -50,7 +50,7 @@ async def seed() -> bool:
             if await session.scalar(select(App.id).limit(1)) is not None:
                 return False
         organizer, *guests = [
-            await auth.create_account("user", email=f"{name}@example.org", password=PASSWORD, roles=roles)
+            await auth.accounts.create(email=f"{name}@example.org", password=PASSWORD, roles=roles)
             for name, roles in PEOPLE.items()
         ]
         async with sessions.begin() as session:
