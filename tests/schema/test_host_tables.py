@@ -8,17 +8,28 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from ostiary.foundation.storage import Query
-from ostiary.schema import Moment, SchemaError, TypedId, engine_at, identities
+from ostiary.schema import Moment, SchemaError, TypedId, engine_at, identities, include_object, render_item
 
 pytestmark = pytest.mark.anyio
 
 AT = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
 INSERT = Query("INSERT INTO notes (id, owner_id, written_at, text) VALUES ($1, $2, $3, $4)")
+
+
+ENVIRONMENT = """
+from alembic import context
+
+context.configure(context.config.attributes["connection"], **context.config.attributes["options"])
+with context.begin_transaction():
+    context.run_migrations()
+"""
 
 
 def tables(url):
@@ -170,6 +181,31 @@ async def test_keys_are_sorted_by_when_they_were_made_and_match_their_pattern(ru
 
     assert keys == sorted(keys)
     assert all(re.fullmatch(TypedId("note").pattern, key) for key in keys)
+
+
+async def test_a_revision_that_alembic_writes_runs_as_it_is(running, tmp_path):
+    """Columns of our types are written with all they need, and make the table that was declared; ours are left alone."""
+    note, engine = tables(running.auth.settings.database), engine_at(running.auth.settings.database)
+    options = {"include_schemas": True, "include_object": include_object, "render_item": render_item}
+
+    def draft_and_run(connection):
+        told = {"connection": connection, "options": options | {"target_metadata": note.metadata}}
+        config = Config(attributes=told)
+        config.set_main_option("script_location", str(tmp_path / "migrations"))
+        config.config_file_name = tmp_path / "alembic.ini"
+        command.init(config, str(tmp_path / "migrations"))
+        (tmp_path / "migrations" / "env.py").write_text(ENVIRONMENT)
+        command.revision(config, "notes", autogenerate=True)
+        command.upgrade(config, "head")
+        command.check(config)
+        return [path.read_text() for path in (tmp_path / "migrations" / "versions").glob("*.py")]
+
+    async with engine.begin() as connection:
+        (written,) = await connection.run_sync(draft_and_run)
+    await engine.dispose()
+
+    assert "from ostiary.schema import Moment" in written
+    assert "TypedId('note')" in written
 
 
 @pytest.mark.parametrize("url", ["mysql://host/name", "sqlite:///", "", "sqlite://"])

@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     )
     from ostiary.schema.drafting import create
     from ostiary.schema.drift import Difference
-    from ostiary.schema.host import Moment, TypedId, engine_at, identities, include_object
+    from ostiary.schema.host import (
+        Moment,
+        TypedId,
+        engine_at,
+        identities,
+        include_object,
+        render_item,
+    )
     from ostiary.schema.revision import Deployed, deployed
 
 HEAD: Final = "0005"
@@ -46,6 +53,7 @@ _LOADED_ON_USE: Final = {
     "engine_at": "host",
     "identities": "host",
     "include_object": "host",
+    "render_item": "host",
     "reset": "commands",
     "resolve": "commands",
     "status": "commands",
@@ -70,6 +78,7 @@ __all__ = [
     "guard_profile_table",
     "identities",
     "include_object",
+    "render_item",
     "reset",
     "resolve",
     "status",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -44,6 +44,17 @@ def include_object(
     if table is None:
         return True
     return not (table.schema == SCHEMA or (table.schema is None and table.name.startswith(f"{SCHEMA}_")))
+
+
+def render_item(kind: str, item: Any, context: Any) -> str | Literal[False]:
+    """Write columns of ours into a host's revisions so that they run as they are, with what they import.
+
+    Beside `include_object`: `context.configure(..., render_item=render_item)`.
+    """
+    if kind == "type" and isinstance(item, TypedId | Moment):
+        context.imports.add(f"from ostiary.schema import {type(item).__name__}")
+        return repr(item)
+    return False
 
 
 def engine_at(url: str, **options: Any) -> AsyncEngine:
@@ -118,6 +129,9 @@ class TypedId(sa.types.TypeDecorator[str]):
     def __init__(self, prefix: str) -> None:
         super().__init__()
         self.prefix = prefix
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.prefix!r})"
 
     @property
     def pattern(self) -> str:
