@@ -36,6 +36,7 @@ check: .venv/dev  ## Format, lint, types, import contracts, generated documentat
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy -p examples.event_platform -p examples.food_market.market -p examples.practice
 	@$(BIN)/lint-imports
 	@$(BIN)/ostiary reference --check docs/reference
 

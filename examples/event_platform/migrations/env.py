@@ -6,9 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from alembic import context
+
 from examples.event_platform.database import engine
 from examples.event_platform.tables import Base
-
 from ostiary.schema import include_object, render_item
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from alembic import context
 
 from examples.practice.database import engine
 from examples.practice.tables import Base
-from ostiary.schema import include_object
+from ostiary.schema import include_object, render_item
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -22,6 +22,7 @@ def run(connection: Connection) -> None:
         target_metadata=Base.metadata,
         include_schemas=True,
         include_object=include_object,
+        render_item=render_item,
         version_table="practice_alembic_version",
         # SQLite changes a table by making it anew.
         render_as_batch=True,

@@ -7,10 +7,11 @@ import json
 from collections import Counter
 
 import pytest
-from examples.event_platform.draws import Draw, commitment_to, draw, problem_of, ranked
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.examples.event_platform.people import module
+
+from examples.event_platform.draws import Draw, commitment_to, draw, problem_of, ranked
 
 pytestmark = pytest.mark.anyio
 

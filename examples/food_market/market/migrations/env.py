@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from examples.food_market.market.accounts import auth
 from examples.food_market.market.tables import Base
-from ostiary.schema import engine_at, include_object
+from ostiary.schema import engine_at, include_object, render_item
 
 
 def run(connection: Connection) -> None:
@@ -16,6 +16,7 @@ def run(connection: Connection) -> None:
         connection=connection,
         target_metadata=Base.metadata,
         include_object=include_object,
+        render_item=render_item,
         version_table="market_alembic_version",
     )
     with context.begin_transaction():
