@@ -123,7 +123,7 @@ class Ostiary(Declarations):
 
     @property
     def accounts(self) -> ApplicationAccounts:
-        """What the application decides about accounts that are there. Raises `NotStarted`."""
+        """Accounts in the hands of the application's own code. Raises `NotStarted`."""
         return self.services.application_accounts
 
     @property
