@@ -39,27 +39,32 @@ def _imports(tree: ast.Module):
             yield from (alias.name for alias in node.names)
 
 
-def _reaching_into(package: str, trees: dict[Path, ast.Module]) -> list[str]:
+@pytest.fixture(scope="module")
+def imports(trees):
+    """What each module imports; a dot behind every name."""
+    return {path: [f"{name}." for name in _imports(tree)] for path, tree in trees.items()}
+
+
+def _reaching_into(package: str, imports: dict[Path, list[str]]) -> list[str]:
     """Name the modules outside `package` that import a module inside it."""
     home = SOURCE.joinpath(*package.split("."))
-    inside = [f"ostiary.{package}.{path.stem}" for path in home.glob("*.py")]
+    inside = tuple(f"ostiary.{package}.{path.stem}." for path in home.glob("*.py"))
     return [
         _name(path)
-        for path, tree in trees.items()
-        if home not in path.parents
-        and any(f"{name}.".startswith(f"{module}.") for name in _imports(tree) for module in inside)
+        for path, names in imports.items()
+        if home not in path.parents and any(name.startswith(inside) for name in names)
     ]
 
 
 @pytest.mark.parametrize("feature", FEATURES)
-def test_a_feature_is_imported_by_its_package_name_only(trees, feature):
+def test_a_feature_is_imported_by_its_package_name_only(imports, feature):
     """Nobody outside a feature reaches into its modules."""
-    assert _reaching_into(f"features.{feature}", trees) == []
+    assert _reaching_into(f"features.{feature}", imports) == []
 
 
-def test_storage_is_imported_by_its_package_name_only(trees):
+def test_storage_is_imported_by_its_package_name_only(imports):
     """The drivers are nobody's business but storage's."""
-    assert _reaching_into("foundation.storage", trees) == []
+    assert _reaching_into("foundation.storage", imports) == []
 
 
 def test_sql_stands_in_stores_and_foundation_only(trees):
