@@ -269,3 +269,32 @@ def test_parameters_of_imported_hashes_that_cannot_be_used_are_refused(monkeypat
 
     with pytest.raises(InvalidSettings, match=problem):
         load()
+
+
+def test_defaults_hold_where_nothing_else_says_anything(monkeypatch, tmp_path):
+    """An argument stands above the environment, the environment above a file, and all of them above a default."""
+    defaults = {
+        "public_url": "https://default.example.org",
+        "data": tmp_path / "default",
+        "sessions": {"recent_authentication": "7m"},
+        "env": "development",
+    }
+    monkeypatch.setenv("OSTIARY_PUBLIC_URL", "https://environment.example.org")
+    monkeypatch.setenv("OSTIARY_SESSIONS__IDLE_LIFETIME", "2h")
+    (tmp_path / ".env").write_text("OSTIARY_DATA=file\n")
+    monkeypatch.chdir(tmp_path)
+
+    found = load(defaults)
+    above = load(defaults, public_url="https://argument.example.org")
+
+    assert found.public_url == "https://environment.example.org"
+    assert above.public_url == "https://argument.example.org"
+    assert str(found.data) == "file"
+    assert found.sessions.recent_authentication == timedelta(minutes=7)
+    assert found.sessions.idle_lifetime == timedelta(hours=2)
+
+
+def test_a_default_that_cannot_be_is_refused_like_any_other():
+    """The problem is named as the setting it is."""
+    with pytest.raises(InvalidSettings, match="OSTIARY_PUBLIC_URL"):
+        load({"public_url": "ftp://example.org"})

@@ -11,7 +11,7 @@ from ostiary.entrypoints.integrations.fastapi import SignedIn
 
 PORT = int(os.environ.get("PORT", "8100"))
 
-auth = Ostiary(public_url=os.environ.get("OSTIARY_PUBLIC_URL", f"http://127.0.0.1:{PORT}/auth"))
+auth = Ostiary(defaults={"public_url": f"http://127.0.0.1:{PORT}/auth"})
 auth.role("app-developer", permissions=["apps:write"], description="Registers apps and changes them.")
 
 signed_in = SignedIn(auth, entity_types=["user"])

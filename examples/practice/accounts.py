@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PORT = int(os.environ.get("PORT", "8100"))
 
 auth = Ostiary(
-    public_url=os.environ.get("OSTIARY_PUBLIC_URL", f"http://127.0.0.1:{PORT}/auth"),
+    defaults={"public_url": f"http://127.0.0.1:{PORT}/auth"},
     factors={"required_for": ["admin", "therapist"]},
 )
 

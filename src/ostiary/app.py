@@ -83,8 +83,9 @@ class Ostiary(Declarations):
     """An authentication system: mount it in an application, or serve it alone.
 
     `Ostiary()` reads its settings from the environment; keyword arguments override single ones,
-    `Ostiary(public_url="https://app.example.org/auth")`. It is an ASGI application, an async context manager, and
-    its `lifespan` fits FastAPI's. With `run_worker` it takes part in the background work, which one of all that run
+    `Ostiary(public_url="https://app.example.org/auth")`, and `defaults` are what holds where the environment says nothing,
+    `Ostiary(defaults={"public_url": …})`. It is an ASGI application, an async context manager, and its `lifespan` fits
+    FastAPI's. With `run_worker` it takes part in the background work, which one of all that run
     does. Raises `InvalidSettings`.
     """
 
@@ -94,10 +95,11 @@ class Ostiary(Declarations):
         *,
         clock: Clock | None = None,
         run_worker: bool = True,
+        defaults: Mapping[str, Any] | None = None,
         **overrides: Any,
     ) -> None:
         super().__init__()
-        self.settings: Final = settings or environment.load(**overrides)
+        self.settings: Final = settings or environment.load(defaults, **overrides)
         self.clock: Clock = clock or SystemClock()
         self.run_worker = run_worker
         """Whether it takes part in the background work; like `clock`, it can be changed until the start."""

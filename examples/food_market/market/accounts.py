@@ -19,7 +19,7 @@ OPEN_STORE = Query(
 )
 FORGET_CUSTOMER = Query("UPDATE orders SET deliver_to = NULL WHERE customer_id = $1")
 
-auth = Ostiary(public_url=os.environ.get("OSTIARY_PUBLIC_URL", f"http://127.0.0.1:{PORT}/auth"))
+auth = Ostiary(defaults={"public_url": f"http://127.0.0.1:{PORT}/auth"})
 
 
 def store_of(profile: Mapping[str, Any]) -> Store:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
 
 from ostiary.foundation.errors import OstiaryError
 from ostiary.settings.providers import ProviderSections, ProviderSettings
@@ -37,6 +37,11 @@ from ostiary.settings.sections import (
     VaultSettings,
 )
 from ostiary.settings.values import Keys, Networks, Origins, parse_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic_settings import PydanticBaseSettingsSource
 
 __all__ = [
     "PREFIX",
@@ -296,12 +301,32 @@ class Settings(BaseSettings):
         ]
 
 
-def load(**overrides: Any) -> Settings:
-    """Read the settings from the environment and `overrides`. Raises `InvalidSettings` with every problem."""
+def load(defaults: Mapping[str, Any] | None = None, **overrides: Any) -> Settings:
+    """Read the settings: `overrides`, then the environment, then `defaults`. Raises `InvalidSettings` with every problem."""
+    kind = Settings if defaults is None else _with_defaults(defaults)
     try:
-        return Settings(**overrides | {"_secrets_dir": os.environ.get(PREFIX + "SECRETS_DIR")})
+        return kind(**overrides | {"_secrets_dir": os.environ.get(PREFIX + "SECRETS_DIR")})
     except ValidationError as error:
         raise InvalidSettings([_problem(detail) for detail in error.errors(include_input=False)]) from None
+
+
+def _with_defaults(defaults: Mapping[str, Any]) -> type[Settings]:
+    """Return settings that are these where nothing else says anything."""
+
+    class WithDefaults(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            last = InitSettingsSource(settings_cls, init_kwargs=dict(defaults))
+            return init_settings, env_settings, dotenv_settings, file_secret_settings, last
+
+    return WithDefaults
 
 
 def inherited_socket() -> int | None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
+from examples.event_platform.tables import IDENTITIES
 from ostiary.schema import Moment, TypedId
 
 revision = "0001"
@@ -34,9 +35,6 @@ INDEXES: dict[str, list[tuple[str, ...]]] = {
 
 def upgrade() -> None:
     """Make the tables."""
-    identity = (
-        "ostiary.identities.id" if op.get_bind().dialect.name == "postgresql" else "ostiary_identities.id"
-    )
     make(
         "apps",
         sa.Column("id", TypedId("app"), primary_key=True),
@@ -56,7 +54,7 @@ def upgrade() -> None:
     make(
         "participants",
         sa.Column("id", TypedId("par"), primary_key=True),
-        belongs_to(identity, "user_id", TypedId("idn"), "CASCADE"),
+        belongs_to(IDENTITIES.c.id, "user_id", TypedId("idn"), "CASCADE"),
         belongs_to("rooms.id", "room_id", TypedId("room"), "CASCADE"),
         sa.Column("role", ROLE, nullable=False),
         sa.Column("metadata", JSON, nullable=False),
@@ -109,7 +107,9 @@ def make(table: str, *columns: sa.Column[Any], unique: tuple[str, ...] = ()) -> 
         op.create_index(f"ix_{table}_{'_'.join(index)}", table, index)
 
 
-def belongs_to(key: str, column: str, kind: sa.types.TypeEngine[str], when_deleted: str) -> sa.Column[str]:
+def belongs_to(
+    key: str | sa.Column[Any], column: str, kind: sa.types.TypeEngine[str], when_deleted: str
+) -> sa.Column[str]:
     """Return a column that refers to a row, and goes with it or keeps it."""
     return sa.Column(column, kind, sa.ForeignKey(key, ondelete=when_deleted), nullable=False)
 

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
+from examples.food_market.market.tables import Identity
 from ostiary.schema import Moment, TypedId, guard_profile_table
 
 revision = "0001"
@@ -14,7 +15,7 @@ depends_on = None
 def upgrade() -> None:
     """Make the tables, and the trigger by which an account goes with its store."""
     dialect = op.get_bind().dialect.name
-    identity = "ostiary_identities.id" if dialect == "sqlite" else "ostiary.identities.id"
+    identity = Identity.__table__.c.id
     op.create_table(
         "vendors",
         sa.Column("id", sa.Integer, primary_key=True),
