@@ -33,7 +33,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 # The document is one: the second database only has to be understood where it answers otherwise.
-EXAMPLES = {"sqlite": 8, "postgresql": 4}
+EXAMPLES = {"sqlite": 6, "postgresql": 3}
 _numbers = itertools.count(1)
 WEAK = {"weak_hash_for_tests": True, "memory_kib": 8, "time_cost": 1}
 
