@@ -17,8 +17,8 @@ example: .venv/dev  ## Run one of the example applications; make example NAME=ev
 	@$(BIN)/python -m examples.$(NAME) $(ARGS)
 
 # Each process has its own share of the shuffled tests, and servers of its own; who has finished takes from the others.
-# Twice as many as there are cores, as tests wait for processes and servers half of the time.
-PROCESSES = $(shell $(BIN)/python -c 'import os; print(min(2 * (os.cpu_count() or 1), 8))')
+# One more than there are cores, as tests wait for processes, too.
+PROCESSES = $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 1, 4))')
 test: .venv/dev browser  ## Run every test on SQLite, PostgreSQL and the rest; options go into ARGS, as in make test ARGS="-n 0"
 	@$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist worksteal $(ARGS)
 
