@@ -52,10 +52,10 @@ def test_the_readme_is_short_and_counts_right():
     assert int(told[1]) == lines_of_code(EXAMPLE / "accounts.py") < 60
 
 
-def test_the_commands_of_the_readme_lead_to_a_checked_draw(sqlite_url, tmp_path):
+def test_the_commands_of_the_readme_lead_to_a_checked_draw(database_url, tmp_path):
     """Started as it says, signed in as it says, a winner drawn and checked by the command that it names."""
     make, login, rooms, check = re.findall(r"^\$ (.+)$", README, re.MULTILINE)
-    with served(sqlite_url, tmp_path) as client:
+    with served(database_url, tmp_path) as client:
         here = str(client.base_url).rstrip("/")
 
         def ask(command):
@@ -72,7 +72,7 @@ def test_the_commands_of_the_readme_lead_to_a_checked_draw(sqlite_url, tmp_path)
         checked = subprocess.run(
             [sys.executable, *words[1:]],
             cwd=ROOT,
-            env=environment(sqlite_url, tmp_path),
+            env=environment(database_url, tmp_path),
             input=winner.text,
             capture_output=True,
             text=True,
