@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import socket
 import sys
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import httpx2
+
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
+
+_PATIENCE = 60.0
 
 
 @contextmanager
@@ -25,3 +31,19 @@ def reserved_port() -> Iterator[int]:
             # Elsewhere a port that is bound can be listened at by its holder alone.
             holder.close()
         yield port
+
+
+def wait_until_served(process: subprocess.Popen[str] | subprocess.Popen[bytes], port: int) -> None:
+    """Wait until a FastAPI application answers at a port of loopback; fail if its process ends before."""
+    ends = time.monotonic() + _PATIENCE
+    # Who calls while nobody listens calls again, a little later each time.
+    transport = httpx2.HTTPTransport(retries=10)
+    with httpx2.Client(base_url=f"http://127.0.0.1:{port}", transport=transport, timeout=30) as client:
+        while True:
+            try:
+                client.get("/openapi.json")
+            except httpx2.TransportError:
+                assert process.poll() is None, "The application did not start."
+                assert time.monotonic() < ends, "The application did not answer."
+            else:
+                return

@@ -6,14 +6,13 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 from functools import cache
 from pathlib import Path
 
 import httpx2
 import phonenumbers
 import pytest
-from tests.ports import reserved_port
+from tests.ports import reserved_port, wait_until_served
 from tests.schema.plain import fetch
 
 ROOT = Path(__file__).parents[2]
@@ -49,23 +48,11 @@ def market(market_url):
         server = subprocess.Popen(command, cwd=ROOT)
         try:
             with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-                _wait_for(client, server)
+                wait_until_served(server, port)
                 yield client
         finally:
             server.terminate()
             server.wait()
-
-
-def _wait_for(client, server):
-    ends = time.monotonic() + 60
-    while True:
-        try:
-            client.get("/openapi.json")
-        except httpx2.TransportError:
-            assert server.poll() is None, "The market did not start."
-            assert time.monotonic() < ends, "The market did not answer."
-        else:
-            return
 
 
 @cache

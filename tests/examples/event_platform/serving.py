@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
-from tests.ports import reserved_port
+from tests.ports import reserved_port, wait_until_served
 
 ROOT = Path(__file__).parents[3]
 CHEAP = {"WEAK_HASH_FOR_TESTS": "true", "MEMORY_KIB": "8", "TIME_COST": "1"}
@@ -35,21 +34,8 @@ def served(database_url, folder):
         )
         try:
             with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-                _wait(client, process)
+                wait_until_served(process, port)
                 yield client
         finally:
             process.terminate()
             process.communicate()
-
-
-def _wait(client, process):
-    ends = time.monotonic() + 60
-    while True:
-        try:
-            client.get("/rooms")
-        except httpx2.TransportError:
-            assert process.poll() is None, "The platform did not start."
-            assert time.monotonic() < ends, "The platform did not answer."
-            time.sleep(0.05)
-        else:
-            return

@@ -9,13 +9,12 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 import tokenize
 from pathlib import Path
 
 import httpx2
 import pytest
-from tests.ports import reserved_port
+from tests.ports import reserved_port, wait_until_served
 
 ROOT = Path(__file__).parents[3]
 MARKET = ROOT / "examples" / "food_market" / "market"
@@ -38,23 +37,11 @@ def served(database_url, tmp_path):
         server = subprocess.Popen(command, cwd=ROOT, env=environment)
         try:
             with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-                _wait_for(client, server)
+                wait_until_served(server, port)
                 yield client
         finally:
             server.terminate()
             server.wait()
-
-
-def _wait_for(client, server):
-    ends = time.monotonic() + 60
-    while True:
-        try:
-            client.get("/stores")
-        except httpx2.TransportError:
-            assert server.poll() is None, "The market did not start."
-            assert time.monotonic() < ends, "The market did not answer."
-        else:
-            return
 
 
 def requests():

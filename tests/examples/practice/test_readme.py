@@ -8,12 +8,10 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import httpx2
 import pytest
-from tests.ports import reserved_port
+from tests.ports import reserved_port, wait_until_served
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "examples" / "practice" / "README.md").read_text(encoding="utf-8")
@@ -41,24 +39,11 @@ def port(database_url, tmp_path):
             stdout=subprocess.DEVNULL,
         )
         try:
-            _wait_for(number, server)
+            wait_until_served(server, number)
             yield number
         finally:
             server.terminate()
             server.wait()
-
-
-def _wait_for(port, server):
-    ends = time.monotonic() + 60
-    with httpx2.Client(base_url=f"http://127.0.0.1:{port}") as client:
-        while True:
-            try:
-                client.get("/auth/readyz")
-            except httpx2.TransportError:
-                assert server.poll() is None, "The practice did not start."
-                assert time.monotonic() < ends, "The practice did not answer."
-            else:
-                return
 
 
 def test_the_readme_leads_from_a_clone_to_the_first_sign_in(port):
