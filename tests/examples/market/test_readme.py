@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import re
 import shlex
 import subprocess
 import sys
-import tokenize
 from pathlib import Path
 
 import httpx2
 import pytest
+from tests.examples.lines import lines_of_code
 from tests.ports import reserved_port, wait_until_served
 
 ROOT = Path(__file__).parents[3]
 MARKET = ROOT / "examples" / "food_market" / "market"
 README = (MARKET / "README.md").read_text(encoding="utf-8")
-LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
-LAYOUT |= {tokenize.ENCODING, tokenize.ENDMARKER}
 
 
 @pytest.fixture
@@ -78,25 +75,10 @@ def test_the_requests_of_the_readme_work(served):
 
 def test_authentication_takes_as_many_lines_as_the_readme_says():
     """All of it is in one module; blank lines, comments and docstrings are not counted."""
-    source = MARKET / "accounts.py"
-    tree = ast.parse(source.read_text(encoding="utf-8"))
-    documented = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
-    told = {
-        line
-        for node in documented
-        if ast.get_docstring(node)
-        for line in range(node.body[0].lineno, node.body[0].end_lineno + 1)
-    }
-    with source.open("rb") as opened:
-        tokens = [token for token in tokenize.tokenize(opened.readline) if token.type not in LAYOUT]
-    lines = {line for token in tokens for line in range(token.start[0], token.end[0] + 1)} - told
+    lines = lines_of_code(MARKET / "accounts.py")
 
-    assert f"its Python {len(lines)} lines are about" in " ".join(README.split())
-    assert len(lines) < 60
+    assert f"its Python {lines} lines are about" in " ".join(README.split())
+    assert lines < 60
     assert len(README.splitlines()) <= 60
 
 
