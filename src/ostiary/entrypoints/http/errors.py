@@ -7,11 +7,13 @@ Whatever is in neither is `internal_error`: logged with its traceback, answered 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from ostiary.entrypoints.http.answers import Answer, Headers
@@ -351,6 +353,28 @@ def problem_answer(problem: HttpProblem, issuer: str) -> Answer:
         problem.errors,
     )
     return Answer(known.status, body, headers=_headers(problem), media_type=b"application/problem+json")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A refusal for any framework to write: `document` is the problem (RFC 9457), and `content` the same as bytes."""
+
+    status: int
+    headers: dict[str, str]
+    document: dict[str, Any]
+    media_type: str
+
+    @classmethod
+    def of(cls, problem: HttpProblem, issuer: str) -> Refusal:
+        """Write a refusal the way our own routes do."""
+        answer = problem_answer(problem, issuer)
+        headers = {name.decode(): value.decode() for name, value in answer.headers}
+        return cls(answer.status, headers, msgspec.to_builtins(answer.body), answer.media_type.decode())
+
+    @property
+    def content(self) -> bytes:
+        """The body."""
+        return msgspec.json.encode(self.document)
 
 
 def oauth_answer(problem: HttpProblem) -> Answer:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from litestar.connection import ASGIConnection
     from litestar.handlers import BaseRouteHandler
 
-    from ostiary.entrypoints.integrations.requests import Auth, Refusal
+    from ostiary.entrypoints.http.errors import Refusal
+    from ostiary.entrypoints.integrations.requests import Auth
 
 
 class Refused(ProblemDetailsException):

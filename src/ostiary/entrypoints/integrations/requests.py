@@ -6,12 +6,9 @@ With a `Verifier`, only bearer tokens count: cookies belong to the site of the i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-import msgspec
-
-from ostiary.entrypoints.http.errors import FOLDS, HttpProblem, ProblemCode, fold, problem_answer
+from ostiary.entrypoints.http.errors import FOLDS, HttpProblem, ProblemCode, Refusal, fold
 from ostiary.entrypoints.http.gate import bearer_token, merged
 from ostiary.entrypoints.http.routes import signed_in
 from ostiary.foundation.errors import OstiaryError
@@ -25,21 +22,6 @@ if TYPE_CHECKING:
     from ostiary.verifier import Principal
 
 Auth: TypeAlias = "Ostiary | Verifier"
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A refusal as it is answered: `document` is the problem (RFC 9457), and `content` the same as bytes."""
-
-    status: int
-    headers: dict[str, str]
-    document: dict[str, Any]
-    media_type: str
-
-    @property
-    def content(self) -> bytes:
-        """The body."""
-        return msgspec.json.encode(self.document)
 
 
 class RequestRefused(Exception):
@@ -85,13 +67,7 @@ class Checkpoint:
             problem = fold(error, FOLDS)
             if problem is None:
                 raise
-            raise RequestRefused(self._written(problem)) from None
-
-    def _written(self, problem: HttpProblem) -> Refusal:
-        """Write a refusal the way our own routes do."""
-        answer = problem_answer(problem, self._door.issuer)
-        headers = {name.decode(): value.decode() for name, value in answer.headers}
-        return Refusal(answer.status, headers, msgspec.to_builtins(answer.body), answer.media_type.decode())
+            raise RequestRefused(Refusal.of(problem, self._door.issuer)) from None
 
 
 def wsgi_headers(headers: Iterable[tuple[str, str]]) -> Iterable[tuple[bytes, bytes]]:
