@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy.exc import IntegrityError
+
+from ostiary.entrypoints.integrations.fastapi import answer_errors
 
 from . import apps, participants, prizes, rooms, winners
 from .accounts import auth
@@ -50,6 +51,7 @@ for router in (
 ):
     app.include_router(router)
 app.mount("/auth", auth)
+answer_errors(app, auth)
 app.mount("/page", StaticFiles(directory=PAGE))
 
 
@@ -63,17 +65,3 @@ async def page() -> FileResponse:
 async def say_it_is_gone(_: Request, _error: IntegrityError) -> JSONResponse:
     """Answer whoever changes what somebody else removed, or made, in the same moment."""
     return JSONResponse({"detail": "Somebody else changed this at the same moment: look again."}, 409)
-
-
-@app.exception_handler(RequestValidationError)
-async def say_what_is_wrong(_: Request, error: RequestValidationError) -> JSONResponse:
-    """Say what is wrong without repeating it: what was sent may be a secret, or nothing that JSON can write."""
-    problems = [
-        {
-            "loc": [str(part).encode("ascii", "replace").decode() for part in one["loc"]],
-            "msg": one["msg"],
-            "type": one["type"],
-        }
-        for one in error.errors()
-    ]
-    return JSONResponse({"detail": problems}, 422)

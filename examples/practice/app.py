@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from examples.practice import clients, therapists, verifications
 from examples.practice.accounts import auth
 from examples.practice.database import engine
+from ostiary.entrypoints.integrations.fastapi import answer_errors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,3 +29,4 @@ app.include_router(therapists.router)
 app.include_router(clients.router)
 app.include_router(verifications.router)
 app.mount("/auth", auth)
+answer_errors(app, auth)

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from ostiary import schema
 from ostiary import settings as environment
 from ostiary.declarations import Declarations
+from ostiary.entrypoints.api.problems import HOST_FOLDS
+from ostiary.entrypoints.http.errors import Refusal, fold
 from ostiary.entrypoints.http.openapi import openapi_document
 from ostiary.features.data_keys import DataKeys
 from ostiary.features.flows import FactorPolicy
+from ostiary.features.identities import EntityType
 from ostiary.features.onboarding import read_flows
 from ostiary.features.profiles import PROFILE_TYPES, ProfileType, check_fields
 from ostiary.first_run import key_service_at, keys_to_adopt
@@ -107,12 +110,14 @@ class Ostiary(Declarations):
         self._services: Services | None = None
         self._background: asyncio.Task[None] | None = None
         for kind in PROFILE_TYPES:
-            self.entity_type(
-                kind.entity_type,
-                prefix=kind.prefix,
-                create=partial(self._create_profile, kind),
-                open_registration=kind.entity_type == "user" and self.settings.registration.open,
-                check=check_fields,
+            self.entity_types.register(
+                EntityType(
+                    kind.entity_type,
+                    kind.prefix,
+                    partial(self._create_profile, kind),
+                    open_registration=kind.entity_type == "user" and self.settings.registration.open,
+                    check=check_fields,
+                )
             )
         if self.settings.onboarding.flows_file is not None:
             for flow in read_flows(self.settings.onboarding.flows_file):
@@ -150,6 +155,14 @@ class Ostiary(Declarations):
         Raises `InvalidToken`, `RevokedToken`, `RevocationsStale` and `NotStarted`.
         """
         return self.services.verifier.verify(token, now=self.clock.now())
+
+    def refusal(self, error: OstiaryError) -> Refusal | None:
+        """Return what to answer when a route of the application's own meets an error of ours; None where that is a defect.
+
+        It is the problem document (RFC 9457) that our own routes answer, and an account that is not there is a 404.
+        """
+        problem = fold(error, HOST_FOLDS)
+        return None if problem is None else Refusal.of(problem, self.settings.public_url)
 
     async def deploy(self) -> list[str]:
         """Bring our tables up to date, for the application's own to refer to, and return what was applied. Raises `SchemaError`."""

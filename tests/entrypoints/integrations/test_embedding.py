@@ -6,6 +6,7 @@ from typing import Annotated
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
+from pydantic import BaseModel, ConfigDict
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
@@ -13,8 +14,9 @@ from starlette.testclient import TestClient
 
 from ostiary import Ostiary, Principal, Query
 from ostiary.app import NotStarted
-from ostiary.entrypoints.integrations.fastapi import REFUSALS, SignedIn
+from ostiary.entrypoints.integrations.fastapi import REFUSALS, SignedIn, answer_errors
 from ostiary.entrypoints.integrations.starlette import requires
+from ostiary.foundation.errors import OstiaryError, Unavailable
 from ostiary.schema import HEAD, check
 from ostiary.testing import principal
 
@@ -125,6 +127,85 @@ def test_the_hosts_document_states_the_scheme(auth):
 
     assert document["components"]["securitySchemes"]["Ostiary"]["scheme"] == "bearer"
     assert document["paths"]["/hello"]["get"]["security"] == [{"Ostiary": []}]
+
+
+class Opinion(BaseModel):
+    """A body of the host's own."""
+
+    model_config = ConfigDict(extra="forbid")
+    stars: int
+
+
+def application_with_accounts(auth: Ostiary) -> FastAPI:
+    """An application whose own routes decide about accounts, and meet what `auth` has to say to that."""
+    app = fastapi_application(auth)
+    answer_errors(app, auth)
+
+    @app.post("/suspend/{account}")
+    async def suspend(account: str, who: Annotated[Principal, Depends(app.state.signed_in)]) -> None:
+        await auth.accounts.suspend(account, by=who)
+
+    @app.post("/busy")
+    async def busy() -> None:
+        raise Unavailable("Nobody answers.")
+
+    @app.post("/defect")
+    async def defect() -> None:
+        raise OstiaryError("Nobody expected this.")
+
+    @app.post("/opinions")
+    async def opinions(opinion: Opinion) -> int:
+        return opinion.stars
+
+    return app
+
+
+def test_what_auth_refuses_in_the_hosts_own_routes_is_answered_as_in_ours(auth):
+    """Nothing of the kind is 404, what cannot be done now 409, and each is the problem document of its code."""
+    with open_client(application_with_accounts(auth)) as client:
+        headers = bearer(register(client))
+        me = client.get("/auth/v1/me", headers=headers).json()["identity"]["id"]
+        nowhere = [
+            client.post(f"/suspend/{account}", headers=headers) for account in (f"idn_{'0' * 26}", "hunter2")
+        ]
+        own = client.post(f"/suspend/{me}", headers=headers)
+        busy = client.post("/busy")
+        still = client.get("/hello", headers=headers).status_code
+
+    answered = [(answer.status_code, answer.json()["detail"]["code"]) for answer in (*nowhere, own)]
+    assert answered == [(404, "not_found"), (404, "not_found"), (409, "own_account")]
+    assert nowhere[0].json()["detail"]["type"] == f"{ORIGIN}/auth/errors/not-found"
+    assert "hunter2" not in nowhere[1].text
+    assert (busy.status_code, busy.headers["retry-after"], still) == (503, "1", 200)
+
+
+def test_an_error_that_nobody_expected_stays_one(auth):
+    """What has no public code is a defect of the host's or ours: the server's log has it, and the client a plain 500."""
+    app = application_with_accounts(auth)
+    with TestClient(app, base_url=ORIGIN, raise_server_exceptions=False) as client:
+        answer = client.post("/defect")
+
+    assert (answer.status_code, "Nobody expected" in answer.text) == (500, False)
+
+
+@pytest.mark.parametrize(
+    ("body", "place", "kind"),
+    [
+        (b'{"stars": "hunter2"}', ["body", "stars"], "int_parsing"),
+        (b'{"stars": "\\ud800 hunter2"}', ["body", "stars"], "string_unicode"),
+        (b'{"stars": 1, "\\ud800": "hunter2"}', ["body"], "string_unicode"),
+        (b'{"stars": 1e999}', ["body", "stars"], "finite_number"),
+        (b'{"password": "hunter2"}', ["body", "stars"], "missing"),
+    ],
+)
+def test_a_request_that_the_host_refuses_is_not_repeated(auth, body, place, kind):
+    """Where and why, as FastAPI says it, and never the value, which may be secret or nothing that JSON can write."""
+    with open_client(application_with_accounts(auth)) as client:
+        answer = client.post("/opinions", content=body, headers={"Content-Type": "application/json"})
+        first = answer.json()["detail"][0]
+
+    assert (answer.status_code, first["loc"], first["type"]) == (422, place, kind)
+    assert (first.keys(), "hunter2" in answer.text) == ({"loc", "msg", "type"}, False)
 
 
 def test_the_tables_are_there_before_the_start_for_migrations_that_refer_to_them(auth, database_url):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from ostiary.entrypoints.http.errors import FOLDS as DOOR_FOLDS
 from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
 from ostiary.features.accounts_elsewhere import LastWayIn, LinkedAccountNotFound, MergeRefused
 from ostiary.features.administration import (
@@ -271,4 +272,11 @@ FOLDS: Final[Mapping[type[Exception], Fold]] = {
     UnknownTask: ProblemCode.NOT_FOUND,
     Unstorable: ProblemCode.INVALID_REQUEST,
     VerificationRefused: _verification,
+}
+
+# An application names accounts by their ids in its own routes, as an operator does.
+HOST_FOLDS: Final[Mapping[type[Exception], Fold]] = {
+    **DOOR_FOLDS,
+    **FOLDS,
+    IdentityNotFound: ProblemCode.NOT_FOUND,
 }

@@ -9,24 +9,33 @@ reader = SignedIn(auth, "reports:read")
 async def hello(principal: Annotated[Principal, Depends(signed_in)]): ...
 ```
 
-The objects are the keys of `app.dependency_overrides`. A refusal is the same problem document our own routes answer.
+The objects are the keys of `app.dependency_overrides`. A refusal is the same problem document our own routes answer, as
+the `detail` of an answer of FastAPI's. `answer_errors(app, auth)` does the same for what the application's routes meet
+when they call `auth`.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import HTTPException
+from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
+from starlette.responses import Response
 
 from ostiary.entrypoints.integrations.requests import Checkpoint, RequestRefused
+from ostiary.foundation.errors import OstiaryError
 from ostiary.verifier import Principal  # noqa: TC001 - FastAPI reads the annotation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from fastapi import FastAPI
+
+    from ostiary.app import Ostiary
     from ostiary.entrypoints.integrations.requests import Auth
 
 
@@ -79,3 +88,30 @@ class SignedIn(SecurityBase):
         except RequestRefused as refused:
             refusal = refused.refusal
             raise Refused(refusal.status, refusal.document, refusal.headers) from None
+
+
+def answer_errors(app: FastAPI, auth: Ostiary) -> None:
+    """Answer for the application's own routes: what `auth` refused there, and requests that are not as they should be.
+
+    An error of ours becomes what our own routes answer to it (`Ostiary.refusal`), instead of a 500. A request that
+    FastAPI refuses is answered as FastAPI does, without repeating the values: they may be secret, or nothing that JSON
+    can write.
+    """
+
+    @app.exception_handler(OstiaryError)
+    async def refuse(_request: Request, error: OstiaryError) -> Response:
+        refusal = auth.refusal(error)
+        if refusal is None:
+            raise error
+        return _answer(refusal.status, refusal.document, refusal.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def say_what_is_wrong(_request: Request, error: RequestValidationError) -> Response:
+        return _answer(
+            422, [{name: wrong[name] for name in ("loc", "msg", "type")} for wrong in error.errors()]
+        )
+
+
+def _answer(status: int, detail: Any, headers: Mapping[str, str] | None = None) -> Response:
+    # Not JSONResponse: names of fields may be half a surrogate pair, which only ASCII can write.
+    return Response(json.dumps({"detail": detail}), status, headers, "application/json")
