@@ -7,13 +7,12 @@ their row is that of their identity.
 from __future__ import annotations
 
 import os
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends
 
 from examples.practice import statements
-from examples.practice.profiles import About, NewClient, NewTherapist, Offer, read
+from examples.practice.profiles import About, NewClient, NewTherapist, Offer
 from ostiary import Decision, Identity, NewIdentity, OnboardingFlow, OnboardingStep, Ostiary, Principal
 from ostiary.entrypoints.integrations.fastapi import SignedIn
 
@@ -31,22 +30,21 @@ auth = Ostiary(
 )
 
 
-async def add_therapist(tx: Transaction, identity: NewIdentity, profile: Mapping[str, Any]) -> UUID:
+async def add_therapist(tx: Transaction, identity: NewIdentity, therapist: NewTherapist) -> UUID:
     """Make a therapist's own row."""
-    therapist = read(NewTherapist, profile)
     await tx.execute(statements.INSERT_THERAPIST, identity.id, therapist.display_name)
     return identity.id
 
 
-async def add_client(tx: Transaction, identity: NewIdentity, profile: Mapping[str, Any]) -> UUID:
+async def add_client(tx: Transaction, identity: NewIdentity, client: NewClient) -> UUID:
     """Make a client's own row: of one who registers, or who comes from a provider for the first time."""
-    await tx.execute(statements.INSERT_CLIENT, identity.id, read(NewClient, profile).display_name)
+    await tx.execute(statements.INSERT_CLIENT, identity.id, client.display_name)
     return identity.id
 
 
 async def ask_for_verification(tx: Transaction, identity: NewIdentity, profile: Mapping[str, Any]) -> None:
     """Put a new therapist's licence into the queue, in the transaction that makes them."""
-    licence = read(NewTherapist, profile).license_number
+    licence = NewTherapist(**profile).license_number
     await tx.execute(statements.INSERT_VERIFICATION, identity.id, licence, auth.clock.now())
     auth.records.record(tx, identity, "therapist.applied")
 
@@ -64,10 +62,8 @@ async def publish(tx: Transaction, identity: Identity, data: Mapping[str, Mappin
     await tx.execute(statements.PUBLISH_THERAPIST, identity.id, *said)
 
 
-auth.entity_type("client", prefix="cli", create=add_client, check=partial(read, NewClient))
-auth.entity_type(
-    "therapist", prefix="thp", create=add_therapist, check=partial(read, NewTherapist), needs_approval=True
-)
+auth.entity_type("client", prefix="cli", profile=NewClient, create=add_client)
+auth.entity_type("therapist", prefix="thp", profile=NewTherapist, create=add_therapist, needs_approval=True)
 auth.on_registered(ask_for_verification, entity_type="therapist")
 auth.on_decided(follow_decision, entity_type="therapist")
 auth.onboarding_flow(

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-
-from ostiary import InvalidProfile
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Line = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$")]
 Language = Annotated[str, StringConstraints(pattern="^[a-z]{2}$")]
-T = TypeVar("T", bound=BaseModel)
 
 
 class Said(BaseModel):
@@ -46,13 +40,3 @@ class Offer(Said):
 
     specializations: Annotated[list[Line], Field(min_length=1, max_length=10)]
     languages_spoken: Annotated[list[Language], Field(min_length=1, max_length=10)]
-
-
-def read(kind: type[T], profile: Mapping[str, Any]) -> T:
-    """Read a profile as what it should be. Raises `InvalidProfile` for the first field that is not."""
-    try:
-        return kind.model_validate(dict(profile))
-    except ValidationError as error:
-        wrong = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(("profile", *map(str, wrong["loc"])))
-        raise InvalidProfile(place, f"{wrong['msg']}.") from None

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from ostiary.features.accounts_elsewhere import MergeHooks
 from ostiary.features.administration import DecisionHook
 from ostiary.features.identities import EntityType, EntityTypes
 from ostiary.features.onboarding import OnboardingFlows
 from ostiary.features.privacy import PersonalDataHooks
+from ostiary.features.profiles import read_as
 from ostiary.features.roles import OPERATORS, declaration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from uuid import UUID
+
+    from pydantic import BaseModel
 
     from ostiary.features.accounts_elsewhere import OnMerged
     from ostiary.features.administration import OnDecided
-    from ostiary.features.identities import CheckProfile, CreateProfile, OnRegistered
+    from ostiary.features.identities import CreateProfile, NewIdentity, OnRegistered
     from ostiary.features.onboarding import OnboardingFlow
     from ostiary.features.outbox import Topic, Transport
     from ostiary.features.privacy import OnErasure, OnExport
     from ostiary.features.roles import Declaration
+    from ostiary.foundation.storage import Transaction
+
+M = TypeVar("M", bound="BaseModel")
 
 
 class Declarations:
@@ -37,22 +45,50 @@ class Declarations:
         self.transports: Final[dict[Topic, Transport]] = {}
         """The application's own ways for messages, instead of those of the settings."""
 
+    @overload
     def entity_type(
         self,
         name: str,
         *,
         prefix: str,
         create: CreateProfile,
+        open_registration: bool = ...,
+        needs_approval: bool = ...,
+    ) -> None: ...
+
+    @overload
+    def entity_type(
+        self,
+        name: str,
+        *,
+        prefix: str,
+        profile: type[M],
+        create: Callable[[Transaction, NewIdentity, M], Awaitable[str | int | UUID]],
+        open_registration: bool = ...,
+        needs_approval: bool = ...,
+    ) -> None: ...
+
+    def entity_type(
+        self,
+        name: str,
+        *,
+        prefix: str,
+        create: Callable[[Transaction, NewIdentity, Any], Awaitable[str | int | UUID]],
+        profile: type[BaseModel] | None = None,
         open_registration: bool = True,
         needs_approval: bool = False,
-        check: CheckProfile | None = None,
     ) -> None:
         """Register a kind of identity whose profiles are the application's own.
 
         `create(tx, identity, profile)` makes the profile row inside the registration transaction and returns its
-        key; it raises `InvalidProfile` to refuse, as `check(profile)` does before anything is sent to anybody. With
-        `needs_approval` an operator lets newcomers in. Raises `ValueError` for a name or prefix that is taken.
+        key, or raises `InvalidProfile` to refuse. `profile` is what newcomers sent, as a mapping; where a pydantic model
+        is named as the kind's `profile`, it is one of these, and what does not fit is refused before anything is sent to
+        anybody. With `needs_approval` an operator lets newcomers in. Raises `ValueError` for a name or prefix that is
+        taken.
         """
+        check = None
+        if profile is not None:
+            create, check = partial(_create_from, create, profile), partial(read_as, profile)
         self.entity_types.register(EntityType(name, prefix, create, open_registration, needs_approval, check))
 
     def on_registered(
@@ -109,3 +145,13 @@ class Declarations:
         no outgoing I/O. What it raises leaves both as they were.
         """
         self.merge_hooks.on_merged.append(hook)
+
+
+async def _create_from(
+    create: Callable[[Transaction, NewIdentity, M], Awaitable[str | int | UUID]],
+    model: type[M],
+    tx: Transaction,
+    identity: NewIdentity,
+    profile: Mapping[str, Any],
+) -> str | int | UUID:
+    return await create(tx, identity, read_as(model, profile))

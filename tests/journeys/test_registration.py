@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
+from typing import Annotated
 
 import pytest
+from pydantic import BaseModel, ConfigDict, StringConstraints
 from tests.doubles import CountingDatabase
 from tests.factories import ORIGIN, count, registered
 
@@ -317,3 +320,58 @@ async def test_a_kind_of_account_is_registered_once(market):
     for name, prefix in (("vendor", "abc"), ("seller", "vnd"), ("user", "zzz")):
         with pytest.raises(ValueError, match="registered already"):
             market.entity_type(name, prefix=prefix, create=_with_vendors)
+
+
+class Shop(BaseModel):
+    """What a vendor says of their shop."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    number: int
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+    tags: list[int] = []
+
+
+@pytest.fixture
+def modelled(market):
+    """A kind of account whose profiles are a pydantic model; what its hook got is in `.seen`."""
+
+    async def create(tx, identity, shop):
+        market.seen.append(shop)
+        await tx.execute(_INSERT_VENDOR, shop.number, identity.id)
+        return shop.number
+
+    market.seen = []
+    market.entity_type("shop", prefix="shp", profile=Shop, create=create)
+    return market
+
+
+async def test_a_profile_comes_as_the_model_its_kind_declares(modelled):
+    """The hook that makes the row reads fields, and what the model makes of them."""
+    await modelled.services.database.execute(_VENDORS)
+    profile = {"number": "42", "name": "  Noodles "}
+    made = await registered(modelled, "shop@example.org", entity_type="shop", profile=profile)
+    principal = modelled.verify(made.tokens.access_token.reveal())
+
+    assert modelled.seen == [Shop(number=42, name="Noodles")]
+    assert (principal.entity_type, principal.entity_id) == ("shop", "42")
+
+
+@pytest.mark.parametrize(
+    ("profile", "field", "said"),
+    [
+        ({"name": "Noodles"}, "profile.number", "Field required."),
+        ({"number": "hunter2", "name": "Noodles"}, "profile.number", "Input should be a valid integer"),
+        ({"number": 42, "name": "  "}, "profile.name", "at least 1 character"),
+        ({"number": 42, "name": "N", "tags": [1, "hunter2"]}, "profile.tags.1", "valid integer"),
+        ({"number": 42, "name": "N", "hunter2": 1}, "profile", "There is a field that is not known here."),
+    ],
+)
+async def test_what_the_model_does_not_take_is_refused_without_repeating_it(modelled, profile, field, said):
+    """The first field that is wrong is named, nothing that was sent is said, and nothing is made."""
+    with pytest.raises(InvalidProfile) as refused:
+        await registered(modelled, "shop@example.org", entity_type="shop", profile=profile)
+
+    assert (refused.value.field, said in str(refused.value)) == (field, True)
+    assert "hunter2" not in "".join(traceback.format_exception(refused.value, chain=True))
+    assert (modelled.seen, await _rows(modelled)) == ([], EMPTY)

@@ -1,13 +1,11 @@
 """Who somebody is: the kinds of accounts, the roles, and who may ask what. Everything about signing in is in this module."""
 
 import os
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends
-from pydantic import ValidationError
 
-from ostiary import Identity, InvalidProfile, NewIdentity, Ostiary, Principal, Query, Transaction
+from ostiary import Identity, NewIdentity, Ostiary, Principal, Query, Transaction
 from ostiary.entrypoints.integrations.fastapi import SignedIn
 
 from .shapes import Store
@@ -22,18 +20,8 @@ FORGET_CUSTOMER = Query("UPDATE orders SET deliver_to = NULL WHERE customer_id =
 auth = Ostiary(defaults={"public_url": f"http://127.0.0.1:{PORT}/auth"})
 
 
-def store_of(profile: Mapping[str, Any]) -> Store:
-    """Read what a newcomer says of their store. Raises `InvalidProfile`."""
-    try:
-        return Store.model_validate(profile)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidProfile(".".join(("profile", *map(str, first["loc"]))), f"{first['msg']}.") from None
-
-
-async def open_store(tx: Transaction, identity: NewIdentity, profile: Mapping[str, Any]) -> int:
+async def open_store(tx: Transaction, identity: NewIdentity, store: Store) -> int:
     """Open the store of a new vendor, in the transaction that makes the account; its number is the account's key."""
-    store = store_of(profile)
     [key] = await tx.fetch_all(OPEN_STORE, identity.id, store.name, store.opens_at, store.closes_at)
     return key
 
@@ -43,7 +31,7 @@ async def forget_customer(tx: Transaction, identity: Identity) -> None:
     await tx.execute(FORGET_CUSTOMER, identity.id)
 
 
-auth.entity_type("vendor", prefix="vnd", create=open_store, check=store_of)
+auth.entity_type("vendor", prefix="vnd", profile=Store, create=open_store)
 auth.role("moderator", permissions=["vendors:suspend"], description="Keeps the market clean.")
 auth.on_erasure(forget_customer)
 

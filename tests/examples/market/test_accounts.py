@@ -60,7 +60,7 @@ NO_STORES = [
     ({"name": 7}, "profile.name"),
     ({"name": "Bo's", "opens_at": "24:00"}, "profile.opens_at"),
     ({"name": "Bo's", "opens_at": "21:00", "closes_at": "09:00"}, "profile"),
-    ({"name": "Bo's", "id": 1}, "profile.id"),
+    ({"name": "Bo's", "id": 1}, "profile"),
 ]
 
 

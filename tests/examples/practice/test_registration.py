@@ -53,7 +53,7 @@ async def test_s3_whatever_fails_leaves_nothing(practice, table):
     [
         ({"display_name": "Grace"}, "profile.license_number"),
         ({"display_name": "", "license_number": "PSY-1"}, "profile.display_name"),
-        ({"display_name": "Grace", "license_number": "PSY-1", "is_approved": True}, "profile.is_approved"),
+        ({"display_name": "Grace", "license_number": "PSY-1", "is_approved": True}, "profile"),
         ({"display_name": "Grace", "license_number": ["PSY-1"]}, "profile.license_number"),
     ],
 )

@@ -12,6 +12,7 @@ from ostiary.features.profiles.service import (
     Profiles,
     change_to,
     check_fields,
+    read_as,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "Profiles",
     "change_to",
     "check_fields",
+    "read_as",
 ]

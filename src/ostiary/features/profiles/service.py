@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
+from pydantic import BaseModel, ValidationError
 
 from ostiary.features.profiles import store
 from ostiary.features.profiles.model import Profile, ProfileChange, ProfileType
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.storage import Database, Transaction
 
+M = TypeVar("M", bound=BaseModel)
 _LONGEST_TEXT: Final = 500
 _LARGEST_METADATA: Final = 16 * 1024
 _EMPTY: Final[Mapping[str, Any]] = dict.fromkeys(store.FIELDS) | {"metadata": {}}
@@ -103,6 +105,19 @@ class Profiles:
 def check_fields(fields: Mapping[str, Any]) -> None:
     """Accept the fields of a new profile, or raise `InvalidProfile`."""
     _new(fields)
+
+
+def read_as(model: type[M], fields: Mapping[str, Any]) -> M:
+    """Read the fields of a new profile as an application's model. Raises `InvalidProfile` for the first that does not fit."""
+    try:
+        return model.model_validate(dict(fields))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_context=False, include_url=False)[0]
+    place, message = first["loc"], first["msg"]
+    if first["type"] == "extra_forbidden":
+        # The last part of its place is the name somebody sent.
+        place, message = place[:-1], "There is a field that is not known here"
+    raise InvalidProfile(".".join(("profile", *map(str, place))), f"{message}.")
 
 
 def _new(fields: Mapping[str, Any]) -> dict[str, Any]:
