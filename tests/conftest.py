@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import tempfile
@@ -29,6 +30,17 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 - folders in it are made by tempfile
 _ENOUGH = 1 << 30
 if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _ENOUGH:
     os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
+
+# Nine thousand tests are a large heap, and nothing of it is garbage: while they are collected the collector stands still, and
+# then it looks at what is newer only.
+gc.disable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish():
+    gc.enable()
+    gc.freeze()
+
 
 # A console believes these for good when it is made, and processes that pytest starts have them from the terminal library.
 for name in ("COLUMNS", "LINES"):

@@ -36,6 +36,9 @@ class PostgresCluster:
     def __init__(self, server) -> None:
         self._server = server
         self._numbers = itertools.count(1)
+        # One connection for all of them: making one takes longer than dropping a database.
+        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        self._connection: asyncpg.Connection | None = None
 
     def url(self, name: str) -> str:
         return self._server.get_uri(database=name)
@@ -51,14 +54,17 @@ class PostgresCluster:
         self.run(f"DROP DATABASE {name} WITH (FORCE)")
 
     def run(self, statement: str) -> None:
-        asyncio.run(self._run(statement))
+        self._runner.run(self._run(statement))
 
     async def _run(self, statement: str) -> None:
-        connection = await asyncpg.connect(self.url("postgres"))
-        try:
-            await connection.execute(statement)
-        finally:
-            await connection.close()
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(self.url("postgres"))
+        await self._connection.execute(statement)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+        self._runner.close()
 
 
 @contextmanager
@@ -75,8 +81,10 @@ def postgres_server() -> Iterator[PostgresCluster]:
     with (directory / "postgresql.conf").open("a") as settings:
         settings.write(_FAST)
     server.start()
+    cluster = PostgresCluster(server)
     try:
-        yield PostgresCluster(server)
+        yield cluster
     finally:
+        cluster.close()
         server.cleanup()
         shutil.rmtree(directory, ignore_errors=True)

@@ -9,6 +9,18 @@ from multiprocessing import get_context
 from typing import Final
 
 PROCESSES: Final = get_context("forkserver")
+# A job is found in the module of its test, so whatever that imports belongs here: forked, it would be read anew each time.
 PROCESSES.set_forkserver_preload(
-    ["ostiary.app", "ostiary.schema.commands", "tests.faults.mortal", "tests.schema.plain"]
+    [
+        "pytest",
+        "ostiary.app",
+        "ostiary.schema.commands",
+        "tests.factories",
+        "tests.faults.mortal",
+        "tests.faults.test_disk_full",
+        "tests.features.legacy.schedules",
+        "tests.journeys.factor_walks",
+        "tests.schema.plain",
+        "tests.vaulted",
+    ]
 )
