@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import socket
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 import httpx2
 import pytest
@@ -32,21 +32,20 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
-# The document is one: the second database only has to be understood where it answers otherwise.
-EXAMPLES = {"sqlite": 6, "postgresql": 3}
+EXAMPLES = 6
 _numbers = itertools.count(1)
 WEAK = {"weak_hash_for_tests": True, "memory_kib": 8, "time_cost": 1}
 
 
-@pytest.fixture
-def served(migrated_url, tmp_path):
-    """The address of a real server on either database."""
+@contextmanager
+def _served(database_url, data):
+    """Run a real server, and yield its address."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     address = f"http://127.0.0.1:{listening.getsockname()[1]}"
     auth = Ostiary(
-        database_url=migrated_url,
-        data=tmp_path,
+        database_url=database_url,
+        data=data,
         public_url=address,
         passwords=WEAK,
         trusted_proxies=["127.0.0.1"],
@@ -64,12 +63,10 @@ def served(migrated_url, tmp_path):
     listening.close()
 
 
-@pytest.fixture
-def operator(served, migrated_url, tmp_path):
-    """Signs a new operator in, since what is sent may sign them out; by a worker of its own on the same database."""
-    auth = Ostiary(
-        database_url=migrated_url, data=tmp_path, public_url=served, passwords=WEAK, run_worker=False
-    )
+@contextmanager
+def _operators(address, database_url, data):
+    """Sign a new operator in at each call, since what is sent may sign them out; by a worker of its own on that database."""
+    auth = Ostiary(database_url=database_url, data=data, public_url=address, passwords=WEAK, run_worker=False)
     running = AuthForTests(auth, auth.clock, Tray())
     with asyncio.Runner() as runner:
         runner.run(auth.start())
@@ -79,28 +76,46 @@ def operator(served, migrated_url, tmp_path):
             runner.run(auth.stop())
 
 
+@pytest.fixture
+def served(migrated_sqlite_url, migrated_postgresql_url, tmp_path):
+    """The address of a real server on each database, and what signs operators in there."""
+    with ExitStack() as servers:
+        addresses = {}
+        for url in (migrated_sqlite_url, migrated_postgresql_url):
+            data = tmp_path / url.partition(":")[0]
+            data.mkdir()
+            address = servers.enter_context(_served(url, data))
+            addresses[address] = servers.enter_context(_operators(address, url, data))
+        yield addresses
+
+
 @pytest.mark.parametrize("mode", list(GenerationMode))
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-def test_no_request_gets_an_undocumented_answer(served, operator, mode, dialect):
-    """Every route, with requests that fit the document and ones that do not, with a token and without."""
-    schema = schemathesis.openapi.from_url(f"{served}/openapi.json")
+def test_no_request_gets_an_undocumented_answer(served, mode):
+    """Every route, with requests that fit the document and ones that do not, with a token and without, on both databases."""
+    schema = schemathesis.openapi.from_url(f"{next(iter(served))}/openapi.json")
     checked = set()
     for result in schema.get_all_operations():
         operation = result.ok()
-        # What nobody and everybody else gets there, ADM-01 tries on every route.
-        callers = (operator(),) if "/v1/admin/" in operation.label else ({}, _somebody(served))
-        for headers in callers:
-            _knock(operation, mode, headers, EXAMPLES[dialect])
+        if "/v1/admin/" in operation.label:
+            # What nobody and everybody else gets there, ADM-01 tries on every route.
+            _knock(operation, mode, {address: operator() for address, operator in served.items()})
+        else:
+            _knock(operation, mode, {address: {} for address in served})
+            _knock(operation, mode, {address: _somebody(address) for address in served})
         checked.add(operation.label)
 
     assert checked == {f"{route.method} {route.path}" for route in Ostiary().routes()}
 
 
-def _knock(operation, mode, headers, examples) -> None:
+def _knock(operation, mode, callers) -> None:
+    """Send every example to each address, with the headers of whoever calls there."""
+
     @given(case=operation.as_strategy(generation_mode=mode))
-    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
     def check(case):
-        case.call_and_validate(headers=headers, checks=CHECKS)
+        for address, headers in callers.items():
+            case.call_and_validate(base_url=address, headers=headers, checks=CHECKS)
 
     # A route without parameters or body has no request that does not fit.
     with suppress(Unsatisfiable):
