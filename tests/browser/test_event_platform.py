@@ -9,12 +9,12 @@ from tests.examples.event_platform.serving import served
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_winner_is_drawn_and_checked_on_the_page(page, sqlite_url, tmp_path):
+async def test_a_winner_is_drawn_and_checked_on_the_page(page, database_url, tmp_path):
     """Nothing is refused by the page's policy; who draws sees the winner, and that the seed is the one promised before."""
     said = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
-    running = served(sqlite_url, tmp_path)
+    running = served(database_url, tmp_path)
     client = await anyio.to_thread.run_sync(running.__enter__)
     try:
         await page.goto(str(client.base_url))

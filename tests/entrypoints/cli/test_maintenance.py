@@ -57,7 +57,8 @@ def test_tasks_are_run_by_name_or_all_or_those_that_are_due(run, configured):
     """Each says what it removed; right afterwards nothing is due."""
     named = run("maintenance", "run", "sessions", "challenges", "--json")
     due = run("maintenance", "run", "--due", "--json").json()
-    nothing = run("maintenance", "run", "--due")
+    # An hour may begin between two of them, and some are due again; a second one does not.
+    _, nothing = run("maintenance", "run", "--due"), run("maintenance", "run", "--due")
     everything = run("maintenance", "run")
 
     assert [(task["task"], task["outcome"], task["removed"]) for task in named.json()] == [
