@@ -29,7 +29,6 @@ class Section(BaseModel):
         frozen=True,
         hide_input_in_errors=True,
         populate_by_name=True,
-        use_attribute_docstrings=True,
     )
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
+from itertools import pairwise
 from pathlib import Path  # noqa: TC003 - the command line is read from the annotations
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -71,6 +75,7 @@ def _settings() -> str:
 
 
 def _fields(model: type[BaseModel], path: tuple[str, ...]) -> Iterable[tuple[tuple[str, ...], str, str]]:
+    said = _docstrings(model)
     for name, field in model.model_fields.items():
         named = [part for part in get_args(field.annotation) if isinstance(part, type)]
         if isinstance(field.default, BaseModel):
@@ -78,7 +83,20 @@ def _fields(model: type[BaseModel], path: tuple[str, ...]) -> Iterable[tuple[tup
         elif named and issubclass(named[-1], BaseModel):
             yield from _fields(named[-1], (*path, name, "<name>"))
         else:
-            yield (*path, field.alias or name), _written(field.default), field.description or ""
+            yield (*path, field.alias or name), _written(field.default), said.get(name, "")
+
+
+def _docstrings(model: type[BaseModel]) -> dict[str, str]:
+    """Read what stands below each field; pydantic could, too, at every start of every command."""
+    said: dict[str, str] = {}
+    for kind in reversed(model.__mro__[: model.__mro__.index(BaseModel)]):
+        declared = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
+        assert isinstance(declared, ast.ClassDef)  # noqa: S101 - it is the source of a class
+        for field, below in pairwise(declared.body):
+            match field, below:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                    said[name] = inspect.cleandoc(text)
+    return said
 
 
 def _written(default: Any) -> str:

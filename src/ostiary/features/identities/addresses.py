@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-import phonenumbers
-from email_validator import EmailNotValidError, validate_email
-
 from ostiary.foundation.errors import OstiaryError
 
 # RFC 5321 §4.5.3.1.3 as corrected by erratum 1690: the longest address that can be sent to.
@@ -96,6 +93,8 @@ def parse_email(text: str) -> EmailAddress:
         raise InvalidAddress("email", "This is not an e-mail address: name@domain is expected.")
     if _is_plain(normalized):
         return EmailAddress(normalized, normalized)
+    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415 - hardly any address asks for it
+
     try:
         parsed = validate_email(normalized, check_deliverability=False, globally_deliverable=False)
     except (EmailNotValidError, UnicodeError):
@@ -121,6 +120,8 @@ def parse_phone(text: str, *, region: str | None = None) -> PhoneNumber:
     normalized = unicodedata.normalize("NFKC", text).strip()
     if len(normalized) > _LONGEST_PHONE or not (normalized.startswith("+") or region):
         raise invalid
+    import phonenumbers  # noqa: PLC0415 - half a megabyte of tables, which no command and few servers need at once
+
     try:
         number = phonenumbers.parse(normalized, region)
     except phonenumbers.NumberParseException:

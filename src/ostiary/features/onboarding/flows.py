@@ -10,10 +10,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
-from referencing import Registry
-from referencing.exceptions import Unresolvable
 
 from ostiary.features.identities import Identity
 from ostiary.features.onboarding.model import OnboardingRefused, Verification
@@ -23,13 +19,13 @@ from ostiary.foundation.storage import Transaction
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from jsonschema import Draft202012Validator
     from jsonschema.exceptions import ValidationError
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _LARGEST_STEP: Final = 16 * 1024
 _MOST_STEPS: Final = 50
 _ANY_OBJECT: Final[Mapping[str, Any]] = {"type": "object"}
-_NO_REMOTE: Final[Registry[Any]] = Registry()
 
 CompleteHook = Callable[[Transaction, Identity, Mapping[str, Mapping[str, Any]]], Awaitable[None]]
 """Called inside the transaction that completes a flow, with the data of each step that was not skipped; raises to refuse."""
@@ -51,9 +47,13 @@ class OnboardingStep:
 
     @cached_property
     def _validator(self) -> Draft202012Validator:
+        # Imported here as below: whoever asks nobody anything needs none.
+        from jsonschema import Draft202012Validator  # noqa: PLC0415
+        from referencing import Registry  # noqa: PLC0415
+
         # An empty registry: a reference to another document is never fetched.
         return Draft202012Validator(
-            self.schema, registry=_NO_REMOTE, format_checker=Draft202012Validator.FORMAT_CHECKER
+            self.schema, registry=Registry(), format_checker=Draft202012Validator.FORMAT_CHECKER
         )
 
     def check(self, data: Mapping[str, Any]) -> None:
@@ -80,8 +80,11 @@ class OnboardingStep:
             raise InvalidFlow(
                 f"The step {self.name!r} of the flow {flow!r} needs what cannot be verified: write email or phone."
             )
+        from jsonschema.exceptions import SchemaError  # noqa: PLC0415
+        from referencing.exceptions import Unresolvable  # noqa: PLC0415
+
         try:
-            Draft202012Validator.check_schema(self.schema)
+            self._validator.check_schema(self.schema)
             self._validator.is_valid({})
         except (SchemaError, Unresolvable, re.error):
             raise InvalidFlow(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import phonenumbers
-
 from ostiary.features.legacy.model import LegacyError
 from ostiary.features.legacy.rows.fields import columns_of
 from ostiary.features.legacy.rows.profile import field_of
@@ -37,6 +35,8 @@ def require_decisions(profile: Profile, decisions: Decisions) -> None:
             raise LegacyError(
                 f"The scheme in --hash-scheme {place}=… is none: there are {', '.join(sorted(KNOWN_SCHEMES))}."
             )
+    import phonenumbers  # noqa: PLC0415 - loaded where numbers are read, and nowhere else
+
     region = decisions.phone_region
     if region is not None and region not in phonenumbers.SUPPORTED_REGIONS:
         raise LegacyError(
