@@ -176,43 +176,51 @@ async def access_opens(held, token: str) -> bool:
 EVENTS = list(ENDINGS)
 
 
-@pytest.mark.parametrize("event", EVENTS)
-async def test_sessions(held, event):
-    """The sessions an event names are gone from the list; of the others, exactly those its row says."""
-    await held.bring_about(event)
-
-    sessions = held.running.auth.services.sessions
-    live = {s.id for s in await sessions.list(held.caller.identity_id, now=held.running.clock.now())}
-    other = parse_session_id(held.other.principal.session_id)
-    reach = ENDINGS[event].sessions
-    assert (held.caller.session_id in live) == (reach is Reach.NONE)
-    assert (other in live) == (reach in {Reach.NONE, Reach.NAMED})
-
-
-@pytest.mark.parametrize("event", EVENTS)
-async def test_refresh_tokens(held, event):
-    """A refresh token lives exactly as long as its session."""
-    named, other = held.browser.cookies["ostiary_refresh"], held.other.refresh_token
-
-    await held.bring_about(event)
-
-    reach = ENDINGS[event].sessions
-    of_named = await rotate(held.running.auth, named)
-    of_other = await rotate(held.running.auth, other)
-    assert isinstance(of_named, Rotated) == (reach is Reach.NONE)
-    assert isinstance(of_other, Rotated) == (reach in {Reach.NONE, Reach.NAMED})
+async def under_way(held):
+    """Begin a sign-in that waits for its second factor, and remember a device that needs none."""
+    services, now = held.running.auth.services, held.running.clock.now()
+    async with services.database.transaction() as tx:
+        owner = await services.identities.lock_for_change(tx, held.caller.identity_id)
+        facts = FactorFacts([], frozenset({Factor.TOTP}))
+        proof = Proof("password", ("pwd",))
+        waiting = await services.flows.enter(tx, owner, proof, origin=ORIGIN, facts=facts, now=now)
+        device = services.devices.remember(tx, owner.id, origin=ORIGIN, now=now)
+    return waiting.flow, device.secret
 
 
 @pytest.mark.parametrize("event", EVENTS)
-async def test_access_tokens(held, event):
-    """An access token is dead at the next request exactly where the row says so."""
-    named, other = held.browser.cookies["ostiary_access"], held.other.access_token
+async def test_an_event_ends_what_its_row_says(held, event):
+    """Sessions, tokens of either kind, secrets and sign-ins under way, remembered devices: the others live on."""
+    services, ending = held.running.auth.services, ENDINGS[event]
+    named, other = dict(held.browser.cookies), held.other
+    flow, device = await under_way(held)
 
     await held.bring_about(event)
 
-    reach = ENDINGS[event].access_tokens
-    assert await access_opens(held, named) is False
-    assert await access_opens(held, other) == (reach is Reach.NAMED)
+    now, identity_id = held.running.clock.now(), held.caller.identity_id
+    named_lives, other_lives = ending.sessions is Reach.NONE, ending.sessions in {Reach.NONE, Reach.NAMED}
+    # The sessions an event names are gone from the list; of the others, exactly those its row says.
+    listed = {session.id for session in await services.sessions.list(identity_id, now=now)}
+    assert (held.caller.session_id in listed) == named_lives
+    assert (parse_session_id(other.principal.session_id) in listed) == other_lives
+    # An access token is dead at the next request exactly where the row says so.
+    assert await access_opens(held, named["ostiary_access"]) is False
+    assert await access_opens(held, other.access_token) == (ending.access_tokens is Reach.NAMED)
+    # A sign-in that waits for its second factor, a device that needs none, and a one-time secret.
+    begun = await services.flows.read(services.database, flow, now=now)
+    known = await services.flows.facts(services.database, identity_id, device=device, now=now)
+    async with services.database.transaction() as tx:
+        used = await services.challenges.consume(tx, Purpose.BOOTSTRAP, held.challenge, now=now)
+    assert (begun is None, known.device_id is None, used is None) == (ending.cancels_flows,) * 3
+    # A provider's tokens go with the last session that uses them, or at once, or stay; with a session that another one
+    # takes the place of, they go on in that one.
+    linked_tokens = await services.vault.tokens(services.database, held.account_id)
+    goes_on = ending.linked in {Linked.KEPT, Linked.MOVED} or ending.cookie is Cookie.REPLACED
+    assert (linked_tokens is not None and linked_tokens.access_token is not None) == goes_on
+    # A refresh token lives exactly as long as its session.
+    of_named = await rotate(held.running.auth, named["ostiary_refresh"])
+    of_other = await rotate(held.running.auth, other.refresh_token)
+    assert (isinstance(of_named, Rotated), isinstance(of_other, Rotated)) == (named_lives, other_lives)
 
 
 @pytest.mark.parametrize("event", EVENTS)
@@ -232,36 +240,6 @@ async def test_browser_cookies(held, event):
         assert all("Max-Age=0" in header for header in answer.headers.get_list("set-cookie"))
     assert later.status_code == (200 if wanted is Cookie.REPLACED else 401)
     assert (refreshed.status_code == 200) == (wanted in {Cookie.REPLACED, Cookie.REFRESHED})
-
-
-@pytest.mark.parametrize("event", EVENTS)
-async def test_pending_flows(held, event):
-    """A one-time secret that was under way is good afterwards exactly where the row lets it be."""
-    await held.bring_about(event)
-
-    services, now = held.running.auth.services, held.running.clock.now()
-    async with services.database.transaction() as tx:
-        used = await services.challenges.consume(tx, Purpose.BOOTSTRAP, held.challenge, now=now)
-    assert (used is None) == ENDINGS[event].cancels_flows
-
-
-@pytest.mark.parametrize("event", EVENTS)
-async def test_unfinished_sign_ins_and_remembered_devices(held, event):
-    """A sign-in that waits for its second factor, and a device that needs none, end exactly where the row lets them."""
-    services, now = held.running.auth.services, held.running.clock.now()
-    async with services.database.transaction() as tx:
-        owner = await services.identities.lock_for_change(tx, held.caller.identity_id)
-        facts = FactorFacts([], frozenset({Factor.TOTP}))
-        proof = Proof("password", ("pwd",))
-        waiting = await services.flows.enter(tx, owner, proof, origin=ORIGIN, facts=facts, now=now)
-        device = services.devices.remember(tx, owner.id, origin=ORIGIN, now=now)
-
-    await held.bring_about(event)
-
-    now = held.running.clock.now()
-    flow = await services.flows.read(services.database, waiting.flow, now=now)
-    known = await services.flows.facts(services.database, owner.id, device=device.secret, now=now)
-    assert (flow is None, known.device_id is None) == (ENDINGS[event].cancels_flows,) * 2
 
 
 @pytest.mark.parametrize("event", EVENTS)
@@ -316,19 +294,6 @@ async def test_an_event_ends_nothing_under_anothers_name(running, event):
                     await act(tx)
 
     assert running.auth.verify(ada.access_token) == ada.principal
-
-
-@pytest.mark.parametrize("event", EVENTS)
-async def test_a_linked_accounts_tokens(held, event):
-    """A provider's tokens go with the last session that uses them, or at once, or stay, as the row says."""
-    await held.bring_about(event)
-
-    services = held.running.auth.services
-    tokens = await services.vault.tokens(services.database, held.account_id)
-    ending = ENDINGS[event]
-    # A session that another one takes the place of goes on in that one.
-    goes_on = ending.linked in {Linked.KEPT, Linked.MOVED} or ending.cookie is Cookie.REPLACED
-    assert (tokens is not None and tokens.access_token is not None) == goes_on
 
 
 def test_there_is_a_row_for_every_event():
