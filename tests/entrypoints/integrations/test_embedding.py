@@ -1,6 +1,8 @@
 """Ostiary inside other applications: guards, lifespans, prefixes, one database."""
 
 import asyncio
+import subprocess
+import sys
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -341,3 +343,24 @@ def test_a_host_keeps_its_tables_and_keys_beside_ours(auth):
     assert hello == "42"
     assert (taken.status_code, taken.json()["code"]) == (409, "identifier_taken")
     assert (counts, after) == ((1, 1), (0, 0))
+
+
+WAITS = {
+    "aiosmtplib",
+    "asyncpg",
+    "email_validator",
+    "httpx2",
+    "jsonschema",
+    "phonenumbers",
+    "redis",
+    "sqlite3",
+    "sqlalchemy",
+}
+LIST = "import sys, ostiary.app; print('\\n'.join(sys.modules))"
+
+
+def test_what_only_some_need_is_loaded_when_it_is_needed():
+    """A command, a worker or a function that starts loads no driver, no client and no table of telephone numbers."""
+    run = subprocess.run([sys.executable, "-c", LIST], capture_output=True, text=True, check=True)
+
+    assert {name.partition(".")[0] for name in run.stdout.split()} & WAITS == set()
