@@ -75,6 +75,7 @@ SIGNED_IN = {
     "GET /v1/me/sessions",
     "DELETE /v1/me/sessions/{id}",
     "GET /v1/me/login-history",
+    "GET /v1/me/audit",
     "GET /v1/me/devices",
     "DELETE /v1/me/devices/{id}",
     "POST /v1/me/password",

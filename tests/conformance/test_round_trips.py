@@ -51,6 +51,8 @@ async def tokens(client):
         ("GET", "/v1/me", None, 200, 3),
         ("GET", "/v1/me/sessions", None, 200, 1),
         ("GET", "/v1/me/login-history", None, 200, 1),
+        # The events, and the keys to what is personal in them.
+        ("GET", "/v1/me/audit", None, 200, 2),
         ("POST", "/v1/token/introspect", "token={access_token}", 200, 0),
         ("GET", "/.well-known/jwks.json", None, 200, 0),
     ],

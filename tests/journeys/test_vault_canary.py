@@ -21,7 +21,7 @@ from ostiary.testing import auth_for_tests
 pytestmark = pytest.mark.anyio
 
 # Whatever an operator or an owner can look at.
-OF_OWNER = ("", "/accounts", "/sessions", "/login-history", "/devices", "/factors", "/export")
+OF_OWNER = ("", "/accounts", "/sessions", "/login-history", "/audit", "/devices", "/factors", "/export")
 OF_OPERATOR = (
     *("identities", "identities/{id}", "identities/{id}/sessions", "identities/{id}/login-history"),
     *("sessions", "audit?limit=100", "stats", "service-credentials", "keys", "maintenance", "revocations"),

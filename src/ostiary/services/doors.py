@@ -135,7 +135,12 @@ def build_doors(
                 AccountsDoor(journeys.accounts_elsewhere, journeys.provider_sign_in, targets),
                 RecoveryDoor(journeys.recovery),
                 AccountDoor(
-                    journeys.account, facts.identities, facts.profiles, grants.sessions, records.audit
+                    journeys.account,
+                    facts.identities,
+                    facts.profiles,
+                    grants.sessions,
+                    records.audit,
+                    records.audit_log,
                 ),
                 PasskeyDoor(journeys.passkey_management, journeys.passkey_sign_in, facts.identities),
                 ResourceServerDoor(

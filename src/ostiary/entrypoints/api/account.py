@@ -18,11 +18,13 @@ from ostiary.entrypoints.api.bodies import (
     tokens_answer,
 )
 from ostiary.entrypoints.api.callers import caller_of, principal_of
+from ostiary.entrypoints.api.events import EventsBody
 from ostiary.entrypoints.api.passkeys import CeremonyBody
 from ostiary.entrypoints.http.answers import Answer
 from ostiary.entrypoints.http.errors import FieldError, HttpProblem, ProblemCode
 from ostiary.entrypoints.http.routes import Route, signed_in
 from ostiary.features.account import ProofRefused
+from ostiary.features.audit import EVENT_PREFIX, EventFilter
 from ostiary.features.flows import Factor, Shown
 from ostiary.features.profiles import ProfileChange
 from ostiary.features.sessions import external_session_id, parse_session_id
@@ -32,7 +34,7 @@ from ostiary.foundation.secret import Secret
 if TYPE_CHECKING:
     from ostiary.entrypoints.http.request import Request
     from ostiary.features.account import Account
-    from ostiary.features.audit import Audit, LoginRecord
+    from ostiary.features.audit import Audit, AuditLog, LoginRecord
     from ostiary.features.identities import Identities
     from ostiary.features.profiles import Profiles
     from ostiary.features.sessions import Sessions, Tokens
@@ -80,8 +82,8 @@ class SessionsBody(Struct, frozen=True):
     sessions: list[SessionBody]
 
 
-class LoginHistoryQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which part of the history: the newest `limit` entries before the one with id `before`."""
+class HistoryQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which part of a history: the newest `limit` entries before the one with id `before`."""
 
     limit: Annotated[int, Meta(ge=1, le=100)] = 50
     before: str | None = None
@@ -131,13 +133,20 @@ class AccountDoor:
     """The door to one's own account."""
 
     def __init__(
-        self, account: Account, identities: Identities, profiles: Profiles, sessions: Sessions, audit: Audit
+        self,
+        account: Account,
+        identities: Identities,
+        profiles: Profiles,
+        sessions: Sessions,
+        audit: Audit,
+        log: AuditLog,
     ) -> None:
         self._account = account
         self._identities = identities
         self._profiles = profiles
         self._sessions = sessions
         self._audit = audit
+        self._log = log
 
     async def me(self, request: Request) -> Answer:
         """Show who is signed in."""
@@ -180,10 +189,18 @@ class AccountDoor:
 
     async def login_history(self, request: Request) -> Answer:
         """Show who signed in, or tried to."""
-        query: LoginHistoryQuery = request.query
+        query: HistoryQuery = request.query
         before = parse_id(_LOGIN_PREFIX, query.before) if query.before else None
         records = await self._audit.logins(caller_of(request).identity_id, limit=query.limit, before=before)
         return Answer(200, LoginHistoryBody([LoginBody.of(record) for record in records]))
+
+    async def events(self, request: Request) -> Answer:
+        """Show what was done by this account, and to it."""
+        query: HistoryQuery = request.query
+        owner = principal_of(request).identity_id
+        before = parse_id(EVENT_PREFIX, query.before) if query.before else None
+        found = await self._log.list(EventFilter(identity_id=owner), limit=query.limit + 1, before=before)
+        return Answer(200, EventsBody.of([event.as_seen_by(owner) for event in found], query.limit))
 
     async def change_password(self, request: Request) -> Answer:
         """Set a new password."""
@@ -269,8 +286,20 @@ class AccountDoor:
                 guard=signed_in(),
                 summary="Who signed in, or tried to",
                 tag=_TAG,
-                query=LoginHistoryQuery,
+                query=HistoryQuery,
                 answers={200: LoginHistoryBody},
+                problems=(ProblemCode.NOT_FOUND,),
+            ),
+            Route(
+                method="GET",
+                path="/v1/me/audit",
+                handler=self.events,
+                guard=signed_in(),
+                summary="What was done by this account, and to it",
+                description="The newest event first. Of what somebody else did, it is not said who, or from where.",
+                tag=_TAG,
+                query=HistoryQuery,
+                answers={200: EventsBody},
                 problems=(ProblemCode.NOT_FOUND,),
             ),
             Route(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from msgspec import Meta, Struct, field
 
-from ostiary.entrypoints.api.account import LoginBody, LoginHistoryBody, LoginHistoryQuery
+from ostiary.entrypoints.api.account import HistoryQuery, LoginBody, LoginHistoryBody
 from ostiary.entrypoints.api.bodies import ProfileBody
 from ostiary.entrypoints.api.callers import origin_of
 from ostiary.entrypoints.api.guards import OPERATORS
@@ -219,7 +219,7 @@ class AdminIdentitiesDoor:
 
     async def login_history(self, request: Request) -> Answer:
         """Show who signed in to an account, or tried to; that it was looked at is recorded."""
-        query: LoginHistoryQuery = request.query
+        query: HistoryQuery = request.query
         before = parse_id(_LOGIN_PREFIX, query.before) if query.before else None
         with somebody():
             identity = await self._administration.read(
@@ -296,7 +296,7 @@ class AdminIdentitiesDoor:
                 guard=OPERATORS,
                 summary="Who signed in to an account, or tried to",
                 tag=TAG,
-                query=LoginHistoryQuery,
+                query=HistoryQuery,
                 answers={200: LoginHistoryBody},
                 problems=(ProblemCode.NOT_FOUND,),
             ),

@@ -12,6 +12,7 @@ from ostiary.features.audit.keys import PersonalData
 from ostiary.features.audit.log import AuditLog
 from ostiary.features.audit.model import (
     APPLICATION,
+    EVENT_PREFIX,
     NOBODY,
     NOWHERE,
     OSTIARY,
@@ -33,6 +34,7 @@ from ostiary.features.audit.verification import Finding, Kind, Tally
 __all__ = [
     "APPLICATION",
     "CATALOGUE",
+    "EVENT_PREFIX",
     "NOBODY",
     "NOWHERE",
     "OSTIARY",

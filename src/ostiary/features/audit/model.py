@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Self
@@ -249,6 +249,16 @@ class RecordedEvent:
     def external_id(self) -> str:
         """The id as it is shown outside, `evt_…`."""
         return format_id(EVENT_PREFIX, self.id)
+
+    def as_seen_by(self, identity_id: str) -> Self:
+        """Return what one whom it concerns, `idn_…`, may see: not who else acted and from where, nor what is another's."""
+        is_another = self.actor.kind == IDENTITY and self.actor.id != identity_id
+        return replace(
+            self,
+            actor=replace(self.actor, id=None) if is_another else self.actor,
+            origin=NOWHERE if is_another else self.origin,
+            personal=self.personal if self.target_id == identity_id else {},
+        )
 
 
 @dataclass(frozen=True, slots=True)

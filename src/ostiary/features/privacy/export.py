@@ -34,7 +34,6 @@ _VERSION: Final = 1
 _PAGE: Final = 200
 _LAST_ID: Final = UUID(int=(1 << 128) - 1)
 _LOGIN_PREFIX: Final = "lgn"
-_IDENTITY: Final = "identity"
 
 
 class Export(msgspec.Struct, frozen=True):
@@ -138,7 +137,7 @@ class PersonalExport:
     async def _events(self, who: str) -> AsyncIterator[list[dict[str, Any]]]:
         matching, before = EventFilter(identity_id=who), None
         while page := await self._audit_log.list(matching, limit=_PAGE, before=before):
-            yield [_event(event, who) for event in page]
+            yield [_event(event.as_seen_by(who)) for event in page]
             before = page[-1].id
 
 
@@ -154,20 +153,18 @@ def _written(row: Any, prefix: str) -> dict[str, Any]:
     return values
 
 
-def _event(event: RecordedEvent, who: str) -> dict[str, Any]:
-    """Write an event as one of those it concerns may see it."""
-    is_another = event.actor.kind == _IDENTITY and event.actor.id != who
+def _event(event: RecordedEvent) -> dict[str, Any]:
     return {
         "id": event.external_id,
         "occurred_at": event.occurred_at,
         "action": event.action,
-        "actor": {"kind": event.actor.kind, "id": None if is_another else event.actor.id},
+        "actor": {"kind": event.actor.kind, "id": event.actor.id},
         "target": {"kind": event.target_kind, "id": event.target_id},
         "session_id": external_session_id(event.session_id) if event.session_id else None,
-        "ip_address": None if is_another else event.origin.ip_address,
-        "user_agent": None if is_another else event.origin.user_agent,
+        "ip_address": event.origin.ip_address,
+        "user_agent": event.origin.user_agent,
         "success": event.success,
         "reason": event.reason,
         "metadata": event.metadata,
-        "personal": event.personal if event.target_id == who else {},
+        "personal": event.personal,
     }
