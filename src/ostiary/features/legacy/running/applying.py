@@ -6,21 +6,18 @@ joined them since. A reading that is older than the one before changes nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from ostiary.features.identities import Channel
 from ostiary.features.legacy import store
-from ostiary.features.legacy.model import Aggregate, Derived
 from ostiary.features.legacy.rows.aggregates import encode_rows
 from ostiary.features.legacy.rows.claims import rank
-from ostiary.features.legacy.rows.fields import Shared
 from ostiary.features.legacy.rows.reasons import Severity
 from ostiary.features.legacy.running import settling_store
 from ostiary.features.legacy.running.loading import PROFILE_TABLES, SECRETS, load, made_ids, role_ids
-from ostiary.features.legacy.running.settling import Settling
-from ostiary.features.passwords import PasswordHash
+from ostiary.features.legacy.running.settling import Batch, Settling
 from ostiary.foundation.crypto import MacKey, SealingKey, associated_data
 from ostiary.foundation.secret import Secret
 
@@ -28,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from ostiary.features.legacy.model import MadeIdentity
+    from ostiary.features.legacy.model import Aggregate, Derived, MadeIdentity
     from ostiary.features.legacy.rows.aggregates import Owners
     from ostiary.features.legacy.rows.claims import Holder
     from ostiary.features.legacy.rows.deriving import Deriving
@@ -38,26 +35,6 @@ if TYPE_CHECKING:
     from ostiary.features.passwords import Passwords
     from ostiary.foundation.entropy import Entropy
     from ostiary.foundation.storage import Parameter, Transaction
-
-
-@dataclass(slots=True)
-class Batch:
-    """Owners over there as of one moment, and what they become; `gone` are keys of those that are not there any more."""
-
-    shared: Shared
-    aggregates: dict[str, Aggregate]
-    gone: dict[str, int | None] = field(default_factory=dict)
-    """By key as text, the version at which it was gone; None for the one that is known here."""
-    derived: dict[str, Derived] = field(default_factory=dict)
-    lost: dict[str, set[bytes]] = field(default_factory=dict)
-    claims: dict[str, dict[bytes, UUID]] = field(default_factory=dict)
-    """By key, what only one owner can have and this one claims, and for which identity."""
-    known: dict[str, dict[str, UUID]] = field(default_factory=dict)
-    """By key, the identities of those who were here before they were over there."""
-    spent: set[UUID] = field(default_factory=set)
-    """Sessions and one-time links whose token was exchanged here; they stay as that has left them."""
-    hashed: dict[UUID, PasswordHash] = field(default_factory=dict)
-    """By identity, what became of a password that lies over there as it is."""
 
 
 @dataclass(frozen=True, slots=True)

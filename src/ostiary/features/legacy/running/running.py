@@ -19,8 +19,9 @@ from ostiary.features.legacy import store
 from ostiary.features.legacy.model import ExitCode, LegacyError, State
 from ostiary.features.legacy.rows.aggregates import Owners, key_text, parse_key
 from ostiary.features.legacy.rows.collecting import collected_less_often
-from ostiary.features.legacy.running.applying import Applied, Batch, PlainTextsLeftError
+from ostiary.features.legacy.running.applying import Applied, PlainTextsLeftError
 from ostiary.features.legacy.running.capture import capturing_of
+from ostiary.features.legacy.running.settling import Batch
 from ostiary.features.legacy.running.strays import Strays
 from ostiary.foundation.foreign import Key, Snapshot
 from ostiary.foundation.storage import TookTooLong

@@ -6,24 +6,46 @@ who was looked at before.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from ostiary.features.legacy import store
+from ostiary.features.legacy.model import Aggregate, Derived
 from ostiary.features.legacy.rows.claims import bearer_claim, claims_of, holders_here, passkey_claim, rank
+from ostiary.features.legacy.rows.fields import Shared
 from ostiary.features.legacy.rows.reasons import Severity
 from ostiary.features.legacy.running import settling_store
+from ostiary.features.passwords import PasswordHash
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
-    from uuid import UUID
 
-    from ostiary.features.legacy.model import Aggregate, Derived
     from ostiary.features.legacy.rows.claims import Holder
     from ostiary.features.legacy.rows.deriving import Deriving
-    from ostiary.features.legacy.running.applying import Batch
     from ostiary.foundation.storage import Transaction
 
     ReadOwners = Callable[[Sequence[str]], Awaitable[list[Aggregate]]]
+
+
+@dataclass(slots=True)
+class Batch:
+    """Owners over there as of one moment, and what they become; `gone` are keys of those that are not there any more."""
+
+    shared: Shared
+    aggregates: dict[str, Aggregate]
+    gone: dict[str, int | None] = field(default_factory=dict)
+    """By key as text, the version at which it was gone; None for the one that is known here."""
+    derived: dict[str, Derived] = field(default_factory=dict)
+    lost: dict[str, set[bytes]] = field(default_factory=dict)
+    claims: dict[str, dict[bytes, UUID]] = field(default_factory=dict)
+    """By key, what only one owner can have and this one claims, and for which identity."""
+    known: dict[str, dict[str, UUID]] = field(default_factory=dict)
+    """By key, the identities of those who were here before they were over there."""
+    spent: set[UUID] = field(default_factory=set)
+    """Sessions and one-time links whose token was exchanged here; they stay as that has left them."""
+    hashed: dict[UUID, PasswordHash] = field(default_factory=dict)
+    """By identity, what became of a password that lies over there as it is."""
 
 
 class Settling:
