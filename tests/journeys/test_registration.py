@@ -330,6 +330,7 @@ class Shop(BaseModel):
     number: int
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     tags: list[int] = []
+    prices: dict[str, int] = {}
 
 
 @pytest.fixture
@@ -364,7 +365,8 @@ async def test_a_profile_comes_as_the_model_its_kind_declares(modelled):
         ({"number": "hunter2", "name": "Noodles"}, "profile.number", "Input should be a valid integer"),
         ({"number": 42, "name": "  "}, "profile.name", "at least 1 character"),
         ({"number": 42, "name": "N", "tags": [1, "hunter2"]}, "profile.tags.1", "valid integer"),
-        ({"number": 42, "name": "N", "hunter2": 1}, "profile", "There is a field that is not known here."),
+        ({"number": 42, "name": "N", "hunter2": 1}, "profile", "Extra inputs are not permitted."),
+        ({"number": 42, "name": "N", "prices": {"hunter2": "x"}}, "profile.prices", "valid integer"),
     ],
 )
 async def test_what_the_model_does_not_take_is_refused_without_repeating_it(modelled, profile, field, said):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -113,11 +114,10 @@ def read_as(model: type[M], fields: Mapping[str, Any]) -> M:
         return model.model_validate(dict(fields))
     except ValidationError as error:
         first = error.errors(include_input=False, include_context=False, include_url=False)[0]
-    place, message = first["loc"], first["msg"]
-    if first["type"] == "extra_forbidden":
-        # The last part of its place is the name somebody sent.
-        place, message = place[:-1], "There is a field that is not known here"
-    raise InvalidProfile(".".join(("profile", *map(str, place))), f"{message}.")
+    # Names of its own fields and places in lists: any other is one that somebody sent.
+    names = {field.alias or name for name, field in model.model_fields.items()}
+    place = takewhile(lambda part: isinstance(part, int) or part in names, first["loc"])
+    raise InvalidProfile(".".join(("profile", *map(str, place))), f"{first['msg']}.")
 
 
 def _new(fields: Mapping[str, Any]) -> dict[str, Any]:
