@@ -35,10 +35,14 @@ def require_decisions(profile: Profile, decisions: Decisions) -> None:
             raise LegacyError(
                 f"The scheme in --hash-scheme {place}=… is none: there are {', '.join(sorted(KNOWN_SCHEMES))}."
             )
+    if decisions.phone_region is not None:
+        _require_country(decisions.phone_region)
+
+
+def _require_country(region: str) -> None:
     import phonenumbers  # noqa: PLC0415 - loaded where numbers are read, and nowhere else
 
-    region = decisions.phone_region
-    if region is not None and region not in phonenumbers.SUPPORTED_REGIONS:
+    if region not in phonenumbers.SUPPORTED_REGIONS:
         raise LegacyError(
             "--phone-region names no country: write two letters as ISO 3166 has them, such as CH."
         )
