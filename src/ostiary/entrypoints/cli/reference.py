@@ -90,13 +90,17 @@ def _docstrings(model: type[BaseModel]) -> dict[str, str]:
     """Read what stands below each field; pydantic could, too, at every start of every command."""
     said: dict[str, str] = {}
     for kind in reversed(model.__mro__[: model.__mro__.index(BaseModel)]):
-        declared = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
-        assert isinstance(declared, ast.ClassDef)  # noqa: S101 - it is the source of a class
-        for field, below in pairwise(declared.body):
-            match field, below:
-                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                    said[name] = inspect.cleandoc(text)
+        for declared in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(kind)))):
+            if isinstance(declared, ast.ClassDef):
+                said.update(_docstrings_in(declared))
     return said
+
+
+def _docstrings_in(declared: ast.ClassDef) -> Iterable[tuple[str, str]]:
+    for field, below in pairwise(declared.body):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                yield name, inspect.cleandoc(text)
 
 
 def _written(default: Any) -> str:
